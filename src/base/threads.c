@@ -1,0 +1,211 @@
+#include "base/threads.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* One parallel loop. It lives on its caller's stack; it is in the pool's list while indices are left
+ * to hand out, and its caller returns when no helper is inside. All fields are under the pool's lock. */
+struct loop {
+  struct loop *next;
+  size_t count, taken;
+  uint32_t running, width;
+  lam_task_fn task;
+  void *user;
+  enum lam_status status;
+  struct lam_error *error;
+  pthread_cond_t done;
+};
+
+struct lam_pool {
+  pthread_mutex_t lock;
+  pthread_cond_t work;
+  struct loop *loops; /* newest first: an inner loop unblocks the outer one */
+  bool closing;
+  uint32_t threads;
+  pthread_t workers[]; /* threads - 1 */
+};
+
+static bool has_work(const struct loop *loop) {
+  return loop->taken < loop->count && loop->running < loop->width;
+}
+
+/* Runs one index of `loop`; the lock is held before and after, not during. */
+static void run_one(struct lam_pool *pool, struct loop *loop) {
+  size_t index = loop->taken++;
+  loop->running++;
+  pthread_mutex_unlock(&pool->lock);
+  struct lam_error error = LAM_ERROR_INIT;
+  enum lam_status status = loop->task(loop->user, index, &error);
+  pthread_mutex_lock(&pool->lock);
+  loop->running--;
+  if (status != LAM_OK && loop->status == LAM_OK) {
+    loop->status = status;
+    lam_error_copy(loop->error, &error);
+    loop->taken = loop->count;
+  }
+  pthread_cond_broadcast(&loop->done);
+}
+
+static void *worker(void *argument) {
+  struct lam_pool *pool = argument;
+  pthread_mutex_lock(&pool->lock);
+  while (!pool->closing) {
+    struct loop *loop = pool->loops;
+    while (loop && !has_work(loop)) loop = loop->next;
+    if (loop)
+      run_one(pool, loop);
+    else
+      pthread_cond_wait(&pool->work, &pool->lock);
+  }
+  pthread_mutex_unlock(&pool->lock);
+  return NULL;
+}
+
+static void unlink_loop(struct lam_pool *pool, struct loop *loop) {
+  struct loop **link = &pool->loops;
+  while (*link != loop) link = &(*link)->next;
+  *link = loop->next;
+}
+
+enum lam_status lam_pool_run(struct lam_pool *pool, size_t count, uint32_t width, lam_task_fn task, void *user,
+                             struct lam_error *error) {
+  if (width == 0 || width > pool->threads) width = pool->threads;
+  if (width == 1 || count <= 1) {
+    for (size_t i = 0; i < count; i++) LAM_TRY(task(user, i, error));
+    return LAM_OK;
+  }
+  struct loop loop = {.count = count, .width = width, .task = task, .user = user, .status = LAM_OK, .error = error};
+  pthread_cond_init(&loop.done, NULL);
+  pthread_mutex_lock(&pool->lock);
+  loop.next = pool->loops;
+  pool->loops = &loop;
+  pthread_cond_broadcast(&pool->work);
+  while (has_work(&loop)) run_one(pool, &loop);
+  while (loop.running > 0 || loop.taken < loop.count) {
+    if (has_work(&loop))
+      run_one(pool, &loop);
+    else
+      pthread_cond_wait(&loop.done, &pool->lock);
+  }
+  unlink_loop(pool, &loop);
+  pthread_mutex_unlock(&pool->lock);
+  pthread_cond_destroy(&loop.done);
+  return loop.status;
+}
+
+enum lam_status lam_pool_create(uint32_t threads, struct lam_pool **out, struct lam_error *error) {
+  *out = NULL;
+  if (threads == 0) threads = 1;
+  struct lam_pool *pool = calloc(1, sizeof *pool + (threads - 1) * sizeof *pool->workers);
+  if (!pool) return lam_fail(error, LAM_NO_MEMORY, "no memory for a pool of %u threads", threads);
+  pthread_mutex_init(&pool->lock, NULL);
+  pthread_cond_init(&pool->work, NULL);
+  pool->threads = 1;
+  /* Workers take no signals: they are for the thread of the embedder that expects them. */
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int code = 0;
+  while (pool->threads < threads && code == 0) {
+    code = pthread_create(&pool->workers[pool->threads - 1], NULL, worker, pool);
+    if (code == 0) pool->threads++;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (code != 0) {
+    lam_pool_free(pool);
+    return lam_fail_errno(error, code, "starting a pool of %u threads", threads);
+  }
+  *out = pool;
+  return LAM_OK;
+}
+
+void lam_pool_free(struct lam_pool *pool) {
+  if (!pool) return;
+  pthread_mutex_lock(&pool->lock);
+  pool->closing = true;
+  pthread_cond_broadcast(&pool->work);
+  pthread_mutex_unlock(&pool->lock);
+  for (uint32_t i = 0; i + 1 < pool->threads; i++) pthread_join(pool->workers[i], NULL);
+  pthread_cond_destroy(&pool->work);
+  pthread_mutex_destroy(&pool->lock);
+  free(pool);
+}
+
+uint32_t lam_pool_threads(const struct lam_pool *pool) {
+  return pool->threads;
+}
+
+/* The first line of a small file of /proc or /sys, or false. */
+static bool read_line(const char *path, char *line, size_t room) {
+  FILE *file = fopen(path, "re");
+  if (!file) return false;
+  bool ok = fgets(line, (int)room, file) != NULL;
+  fclose(file);
+  if (ok) line[strcspn(line, "\n")] = 0;
+  return ok;
+}
+
+/* The directory of this process in the unified (v2) hierarchy, "" where there is none. */
+static void cgroup_path(char *path, size_t room) {
+  path[0] = 0;
+  FILE *file = fopen("/proc/self/cgroup", "re");
+  char line[512];
+  while (file && fgets(line, sizeof line, file)) {
+    line[strcspn(line, "\n")] = 0;
+    if (strncmp(line, "0::", 3) == 0) snprintf(path, room, "/sys/fs/cgroup%s", line + 3);
+  }
+  if (file) fclose(file);
+}
+
+/* Calls `visit` with the file `name` of this process's cgroup and of each of its ancestors: every
+ * one of them limits. */
+static void each_cgroup_file(const char *name, void (*visit)(const char *line, void *user), void *user) {
+  char directory[512], path[600], line[128];
+  cgroup_path(directory, sizeof directory);
+  while (strlen(directory) >= strlen("/sys/fs/cgroup")) {
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    if (read_line(path, line, sizeof line)) visit(line, user);
+    char *slash = strrchr(directory, '/');
+    if (!slash) break;
+    *slash = 0;
+  }
+}
+
+static void visit_cpu(const char *line, void *user) {
+  unsigned long long quota, period;
+  uint32_t *limit = user;
+  if (sscanf(line, "%llu %llu", &quota, &period) != 2 || period == 0) return;
+  uint64_t cpus = (quota + period - 1) / period;
+  if (cpus < *limit) *limit = cpus ? (uint32_t)cpus : 1;
+}
+
+uint32_t lam_processors(void) {
+  cpu_set_t set;
+  uint32_t count = 1;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) count = (uint32_t)CPU_COUNT(&set);
+  if (count == 0) count = 1;
+  each_cgroup_file("cpu.max", visit_cpu, &count);
+  return count;
+}
+
+static void visit_memory(const char *line, void *user) {
+  unsigned long long bytes;
+  uint64_t *limit = user;
+  if (sscanf(line, "%llu", &bytes) == 1 && bytes < *limit) *limit = bytes;
+}
+
+uint64_t lam_memory_of_process(void) {
+  long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+  uint64_t limit = pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : (uint64_t)1 << 30;
+  each_cgroup_file("memory.max", visit_memory, &limit);
+  char line[128];
+  if (read_line("/sys/fs/cgroup/memory/memory.limit_in_bytes", line, sizeof line)) visit_memory(line, &limit);
+  return limit;
+}

@@ -1,0 +1,32 @@
+/* The thread pool: parallel loops in which the calling thread takes part.
+ *
+ * Because the caller works too, a loop inside a loop cannot deadlock, and a pool of one thread has no
+ * workers at all. */
+#ifndef LAM_BASE_THREADS_H
+#define LAM_BASE_THREADS_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+struct lam_pool;
+
+enum lam_status lam_pool_create(uint32_t threads, struct lam_pool **out, struct lam_error *error);
+void lam_pool_free(struct lam_pool *pool);
+uint32_t lam_pool_threads(const struct lam_pool *pool);
+
+typedef enum lam_status (*lam_task_fn)(void *user, size_t index, struct lam_error *error);
+
+/* Calls `task(user, index)` once for each index below `count`, in order of index but at the same
+ * time, on at most `width` threads (0: all). The first failure is returned; tasks not yet begun are
+ * then skipped. */
+enum lam_status lam_pool_run(struct lam_pool *pool, size_t count, uint32_t width, lam_task_fn task, void *user,
+                             struct lam_error *error);
+
+/* The processors that this process may use (affinity and cgroup quota), at least 1. */
+uint32_t lam_processors(void);
+/* The bytes of memory that this process may use: physical memory or the cgroup's limit, whichever is
+ * less. */
+uint64_t lam_memory_of_process(void);
+
+#endif
