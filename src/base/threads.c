@@ -167,7 +167,7 @@ static void cgroup_path(char *path, size_t room) {
 /* Calls `visit` with the file `name` of this process's cgroup and of each of its ancestors: every
  * one of them limits. */
 static void each_cgroup_file(const char *name, void (*visit)(const char *line, void *user), void *user) {
-  char directory[512], path[600], line[128];
+  char directory[1024], path[1200], line[128];
   cgroup_path(directory, sizeof directory);
   while (strlen(directory) >= strlen("/sys/fs/cgroup")) {
     snprintf(path, sizeof path, "%s/%s", directory, name);

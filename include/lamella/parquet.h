@@ -1,0 +1,168 @@
+/* Parquet files: reading them to Arrow batches and writing them from Arrow batches.
+ *
+ * Types map as docs/types.md lists. A batch is a struct array whose children are the columns. */
+#ifndef LAMELLA_PARQUET_H
+#define LAMELLA_PARQUET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lamella/arrow.h"
+#include "lamella/context.h"
+#include "lamella/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- reading ---- */
+
+struct lam_file;
+
+struct lam_file_options {
+  uint32_t struct_size;
+  uint64_t size;     /* read the file as if it ended here, in bytes: what was its size when it was
+                        shorter than now; 0: as it is */
+  bool no_checksums; /* do not verify page checksums */
+};
+#define LAM_FILE_OPTIONS_INIT \
+  { .struct_size = sizeof(struct lam_file_options) }
+
+/* Opens a local file and reads its footer. `options` may be NULL. */
+LAM_API enum lam_status lam_file_open(struct lam_context *context, const char *path,
+                                      const struct lam_file_options *options, struct lam_file **out,
+                                      struct lam_error *error);
+/* Its readers are closed. NULL is allowed. */
+LAM_API void lam_file_close(struct lam_file *file);
+
+LAM_API int64_t lam_file_rows(const struct lam_file *file);
+LAM_API int32_t lam_file_row_groups(const struct lam_file *file);
+LAM_API int64_t lam_file_row_group_rows(const struct lam_file *file, int32_t row_group);
+LAM_API int32_t lam_file_columns(const struct lam_file *file); /* top-level ones */
+/* The schema of all top-level columns that can be read, with the file's field ids (metadata
+ * "PARQUET:field_id") and key-value metadata. The caller releases it. */
+LAM_API enum lam_status lam_file_schema(const struct lam_file *file, struct ArrowSchema *out, struct lam_error *error);
+
+struct lam_reader;
+
+struct lam_read_options {
+  uint32_t struct_size;
+  const int32_t *columns; /* top-level columns in the order wanted; NULL: all */
+  int32_t column_count;
+  const int32_t *row_groups; /* in the order wanted; NULL: all */
+  int32_t row_group_count;
+  int64_t batch_rows; /* rows of a batch at most; 0: chosen for the L2 cache. Batches end at row groups, and
+                         before a column's strings would pass 2^31 - 1 bytes or what the budget allows */
+  bool dictionaries; /* strings and binaries come dictionary-encoded with int32 indices: fast where the file has them so
+                      */
+};
+#define LAM_READ_OPTIONS_INIT \
+  { .struct_size = sizeof(struct lam_read_options) }
+
+/* `options` may be NULL. The file stays open as long as its readers. */
+LAM_API enum lam_status lam_reader_open(struct lam_file *file, const struct lam_read_options *options,
+                                        struct lam_reader **out, struct lam_error *error);
+LAM_API void lam_reader_close(struct lam_reader *reader);
+/* The schema of the batches. The caller releases it. */
+LAM_API enum lam_status lam_reader_schema(const struct lam_reader *reader, struct ArrowSchema *out,
+                                          struct lam_error *error);
+/* The next batch; at the end `out->release` is NULL. The caller releases each batch, before the reader is closed or
+ * after; one that is released before the next call has its buffers reused. Columns are decoded in parallel. */
+LAM_API enum lam_status lam_reader_next(struct lam_reader *reader, struct ArrowArray *out, struct lam_error *error);
+/* Moves the reader into a stream, which closes it when released. */
+LAM_API enum lam_status lam_reader_stream(struct lam_reader *reader, struct ArrowArrayStream *out,
+                                          struct lam_error *error);
+
+/* Called with each batch of a parallel scan, by several threads at once. `row_group` is the file's, `first_row` the
+ * batch's first row within it. The batch is the callee's for the call only. */
+typedef enum lam_status (*lam_batch_fn)(void *user, int32_t row_group, int64_t first_row,
+                                        const struct ArrowSchema *schema, const struct ArrowArray *batch,
+                                        struct lam_error *error);
+/* Reads the row groups on all threads of the context, in no order; batches of one row group come in
+ * order, from one thread. */
+LAM_API enum lam_status lam_file_scan(struct lam_file *file, const struct lam_read_options *options, lam_batch_fn each,
+                                      void *user, struct lam_error *error);
+
+/* ---- writing ---- */
+
+struct lam_writer;
+
+enum lam_write_codec {
+  LAM_WRITE_DEFAULT = -1, /* zstd */
+  LAM_WRITE_NONE = 0,
+  LAM_WRITE_SNAPPY = 1,
+  LAM_WRITE_GZIP = 2,
+  LAM_WRITE_BROTLI = 4,
+  LAM_WRITE_ZSTD = 6,
+  LAM_WRITE_LZ4_RAW = 7,
+};
+enum lam_write_encoding {
+  LAM_ENCODE_DEFAULT = 0, /* dictionary while it pays, then PLAIN */
+  LAM_ENCODE_PLAIN,
+  LAM_ENCODE_DICTIONARY,  /* as the default, but tried even where it rarely pays (booleans never) */
+  LAM_ENCODE_DELTA,       /* DELTA_BINARY_PACKED of integers, DELTA_LENGTH_BYTE_ARRAY of binaries */
+  LAM_ENCODE_DELTA_BYTES, /* DELTA_BYTE_ARRAY */
+  LAM_ENCODE_SPLIT,       /* BYTE_STREAM_SPLIT of fixed-width types */
+  LAM_ENCODE_RLE,         /* booleans */
+};
+/* What applies to one column; found by name, or to all where `name` is NULL. Later entries win. */
+struct lam_column_options {
+  const char *name;
+  int codec;    /* enum lam_write_codec */
+  int level;    /* of the codec; 0: its default */
+  int encoding; /* enum lam_write_encoding */
+  bool no_statistics;
+};
+struct lam_sort_key {
+  const char *column;
+  bool descending, nulls_first;
+};
+struct lam_write_key_value {
+  const char *key, *value;
+};
+
+struct lam_write_options {
+  uint32_t struct_size;
+  int64_t row_group_rows;   /* 0: 1,048,576 */
+  int64_t row_group_bytes;  /* encoded; 0: 128 MiB, or less where the budget says so */
+  int64_t page_bytes;       /* encoded, before compression; 0: 1 MiB */
+  int64_t page_rows;        /* 0: no limit of their own */
+  int64_t dictionary_bytes; /* above this the dictionary is given up; 0: 1 MiB */
+  bool data_page_v2;        /* pages V2 and version 2 of the format, for readers known to take them */
+  bool no_page_checksums;
+  const struct lam_column_options *columns;
+  int32_t column_count;
+  const struct lam_sort_key *sorting; /* recorded, not made: the rows must come so */
+  int32_t sorting_count;
+  const struct lam_write_key_value *key_values;
+  int32_t key_value_count;
+  bool no_sync; /* do not make the file durable before it becomes visible */
+};
+#define LAM_WRITE_OPTIONS_INIT \
+  { .struct_size = sizeof(struct lam_write_options) }
+
+struct lam_write_result {
+  uint32_t struct_size;
+  int64_t rows, bytes, row_groups;
+};
+
+/* Begins a local file, which becomes visible under `path`, atomically and durably, when the writer is
+ * finished; a file of that name is replaced. `schema` is a struct of the columns (copied). */
+LAM_API enum lam_status lam_writer_open(struct lam_context *context, const char *path, const struct ArrowSchema *schema,
+                                        const struct lam_write_options *options, struct lam_writer **out,
+                                        struct lam_error *error);
+/* Writes the rows of a struct array of that schema; dictionary-encoded columns may come instead of plain ones. The
+ * batch stays the caller's. After a failure only lam_writer_close is of use. */
+LAM_API enum lam_status lam_writer_write(struct lam_writer *writer, const struct ArrowArray *batch,
+                                         struct lam_error *error);
+/* Writes the footer and makes the file visible. `result` may be NULL. The writer is still to be closed. */
+LAM_API enum lam_status lam_writer_finish(struct lam_writer *writer, struct lam_write_result *result,
+                                          struct lam_error *error);
+/* Closes; an unfinished file leaves nothing behind. NULL is allowed. */
+LAM_API void lam_writer_close(struct lam_writer *writer);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
