@@ -1,0 +1,46 @@
+/* Parquet files inside the library: opened from any store, with the caller's account of the budget. */
+#ifndef LAM_PARQUET_FILE_H
+#define LAM_PARQUET_FILE_H
+
+#include "lamella/parquet.h"
+#include "parquet/codec.h"
+#include "parquet/schema.h"
+#include "store/store.h"
+
+/* As lam_file_open; the file's memory is charged to `mem`, which outlives it. `name` (copied) is what
+ * messages call the file; NULL: the store's root and the key. */
+enum lam_status lam_file_open_in(struct lam_store *store, const char *key, const struct lam_file_options *options,
+                                 struct lam_mem *mem, struct lam_file **out, struct lam_error *error);
+const struct lam_file_meta *lam_file_meta(const struct lam_file *file);
+const struct lam_object_info *lam_file_info(const struct lam_file *file);
+const char *lam_file_name(const struct lam_file *file);
+uint64_t lam_file_size(const struct lam_file *file); /* the explicit one where given */
+/* Bytes of the file: from the tail that the open has read where they lie there, else by the store. Bounds are checked.
+ * Any thread. */
+enum lam_status lam_file_read(const struct lam_file *file, uint64_t offset, void *to, size_t size,
+                              struct lam_error *error);
+
+/* The bytes that a chunk's pages take, [offset, offset + size), from its metadata, with the quirks of writers
+ * (dictionary offset absent, 0 or behind; header not counted) allowed for and checked against the file's size. */
+enum lam_status lam_chunk_range(const struct lam_file *file, int32_t row_group, int32_t leaf, uint64_t *offset,
+                                uint64_t *size, struct lam_error *error);
+
+/* As lam_reader_open with the caller's account, which outlives the reader. */
+enum lam_status lam_reader_open_in(struct lam_file *file, const struct lam_read_options *options, struct lam_mem *mem,
+                                   struct lam_reader **out, struct lam_error *error);
+
+/* ---- walking the pages of a chunk (page.c): inspect --pages, verify, checks before a commit ---- */
+
+struct lam_page {
+  struct lam_page_header header;
+  uint64_t offset;      /* of the header in the file */
+  uint32_t header_size; /* bytes */
+};
+typedef enum lam_status (*lam_page_fn)(void *user, const struct lam_page *page, struct lam_error *error);
+/* Calls `each` for every page of a chunk, reading with one reused window; the page's CRC is verified
+ * where it has one and `checksums` is true. Nothing is decompressed. At the end the pages' values must add up to the
+ * chunk's. */
+enum lam_status lam_chunk_walk(const struct lam_file *file, int32_t row_group, int32_t leaf, bool checksums,
+                               struct lam_mem *mem, lam_page_fn each, void *user, struct lam_error *error);
+
+#endif

@@ -1,0 +1,71 @@
+/* Between Parquet's schema and Arrow's: docs/types.md is the table that this file implements. */
+#ifndef LAM_PARQUET_SCHEMA_H
+#define LAM_PARQUET_SCHEMA_H
+
+#include "arrow/type.h"
+#include "parquet/format.h"
+
+/* How a leaf's decoded physical values become values of its Arrow type. */
+enum lam_conversion {
+  LAM_AS_IS,              /* same bits (INT32 to date32, FIXED(2) to float16, …) */
+  LAM_NARROW,             /* INT32 to 8 or 16 bits */
+  LAM_INT_TO_DECIMAL,     /* INT32, INT64 sign-extended */
+  LAM_BYTES_TO_DECIMAL,   /* FIXED or BYTE_ARRAY, big-endian of any length; LAM_CORRUPT where it does not fit */
+  LAM_INT96_TO_TIMESTAMP, /* Julian day and nanoseconds of the day */
+  LAM_BITS,               /* BOOLEAN */
+};
+
+/* One leaf, as decoding it needs it: no footer, no file. */
+struct lam_leaf {
+  enum lam_physical physical;
+  int32_t type_length; /* FIXED_LEN_BYTE_ARRAY, bytes */
+  int32_t width;       /* bytes of a physical value; 0 for BYTE_ARRAY and BOOLEAN */
+  int16_t max_definition, max_repetition;
+  bool legacy_delta_bytes; /* written by parquet-mr before 1.8 (PARQUET-246) */
+  enum lam_conversion conversion;
+  struct lam_type type;
+};
+
+/* The leaf of `node`. INT96 becomes timestamp[us] where `created_by` is Spark's or parquet-mr (which
+ * have no more digits, and dates beyond the range of nanoseconds), else timestamp[ns]. */
+enum lam_status lam_leaf_of_node(const struct lam_file_meta *meta, int32_t node, struct lam_leaf *out,
+                                 struct lam_error *error);
+
+/* The Arrow schema of top-level column `column` (0-based child of the root). LAM_UNSUPPORTED for nested
+ * and repeated ones, until nested columns come. UUID and JSON carry their Arrow extension names
+ * ("arrow.uuid", "arrow.json"); the field id is metadata "PARQUET:field_id". */
+enum lam_status lam_schema_of_column(const struct lam_file_meta *meta, int32_t column, struct ArrowSchema *out,
+                                     struct lam_error *error);
+int32_t lam_top_columns(const struct lam_file_meta *meta);
+/* The node of top-level column `column`. */
+int32_t lam_top_node(const struct lam_file_meta *meta, int32_t column);
+
+/* Fills nodes, leaves and column_orders of `out` from an Arrow struct schema of flat columns (those of
+ * dictionaries are their values' types); everything is allocated in `arena`. LAM_UNSUPPORTED or
+ * LAM_INVALID names the column. Both the logical and the converted type are written. */
+enum lam_status lam_schema_to_parquet(const struct ArrowSchema *schema, struct lam_arena *arena,
+                                      struct lam_file_meta *out, struct lam_error *error);
+
+/* Who wrote a file, from created_by: "parquet-mr version 1.8.1 (build …)". */
+struct lam_created_by {
+  struct lam_bytes application; /* "parquet-mr", "parquet-cpp-arrow", "impala", …; empty if unknown */
+  int32_t major, minor, patch;  /* -1 where it does not say */
+};
+struct lam_created_by lam_created_by_parse(struct lam_bytes created_by);
+
+/* ---- quirks.c: what is known to be wrong in files of certain writers ---- */
+
+/* Whether min and max (the new pair if `deprecated` is false) of a leaf can be believed: the writer had
+ * no bug there (PARQUET-251, ARROW-2061 …) and the column order makes them valid for the type. */
+bool lam_statistics_trusted(const struct lam_file_meta *meta, int32_t leaf, bool deprecated);
+/* Whether row groups of the file may be copied as bytes under another created_by (its statistics kept). False for old
+ * parquet-mr and parquet-cpp, delta byte arrays of parquet-mr before 1.8, and files with Spark's legacy-calendar keys.
+ */
+bool lam_raw_copy_allowed(const struct lam_file_meta *meta);
+/* Keys whose values change the meaning of the data (Spark's legacy calendar and time zone): files that
+ * differ in one are not merged. NULL ends the list. */
+extern const char *const lam_legacy_keys[];
+/* The value of a key, data NULL where absent. */
+struct lam_bytes lam_key_value_find(const struct lam_file_meta *meta, const char *key);
+
+#endif

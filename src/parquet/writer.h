@@ -1,0 +1,35 @@
+/* Writing Parquet files inside the library: to any store, with the caller's account of the budget, and
+ * with row groups of other files copied as bytes. */
+#ifndef LAM_PARQUET_WRITER_H
+#define LAM_PARQUET_WRITER_H
+
+#include "parquet/file.h"
+
+/* Creates object `key` (a staging key of the caller's: it is visible at once under that key, and nothing
+ * is renamed). lam_writer_finish writes the footer and syncs unless options->no_sync; lam_writer_close of an unfinished
+ * one removes the object. `mem` outlives the writer. */
+enum lam_status lam_writer_open_in(struct lam_store *store, const char *key, const struct ArrowSchema *schema,
+                                   const struct lam_write_options *options, struct lam_mem *mem,
+                                   struct lam_writer **out, struct lam_error *error);
+
+/* Copies a row group byte for byte, all offsets moved, with its page indexes and bloom filters; a row
+ * group under way is ended first. The leaves of both files agree in number, physical type and levels
+ * (LAM_INVALID). Statistics that lam_statistics_trusted does not believe are dropped; the caller has asked
+ * lam_raw_copy_allowed. */
+enum lam_status lam_writer_copy_row_group(struct lam_writer *writer, const struct lam_file *from, int32_t row_group,
+                                          struct lam_error *error);
+/* Ends the row group under way, if it has rows. */
+enum lam_status lam_writer_end_row_group(struct lam_writer *writer, struct lam_error *error);
+/* Bytes in the file now, and encoded bytes waiting in the row group under way. For packing to a target size. */
+uint64_t lam_writer_bytes(const struct lam_writer *writer);
+uint64_t lam_writer_pending_bytes(const struct lam_writer *writer);
+int64_t lam_writer_pending_rows(const struct lam_writer *writer);
+/* Of a finished writer, until it is closed. */
+const struct lam_file_meta *lam_writer_meta(const struct lam_writer *writer);
+
+/* Column options that continue how `file` has its columns: codec, and the encoding choice where its
+ * pages show one other than the default. One per leaf, allocated in `arena`; names are the columns'. */
+enum lam_status lam_column_options_of(const struct lam_file *file, struct lam_arena *arena,
+                                      struct lam_column_options **out, int32_t *count, struct lam_error *error);
+
+#endif
