@@ -11,7 +11,7 @@ struct lam_view {
   struct lam_type type; /* of the values; for a dictionary, of the indices */
   int64_t length, offset;
   int64_t null_count;                        /* -1 unknown */
-  const uint8_t *validity;                   /* bitmap, or NULL: all valid */
+  const uint8_t *validity;                   /* bitmap, or NULL: all valid (of type null: none) */
   const void *data;                          /* fixed-width values, or the bytes of strings */
   const int32_t *offsets32;                  /* string, binary, list, map */
   const int64_t *offsets64;                  /* large_* */
@@ -30,7 +30,7 @@ enum lam_status lam_view_init(const struct ArrowSchema *schema, const struct Arr
 enum lam_status lam_view_dictionary(const struct lam_view *view, struct lam_view *out, struct lam_error *error);
 
 static inline bool lam_view_valid(const struct lam_view *view, int64_t row) {
-  return !view->validity || lam_bit_get(view->validity, view->offset + row);
+  return view->validity ? lam_bit_get(view->validity, view->offset + row) : view->type.id != LAM_TYPE_NULL;
 }
 /* The bytes of a string, binary or fixed-size binary row; not for dictionaries. */
 static inline struct lam_bytes lam_view_bytes(const struct lam_view *view, int64_t row) {
@@ -68,20 +68,28 @@ enum lam_status lam_array_plain(struct lam_mem *mem, const struct ArrowSchema *s
                                 struct ArrowSchema *out_schema, struct ArrowArray *out, bool *changed,
                                 struct lam_error *error);
 
-/* A builder of one flat column, for CSV and JSON readers and for tests. */
+/* A builder of one flat column, for CSV and JSON readers and for tests. Its buffers become the array's
+ * without a copy. */
+struct lam_builder_buffer {
+  struct lam_shared *shared;
+  size_t size;
+};
 struct lam_builder {
   struct lam_type type;
   struct lam_mem *mem;
   int64_t length, null_count;
-  struct lam_buf validity, offsets, data;
-  bool large; /* 64-bit offsets */
+  struct lam_builder_buffer validity, offsets, data; /* validity is empty until the first null */
+  size_t width;                                      /* bytes of a fixed-width value */
+  bool large;                                        /* 64-bit offsets */
 };
 enum lam_status lam_builder_init(struct lam_builder *builder, struct lam_mem *mem, const struct lam_type *type,
                                  struct lam_error *error);
 void lam_builder_release(struct lam_builder *builder);
+/* Bytes held now. */
+size_t lam_builder_size(const struct lam_builder *builder);
 enum lam_status lam_builder_null(struct lam_builder *builder, struct lam_error *error);
 enum lam_status lam_builder_bool(struct lam_builder *builder, bool value, struct lam_error *error);
-/* `value` has the type's width. */
+/* `value` has the type's width; not for booleans, strings and binaries. */
 enum lam_status lam_builder_fixed(struct lam_builder *builder, const void *value, struct lam_error *error);
 /* LAM_LIMIT where 32-bit offsets would pass 2^31 - 1 bytes. */
 enum lam_status lam_builder_bytes(struct lam_builder *builder, struct lam_bytes value, struct lam_error *error);
