@@ -69,10 +69,11 @@ enum lam_status lam_array_plain(struct lam_mem *mem, const struct ArrowSchema *s
                                 struct lam_error *error);
 
 /* A builder of one flat column, for CSV and JSON readers and for tests. Its buffers become the array's
- * without a copy. */
+ * without a copy, and are reused once that array has been released. */
 struct lam_builder_buffer {
-  struct lam_shared *shared;
-  size_t size;
+  struct lam_shared *shared; /* what `data` is in, or what was given out and may come back */
+  uint8_t *data;
+  size_t size, capacity;
 };
 struct lam_builder {
   struct lam_type type;

@@ -170,13 +170,20 @@ int32_t lam_schema_field_id(const struct ArrowSchema *schema) {
 
 enum { DEEPEST = 64 };
 
-static bool copy_metadata(const struct ArrowSchema *from, struct ArrowSchema *to) {
+enum lam_status lam_schema_copy_metadata(const struct ArrowSchema *from, struct ArrowSchema *to,
+                                         struct lam_error *error) {
+  assert(to->release == release_schema);
   struct owned *owned = to->private_data;
-  if (!from->metadata) return true;
-  size_t size = metadata_size(from->metadata);
-  to->metadata = owned->metadata = malloc(size);
-  if (owned->metadata) memcpy(owned->metadata, from->metadata, size);
-  return owned->metadata != NULL;
+  char *fresh = NULL;
+  if (from->metadata) {
+    size_t size = metadata_size(from->metadata);
+    fresh = malloc(size);
+    if (!fresh) return no_memory(NULL, error);
+    memcpy(fresh, from->metadata, size);
+  }
+  free(owned->metadata);
+  to->metadata = owned->metadata = fresh;
+  return LAM_OK;
 }
 
 static enum lam_status copy(const struct ArrowSchema *from, int depth, struct ArrowSchema *out,
@@ -184,9 +191,8 @@ static enum lam_status copy(const struct ArrowSchema *from, int depth, struct Ar
   memset(out, 0, sizeof *out);
   if (depth > DEEPEST) return lam_fail(error, LAM_UNSUPPORTED, "a schema is nested deeper than %d levels", DEEPEST);
   LAM_TRY(init(from->format, from->name, from->flags, from->n_children, out, error));
-  enum lam_status status = LAM_OK;
-  if (!copy_metadata(from, out)) return no_memory(out, error);
-  if (from->dictionary) {
+  enum lam_status status = lam_schema_copy_metadata(from, out, error);
+  if (status == LAM_OK && from->dictionary) {
     out->dictionary = calloc(1, sizeof *out->dictionary);
     if (!out->dictionary) return no_memory(out, error);
     status = copy(from->dictionary, depth + 1, out->dictionary, error);
@@ -214,10 +220,13 @@ enum lam_status lam_schema_set_name(struct ArrowSchema *schema, const char *name
 enum lam_status lam_schema_as_dictionary(struct ArrowSchema *values, struct ArrowSchema *out, struct lam_error *error) {
   LAM_TRY(init("i", values->name, values->flags, 0, out, error));
   out->dictionary = malloc(sizeof *out->dictionary);
-  if (!out->dictionary || !copy_metadata(values, out)) {
-    free(out->dictionary); /* nothing in it is ours yet */
-    out->dictionary = NULL;
-    return no_memory(out, error);
+  if (!out->dictionary) return no_memory(out, error);
+  out->dictionary->release = NULL;
+  out->dictionary->n_children = 0;
+  enum lam_status status = lam_schema_copy_metadata(values, out, error);
+  if (status != LAM_OK) {
+    lam_schema_release(out);
+    return status;
   }
   *out->dictionary = *values;
   values->release = NULL;

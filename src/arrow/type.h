@@ -62,7 +62,8 @@ enum lam_status lam_type_parse(const struct ArrowSchema *schema, struct lam_type
 enum lam_status lam_type_format(const struct lam_type *type, char *out, size_t room, struct lam_error *error);
 /* "int64", "timestamp[us, UTC]", "decimal(10,2)", "string", for people and for `--schema`. */
 const char *lam_type_name(const struct lam_type *type, char *out, size_t room);
-/* The inverse, also taking SQL's usual names (bigint, varchar, double, timestamp, …). */
+/* The inverse, also taking SQL's usual names (bigint, varchar, double, timestamp, …), in either case.
+ * Flat types only; of time zones only UTC. */
 enum lam_status lam_type_parse_name(const char *name, struct lam_type *out, struct lam_error *error);
 bool lam_type_equal(const struct lam_type *a, const struct lam_type *b);
 /* Bits of a fixed-width value in its Arrow buffer (1 for bool); 0 for variable-width and nested types. */
@@ -85,12 +86,15 @@ enum lam_status lam_schema_init_struct(const char *name, int64_t count, struct A
 enum lam_status lam_schema_copy(const struct ArrowSchema *from, struct ArrowSchema *out, struct lam_error *error);
 /* Replaces the name of a schema that this module made. */
 enum lam_status lam_schema_set_name(struct ArrowSchema *schema, const char *name, struct lam_error *error);
-/* Wraps `values` (moved) as the dictionary of a schema of int32 indices with the same name and flags. */
+/* Wraps `values` (moved) as the dictionary of a schema of int32 indices with the same name, flags and metadata. */
 enum lam_status lam_schema_as_dictionary(struct ArrowSchema *values, struct ArrowSchema *out, struct lam_error *error);
 
 /* Metadata of a schema: pairs. The key "PARQUET:field_id" holds a decimal field id, as pyarrow has it. */
 enum lam_status lam_schema_set_metadata(struct ArrowSchema *schema, const char *key, struct lam_bytes value,
                                         struct lam_error *error);
+/* Replaces all metadata of `to`, a schema that this module made. */
+enum lam_status lam_schema_copy_metadata(const struct ArrowSchema *from, struct ArrowSchema *to,
+                                         struct lam_error *error);
 /* The value, pointing into the schema; data NULL where absent. */
 struct lam_bytes lam_schema_metadata(const struct ArrowSchema *schema, const char *key);
 /* The id, or -1. */
