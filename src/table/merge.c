@@ -1,0 +1,165 @@
+#include "table/merge.h"
+
+#include "arrow/cast.h"
+
+void lam_merge_init(struct lam_merge *merge, struct lam_mem *mem) {
+  *merge = (struct lam_merge){.mem = mem};
+  lam_arena_init(&merge->arena, mem);
+}
+
+void lam_merge_release(struct lam_merge *merge) {
+  lam_schema_release(&merge->schema);
+  lam_arena_release(&merge->arena);
+  lam_merge_init(merge, merge->mem);
+}
+
+/* The column of `schema` that is `column` of another schema: the same field id where both have ids, else the
+ * same name. -1: none. `hint` is where it probably is. */
+static int64_t find_column(const struct ArrowSchema *schema, const struct ArrowSchema *column, int64_t hint) {
+  int32_t id = lam_schema_field_id(column);
+  for (int64_t i = 0; i < schema->n_children; i++) {
+    int64_t at = (hint + i) % schema->n_children;
+    int32_t other = lam_schema_field_id(schema->children[at]);
+    bool same = id >= 0 && other >= 0 ? id == other : strcmp(schema->children[at]->name, column->name) == 0;
+    if (same) return at;
+  }
+  return -1;
+}
+
+static enum lam_status keep_file(struct lam_merge *merge, const char *file, const char **out, struct lam_error *error) {
+  char *copy;
+  LAM_TRY(lam_arena_string(&merge->arena, lam_bytes_of_string(file), &copy, error));
+  *out = copy;
+  return LAM_OK;
+}
+
+/* A fresh schema with room for `columns` children, those of the present one moved into it. */
+static enum lam_status grow(struct lam_merge *merge, int64_t columns, struct lam_error *error) {
+  struct ArrowSchema wider;
+  void *files;
+  LAM_TRY(lam_arena_array(&merge->arena, (size_t)columns, sizeof *merge->first_file, &files, error));
+  LAM_TRY(lam_schema_init_struct("", columns, &wider, error));
+  for (int64_t i = 0; merge->schema.release && i < merge->schema.n_children; i++) {
+    *wider.children[i] = *merge->schema.children[i];
+    merge->schema.children[i]->release = NULL;
+    ((const char **)files)[i] = merge->first_file[i];
+  }
+  lam_schema_release(&merge->schema);
+  merge->schema = wider;
+  merge->first_file = files;
+  return LAM_OK;
+}
+
+static bool same_extension(const struct ArrowSchema *a, const struct ArrowSchema *b) {
+  return lam_bytes_equal(lam_schema_metadata(a, "ARROW:extension:name"),
+                         lam_schema_metadata(b, "ARROW:extension:name"));
+}
+
+/* Widens merged column `c` so that it holds `column` too. */
+static enum lam_status widen(struct lam_merge *merge, int64_t c, const struct ArrowSchema *column, const char *file,
+                             struct lam_error *error) {
+  struct ArrowSchema *present = merge->schema.children[c];
+  struct lam_type a, b, wide;
+  LAM_TRY(lam_type_parse(present, &a, error));
+  LAM_TRY(lam_type_parse(column, &b, error));
+  if (!lam_type_widen(&a, &b, &wide) || (a.id == b.id && !same_extension(present, column))) {
+    char name_a[96], name_b[96];
+    return lam_fail(error, LAM_INVALID, "column \"%s\" is %s in %s and %s in %s; these do not merge", column->name,
+                    lam_type_name(&a, name_a, sizeof name_a), merge->first_file[c],
+                    lam_type_name(&b, name_b, sizeof name_b), file);
+  }
+  bool nullable = (present->flags | column->flags) & ARROW_FLAG_NULLABLE;
+  if (lam_type_equal(&wide, &a)) {
+    if (nullable) present->flags |= ARROW_FLAG_NULLABLE;
+    return LAM_OK;
+  }
+  struct ArrowSchema changed;
+  LAM_TRY(lam_schema_copy(a.id == LAM_TYPE_NULL ? column : present, &changed, error));
+  struct ArrowSchema typed;
+  enum lam_status status = lam_schema_init(&wide, present->name, nullable, &typed, error);
+  struct lam_bytes id = lam_schema_metadata(&changed, "PARQUET:field_id");
+  if (status == LAM_OK && id.data) status = lam_schema_set_metadata(&typed, "PARQUET:field_id", id, error);
+  struct lam_bytes extension = lam_schema_metadata(&changed, "ARROW:extension:name");
+  if (status == LAM_OK && a.id == LAM_TYPE_NULL && extension.data)
+    status = lam_schema_set_metadata(&typed, "ARROW:extension:name", extension, error);
+  lam_schema_release(&changed);
+  if (status != LAM_OK) return status;
+  lam_schema_release(present);
+  *present = typed;
+  return keep_file(merge, file, &merge->first_file[c], error);
+}
+
+enum lam_status lam_merge_add(struct lam_merge *merge, const struct ArrowSchema *schema, const char *file,
+                              struct lam_error *error) {
+  bool first = !merge->schema.release;
+  int64_t before = first ? 0 : merge->schema.n_children, fresh = 0;
+  if (!first && lam_merge_same(&merge->schema, schema)) return LAM_OK; /* the usual case */
+  for (int64_t i = 0; i < schema->n_children; i++)
+    if (first || find_column(&merge->schema, schema->children[i], i) < 0) fresh++;
+  if (first || fresh) LAM_TRY(grow(merge, before + fresh, error));
+  int64_t next = before;
+  for (int64_t i = 0; i < schema->n_children; i++) {
+    merge->schema.n_children = before; /* new columns are no candidates for a match */
+    int64_t at = before ? find_column(&merge->schema, schema->children[i], i) : -1;
+    merge->schema.n_children = before + fresh;
+    if (at >= 0) {
+      LAM_TRY(widen(merge, at, schema->children[i], file, error));
+      continue;
+    }
+    LAM_TRY(lam_schema_copy(schema->children[i], merge->schema.children[next], error));
+    if (!first) merge->schema.children[next]->flags |= ARROW_FLAG_NULLABLE;
+    LAM_TRY(keep_file(merge, file, &merge->first_file[next], error));
+    next++;
+  }
+  /* What this file lacks is NULL in it. */
+  for (int64_t c = 0; c < before; c++)
+    if (schema->n_children == 0 || find_column(schema, merge->schema.children[c], c) < 0)
+      merge->schema.children[c]->flags |= ARROW_FLAG_NULLABLE;
+  return LAM_OK;
+}
+
+static bool same_type(const struct ArrowSchema *a, const struct ArrowSchema *b) {
+  return strcmp(a->format, b->format) == 0;
+}
+
+void lam_merge_map(const struct ArrowSchema *merged, const struct ArrowSchema *file, struct lam_merge_source *sources) {
+  for (int64_t c = 0; c < merged->n_children; c++) {
+    int64_t at = file->n_children ? find_column(file, merged->children[c], c) : -1;
+    sources[c].column = (int32_t)at;
+    sources[c].cast = at >= 0 && !same_type(merged->children[c], file->children[at]);
+  }
+}
+
+bool lam_merge_same(const struct ArrowSchema *merged, const struct ArrowSchema *file) {
+  if (merged->n_children != file->n_children) return false;
+  for (int64_t c = 0; c < merged->n_children; c++) {
+    const struct ArrowSchema *a = merged->children[c], *b = file->children[c];
+    if (!same_type(a, b) || strcmp(a->name, b->name) != 0 || !same_extension(a, b)) return false;
+    if ((a->flags ^ b->flags) & ARROW_FLAG_NULLABLE || lam_schema_field_id(a) != lam_schema_field_id(b)) return false;
+  }
+  return true;
+}
+
+enum lam_status lam_merge_batch(struct lam_mem *mem, const struct ArrowSchema *merged, const struct ArrowSchema *file,
+                                const struct lam_merge_source *sources, struct ArrowArray *batch,
+                                struct ArrowArray *out, struct lam_error *error) {
+  enum lam_status status = lam_array_init_struct(batch->length, merged->n_children, out, error);
+  int64_t from = 0;
+  for (int64_t c = 0; status == LAM_OK && c < merged->n_children; c++) {
+    struct lam_type type;
+    if (sources[c].column >= 0 && !sources[c].cast) {
+      *out->children[c] = *batch->children[from];
+      batch->children[from++]->release = NULL;
+      continue;
+    }
+    status = lam_type_parse(merged->children[c], &type, error);
+    if (status == LAM_OK && sources[c].column < 0)
+      status = lam_array_nulls(mem, &type, batch->length, out->children[c], error);
+    else if (status == LAM_OK)
+      status =
+          lam_cast(mem, file->children[sources[c].column], batch->children[from++], &type, out->children[c], error);
+  }
+  lam_array_release(batch);
+  if (status != LAM_OK) lam_array_release(out);
+  return status;
+}

@@ -1,0 +1,40 @@
+/* Merging the schemas of files that make one table, and bringing each file's batches to the result.
+ *
+ * Columns meet by field id where both have one, else by name. Types widen where no value is lost
+ * (arrow/cast.h); a column that a file lacks is NULL there; the order is that of first appearance. */
+#ifndef LAM_TABLE_MERGE_H
+#define LAM_TABLE_MERGE_H
+
+#include "arrow/array.h"
+
+struct lam_merge {
+  struct lam_mem *mem;
+  struct lam_arena arena;
+  struct ArrowSchema schema; /* what has been merged so far; released before the first file */
+  const char **first_file;   /* of each column: who brought it or widened it last, for messages */
+  int64_t capacity;
+};
+
+void lam_merge_init(struct lam_merge *merge, struct lam_mem *mem);
+void lam_merge_release(struct lam_merge *merge);
+/* Merges one file's schema in. LAM_INVALID names both files, the column and both types. */
+enum lam_status lam_merge_add(struct lam_merge *merge, const struct ArrowSchema *schema, const char *file,
+                              struct lam_error *error);
+
+/* Where column `c` of the merged schema comes from in one file. */
+struct lam_merge_source {
+  int32_t column; /* of the file; -1: the file lacks it */
+  bool cast;      /* its type is narrower than the merged one */
+};
+/* Fills `sources` (one per merged column) for a file whose schema has been added. */
+void lam_merge_map(const struct ArrowSchema *merged, const struct ArrowSchema *file, struct lam_merge_source *sources);
+/* True where the file's batches are already as the merged schema has them: same columns, order, types, nullability. */
+bool lam_merge_same(const struct ArrowSchema *merged, const struct ArrowSchema *file);
+
+/* Makes a batch of the merged schema from a batch that holds the file's columns `sources` ask for, in
+ * merged order (missing ones left out). The batch is consumed: its children are moved or released. */
+enum lam_status lam_merge_batch(struct lam_mem *mem, const struct ArrowSchema *merged, const struct ArrowSchema *file,
+                                const struct lam_merge_source *sources, struct ArrowArray *batch,
+                                struct ArrowArray *out, struct lam_error *error);
+
+#endif
