@@ -1,0 +1,105 @@
+/* Directory tables: opening one, and the snapshot of it that a reader or a plan works from. */
+#ifndef LAM_TABLE_DIRECTORY_H
+#define LAM_TABLE_DIRECTORY_H
+
+#include "store/store.h"
+#include "table/partition.h"
+
+/* What tells one state of a file from another. */
+struct lam_identity {
+  uint64_t inode;
+  uint64_t size; /* bytes */
+  int64_t mtime_ns;
+};
+static inline struct lam_identity lam_identity_of(const struct lam_object_info *info) {
+  return (struct lam_identity){info->inode, info->size, info->mtime_ns};
+}
+static inline bool lam_identity_equal(struct lam_identity a, struct lam_identity b) {
+  return a.inode == b.inode && a.size == b.size && a.mtime_ns == b.mtime_ns;
+}
+
+/* An open table: the root with the data and, beside it, our state. Any number of threads may read through one; a
+ * change is made by one thread. */
+struct lam_directory {
+  struct lam_context *context;
+  struct lam_mem *mem;
+  struct lam_store *data;
+  struct lam_store *meta; /* NULL where the table is a single file or a glob: those are only read */
+  const char *pattern;    /* for those: the glob that keys must match; NULL: all data files */
+  char *name;             /* what messages call the table: the path as given */
+  bool single;            /* the pattern is one file's key */
+  bool owns_stores;
+  int64_t (*now)(void); /* seconds since 1970-01-01 UTC; tests set their own */
+};
+
+/* `path` is a directory, a file, or a glob with * ** ? [a-z] (tried where nothing has that very name). `meta_dir` may
+ * be NULL: "<path>.lamella". With `create` a path where nothing is yet is fine (lam_directory_prepare makes it), else
+ * LAM_NOT_FOUND. `mem` outlives the directory. */
+enum lam_status lam_directory_open(struct lam_context *context, const char *path, const char *meta_dir, bool create,
+                                   struct lam_mem *mem, struct lam_directory **out, struct lam_error *error);
+/* The same with stores of the caller's, which outlive the directory. */
+enum lam_status lam_directory_open_stores(struct lam_context *context, struct lam_store *data, struct lam_store *meta,
+                                          const char *name, struct lam_mem *mem, struct lam_directory **out,
+                                          struct lam_error *error);
+/* NULL is allowed. */
+void lam_directory_close(struct lam_directory *directory);
+
+/* Before any writing: makes the directories of the table and of our state, checks that both lie on one file system,
+ * and refuses (LAM_UNSUPPORTED) tables that are not ours to write: a single file or a glob, another format's
+ * (foreign.h), a partition of a larger table. */
+enum lam_status lam_directory_prepare(struct lam_directory *directory, struct lam_error *error);
+
+/* ---- snapshots ---- */
+
+struct lam_data_file {
+  const char *key; /* in the data store */
+  struct lam_identity identity;
+  uint32_t partition; /* index */
+  bool through_link;  /* reached through a symbolic link: read, never changed */
+  const char *staged; /* where its bytes were in the meta store when listed, because a commit was being applied;
+                         else NULL */
+};
+
+/* A directory with data files. */
+struct lam_directory_partition {
+  const char *directory; /* its key; "" is the root */
+  struct lam_partition values;
+  size_t first_file, file_count;
+};
+
+/* One committed state of the table, or what a filter left of it. Sorted: partitions by key, files by name, as bytes.
+ * Owned by its arena. */
+struct lam_snapshot {
+  struct lam_arena arena;
+  uint64_t sequence; /* of the last commit of ours; 0: none yet */
+  struct lam_data_file *files;
+  size_t file_count;
+  struct lam_directory_partition *partitions;
+  size_t partition_count;
+  const char **columns; /* partition columns, in the order they occur */
+  size_t column_count;
+  uint64_t bytes;
+  uint64_t other_files; /* passed over because of their names */
+  const char *foreign;  /* a mark of another format inside the table, or NULL */
+};
+
+/* Lists the table as it is after the last commit, one that is being applied (or was when its writer died) included.
+ * Never writes. `filter` may be NULL; directories that it rules out are not opened; one that names a column that no
+ * partition has, or matches nothing, is LAM_NOT_FOUND and says which values there are. */
+enum lam_status lam_snapshot_open(struct lam_directory *directory, const struct lam_partition_filter *filter,
+                                  struct lam_snapshot *out, struct lam_error *error);
+void lam_snapshot_release(struct lam_snapshot *snapshot);
+
+/* Where the bytes of a file of the snapshot are now: in the table, still staged, or retired since. LAM_NOT_FOUND says
+ * that the file was replaced and is past its grace. `key` is allocated in `arena`. A commit may move the file between
+ * this and the open: on LAM_NOT_FOUND of the open, ask again. */
+enum lam_status lam_snapshot_locate(struct lam_directory *directory, const struct lam_snapshot *snapshot,
+                                    const struct lam_data_file *file, struct lam_arena *arena, struct lam_store **store,
+                                    const char **key, struct lam_error *error);
+
+/* A name that we take for a data file: *.parquet, *.parq, *.pq in any case, not beginning with '.' or '_'. */
+bool lam_is_data_name(const char *name);
+/* A directory that is searched for data files: not beginning with '.' or '_', or a partition's name. */
+bool lam_is_data_directory_name(const char *name);
+
+#endif

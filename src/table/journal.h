@@ -1,0 +1,82 @@
+/* The journal and the head on disk: docs/directory-tables.md gives every field.
+ *
+ * Both are lines of text that end with a checksum. The journal says what a commit does, in a form that can be applied
+ * again at any point of having been applied. */
+#ifndef LAM_TABLE_JOURNAL_H
+#define LAM_TABLE_JOURNAL_H
+
+#include "table/directory.h"
+
+#define LAM_JOURNAL_KEY "journal"
+#define LAM_HEAD_KEY "head"
+#define LAM_LOCK_KEY "lock"
+
+/* One file of a directory that the commit touches. */
+enum lam_journal_action {
+  LAM_JOURNAL_ADD,    /* staged -> name */
+  LAM_JOURNAL_REMOVE, /* name -> retired */
+  LAM_JOURNAL_KEEP,   /* is in the directory before and after (exchange only) */
+};
+struct lam_journal_file {
+  enum lam_journal_action action;
+  const char *name;             /* within the directory */
+  struct lam_identity identity; /* of what is moved, replaced or kept */
+};
+
+enum lam_journal_how {
+  LAM_JOURNAL_EXCHANGE, /* a directory prepared whole is swapped with the live one */
+  LAM_JOURNAL_NEW,      /* a directory prepared whole is renamed to a name that is free */
+  LAM_JOURNAL_FILES,    /* files are renamed one by one: removed ones out, then new ones in */
+};
+struct lam_journal_directory {
+  enum lam_journal_how how;
+  const char *key;    /* in the data store */
+  const char *staged; /* in the meta store: a directory that holds the added files under their final names */
+  uint64_t old_inode; /* of the live directory before; 0 for NEW */
+  uint64_t new_inode; /* of the staged one */
+  struct lam_journal_file *files;
+  size_t file_count;
+};
+
+struct lam_journal {
+  struct lam_arena arena;
+  uint64_t sequence;
+  int64_t time;                              /* of the commit, seconds since 1970-01-01 UTC */
+  const char *change;                        /* id of the stage */
+  struct lam_journal_directory *directories; /* sorted by key */
+  size_t directory_count;
+};
+void lam_journal_release(struct lam_journal *journal);
+
+enum lam_status lam_journal_encode(const struct lam_journal *journal, struct lam_buf *out, struct lam_error *error);
+/* Every path is checked to be a key that stays inside its store. LAM_CORRUPT names the line. */
+enum lam_status lam_journal_decode(struct lam_bytes text, struct lam_mem *mem, struct lam_journal *out,
+                                   struct lam_error *error);
+/* Reads the journal of a table. *there is false, and `out` empty, where there is none. A corrupt one is an error that
+ * says what to do. */
+enum lam_status lam_journal_read(struct lam_store *meta, struct lam_mem *mem, bool *there, struct lam_journal *out,
+                                 struct lam_error *error);
+
+struct lam_head_retired {
+  uint64_t sequence; /* its folder is retired/<sequence> */
+  int64_t time;      /* seconds */
+};
+struct lam_head {
+  struct lam_arena arena;
+  uint64_t sequence;                /* of the last commit; 0: none */
+  struct lam_head_retired *retired; /* folders not yet swept, oldest first */
+  size_t retired_count;
+};
+void lam_head_release(struct lam_head *head);
+enum lam_status lam_head_encode(const struct lam_head *head, struct lam_buf *out, struct lam_error *error);
+enum lam_status lam_head_decode(struct lam_bytes text, struct lam_mem *mem, struct lam_head *out,
+                                struct lam_error *error);
+/* Where there is none: sequence 0 (a writer looks at the folders in retired/ too: lam_head_rebuild). */
+enum lam_status lam_head_read(struct lam_store *meta, struct lam_mem *mem, bool *there, struct lam_head *out,
+                              struct lam_error *error);
+
+/* "retired/<sequence>/<key>.retired": no name of ours ends in .parquet. */
+enum lam_status lam_retired_key(struct lam_arena *arena, uint64_t sequence, const char *key, char **out,
+                                struct lam_error *error);
+
+#endif
