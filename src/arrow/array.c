@@ -198,6 +198,11 @@ enum lam_status lam_array_init(int64_t length, int64_t null_count, int buffer_co
   return LAM_OK;
 }
 
+struct lam_shared *lam_array_shared(const struct ArrowArray *array, int index) {
+  if (array->release != release_array || index >= MOST_BUFFERS) return NULL;
+  return ((const struct owned *)array->private_data)->shared[index];
+}
+
 enum lam_status lam_array_init_struct(int64_t length, int64_t count, struct ArrowArray *out, struct lam_error *error) {
   LAM_TRY(init(length, 0, 1, out, error));
   if (count == 0) return LAM_OK;

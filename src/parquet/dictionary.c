@@ -1,0 +1,265 @@
+#include "parquet/dictionary.h"
+
+#include <assert.h>
+
+#include "base/checksum.h"
+
+enum {
+  BLOCK = 256,       /* values whose slots are fetched ahead */
+  FIRST_BITS = 7,    /* slots of a new table, as a power of 2 */
+  FAR_BITS = 12,     /* from this many slots on the table is beyond the first-level cache */
+  MOST_PROBES = 256, /* beyond, somebody has made the collisions */
+};
+
+/* Odd, with well-mixed high bits: 2^64 divided by the golden ratio. */
+#define MULTIPLIER UINT64_C(0x9e3779b97f4a7c15)
+
+void lam_dictionary_init(struct lam_dictionary *dictionary, struct lam_mem *mem, size_t width, size_t limit) {
+  *dictionary = (struct lam_dictionary){.width = width, .limit = limit < UINT32_MAX ? limit : UINT32_MAX};
+  lam_buf_init(&dictionary->values, mem);
+  lam_buf_init(&dictionary->ends, mem);
+  lam_buf_init(&dictionary->slots, mem);
+}
+
+void lam_dictionary_release(struct lam_dictionary *dictionary) {
+  lam_buf_release(&dictionary->values);
+  lam_buf_release(&dictionary->ends);
+  lam_buf_release(&dictionary->slots);
+  dictionary->count = 0;
+}
+
+void lam_dictionary_clear(struct lam_dictionary *dictionary) {
+  if (dictionary->count && dictionary->slots.size) memset(dictionary->slots.data, 0, dictionary->slots.size);
+  dictionary->count = 0;
+  dictionary->values.size = dictionary->ends.size = 0;
+}
+
+/* ---- hashes: the slot is in the top bits, the tag in the 32 below them or the value itself ---- */
+
+static inline uint64_t hash4(const uint8_t *p) {
+  return lam_load32(p) * MULTIPLIER;
+}
+static inline uint64_t hash8(const uint8_t *p) {
+  uint64_t value = lam_load64(p);
+  return (value ^ value >> 32) * MULTIPLIER;
+}
+static inline uint64_t mix(uint64_t a, uint64_t b) {
+  __uint128_t product = (__uint128_t)a * b;
+  return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+static inline uint64_t hash_bytes(const uint8_t *p, size_t size) {
+  uint64_t a = 0, b = 0;
+  if (size > 16) return lam_hash_fast(p, size, 0);
+  if (size >= 8)
+    a = lam_load64(p), b = lam_load64(p + size - 8);
+  else if (size >= 4)
+    a = lam_load32(p), b = lam_load32(p + size - 4);
+  else if (size > 0)
+    a = (uint64_t)p[0] << 16 | (uint64_t)p[size / 2] << 8 | p[size - 1];
+  return mix(a ^ MULTIPLIER, b ^ UINT64_C(0xd6e8feb86659fd93) ^ (uint64_t)size << 56);
+}
+
+static inline uint64_t tag_of(uint64_t hash) {
+  return hash << 32;
+}
+static inline size_t slot_of(uint64_t hash, int bits) {
+  return (size_t)(hash >> (64 - bits));
+}
+
+static uint64_t *slots_of(const struct lam_dictionary *dictionary) {
+  return (uint64_t *)(void *)dictionary->slots.data;
+}
+
+/* The bytes of a value without its length. */
+static inline struct lam_bytes value_at(const struct lam_dictionary *dictionary, uint32_t index) {
+  struct lam_bytes plain = lam_dictionary_plain(dictionary, index);
+  if (!dictionary->width) plain.data += 4, plain.size -= 4;
+  return plain;
+}
+
+static uint64_t hash_at(const struct lam_dictionary *dictionary, uint32_t index) {
+  struct lam_bytes value = value_at(dictionary, index);
+  if (dictionary->width == 4) return hash4(value.data);
+  if (dictionary->width == 8) return hash8(value.data);
+  return hash_bytes(value.data, value.size);
+}
+
+/* ---- growth ---- */
+
+static enum lam_status grow_slots(struct lam_dictionary *dictionary, struct lam_error *error) {
+  int bits = dictionary->slot_bits ? dictionary->slot_bits + 2 : FIRST_BITS;
+  while ((size_t)1 << bits < 2 * ((size_t)dictionary->count + BLOCK)) bits++;
+  size_t size = sizeof(uint64_t) << bits;
+  struct lam_buf fresh;
+  lam_buf_init(&fresh, dictionary->slots.mem);
+  LAM_TRY(lam_buf_reserve(&fresh, size, error));
+  memset(fresh.data, 0, size);
+  fresh.size = size;
+  uint64_t *slots = (uint64_t *)(void *)fresh.data;
+  size_t mask = ((size_t)1 << bits) - 1;
+  for (uint32_t i = 0; i < dictionary->count; i++) {
+    uint64_t hash = hash_at(dictionary, i);
+    size_t slot = slot_of(hash, bits);
+    while (slots[slot]) slot = (slot + 1) & mask;
+    uint64_t tag = dictionary->width == 4 ? (uint64_t)lam_load32(value_at(dictionary, i).data) << 32 : tag_of(hash);
+    slots[slot] = tag | (i + 1);
+  }
+  lam_buf_release(&dictionary->slots);
+  dictionary->slots = fresh;
+  dictionary->slot_bits = bits;
+  return LAM_OK;
+}
+
+/* Room for a block of new values, so that the loops below need not look. *fits is false where the budget has none. */
+static enum lam_status make_room(struct lam_dictionary *dictionary, size_t count, bool *fits, struct lam_error *error) {
+  enum lam_status status = LAM_OK;
+  if ((size_t)1 << dictionary->slot_bits < 2 * ((size_t)dictionary->count + count) || !dictionary->slot_bits)
+    status = grow_slots(dictionary, error);
+  if (status == LAM_OK && dictionary->width)
+    status = lam_buf_room(&dictionary->values, count * dictionary->width, error);
+  if (status == LAM_OK && !dictionary->width) status = lam_buf_room(&dictionary->ends, count * sizeof(uint32_t), error);
+  *fits = status == LAM_OK;
+  return status == LAM_LIMIT ? LAM_OK : status;
+}
+
+/* ---- one block of each form ---- */
+
+static size_t put_block4(struct lam_dictionary *dictionary, const uint8_t *values, size_t count, uint32_t *indices) {
+  uint64_t *slots = slots_of(dictionary);
+  int bits = dictionary->slot_bits;
+  size_t mask = ((size_t)1 << bits) - 1, most = dictionary->limit / 4;
+  if (bits >= FAR_BITS)
+    for (size_t i = 0; i < count; i++) __builtin_prefetch(&slots[slot_of(hash4(values + 4 * i), bits)]);
+  for (size_t i = 0; i < count; i++) {
+    uint32_t value = lam_load32(values + 4 * i), probes = 0;
+    size_t slot = slot_of(hash4(values + 4 * i), bits);
+    while (slots[slot] && (uint32_t)(slots[slot] >> 32) != value) {
+      slot = (slot + 1) & mask;
+      if (++probes == MOST_PROBES) return i;
+    }
+    if (!slots[slot]) {
+      if (dictionary->count >= most) return i;
+      lam_store32(dictionary->values.data + dictionary->values.size, value);
+      dictionary->values.size += 4;
+      slots[slot] = (uint64_t)value << 32 | ++dictionary->count;
+    }
+    indices[i] = (uint32_t)slots[slot] - 1;
+  }
+  return count;
+}
+
+static size_t put_block8(struct lam_dictionary *dictionary, const uint8_t *values, size_t count, uint32_t *indices) {
+  uint64_t *slots = slots_of(dictionary), hashes[BLOCK];
+  int bits = dictionary->slot_bits;
+  size_t mask = ((size_t)1 << bits) - 1, most = dictionary->limit / 8;
+  for (size_t i = 0; i < count; i++) hashes[i] = hash8(values + 8 * i);
+  if (bits >= FAR_BITS)
+    for (size_t i = 0; i < count; i++) __builtin_prefetch(&slots[slot_of(hashes[i], bits)]);
+  uint8_t *known = dictionary->values.data;
+  for (size_t i = 0; i < count; i++) {
+    uint64_t value = lam_load64(values + 8 * i), tag = tag_of(hashes[i]), entry;
+    size_t slot = slot_of(hashes[i], bits);
+    uint32_t probes = 0;
+    while ((entry = slots[slot]) != 0 &&
+           (((entry ^ tag) >> 32) != 0 || lam_load64(known + 8 * (size_t)((uint32_t)entry - 1)) != value)) {
+      slot = (slot + 1) & mask;
+      if (++probes == MOST_PROBES) return i;
+    }
+    if (!entry) {
+      if (dictionary->count >= most) return i;
+      lam_store64(known + dictionary->values.size, value);
+      dictionary->values.size += 8;
+      slots[slot] = entry = tag | ++dictionary->count;
+    }
+    indices[i] = (uint32_t)entry - 1;
+  }
+  return count;
+}
+
+/* Appends a new value; false where it does not fit. */
+static bool add_bytes(struct lam_dictionary *dictionary, struct lam_bytes value) {
+  size_t prefix = dictionary->width ? 0 : 4, size = dictionary->values.size;
+  if (value.size > dictionary->limit || size + prefix + value.size > dictionary->limit) return false;
+  if (lam_buf_room(&dictionary->values, prefix + value.size, NULL) != LAM_OK) return false;
+  uint8_t *to = dictionary->values.data + size;
+  if (prefix) lam_store32(to, (uint32_t)value.size);
+  lam_copy(to + prefix, value.data, value.size);
+  dictionary->values.size = size + prefix + value.size;
+  if (prefix) {
+    lam_store32(dictionary->ends.data + dictionary->ends.size, (uint32_t)dictionary->values.size);
+    dictionary->ends.size += 4;
+  }
+  dictionary->count++;
+  return true;
+}
+
+static size_t put_block_bytes(struct lam_dictionary *dictionary, const struct lam_bytes *values, size_t count,
+                              uint32_t *indices) {
+  uint64_t *slots = slots_of(dictionary), hashes[BLOCK];
+  int bits = dictionary->slot_bits;
+  size_t mask = ((size_t)1 << bits) - 1;
+  for (size_t i = 0; i < count; i++) hashes[i] = hash_bytes(values[i].data, values[i].size);
+  if (bits >= FAR_BITS)
+    for (size_t i = 0; i < count; i++) __builtin_prefetch(&slots[slot_of(hashes[i], bits)]);
+  for (size_t i = 0; i < count; i++) {
+    uint64_t tag = tag_of(hashes[i]), entry;
+    size_t slot = slot_of(hashes[i], bits);
+    uint32_t probes = 0;
+    while ((entry = slots[slot]) != 0 &&
+           (((entry ^ tag) >> 32) != 0 || !lam_bytes_equal(value_at(dictionary, (uint32_t)entry - 1), values[i]))) {
+      slot = (slot + 1) & mask;
+      if (++probes == MOST_PROBES) return i;
+    }
+    if (!entry) {
+      if (!add_bytes(dictionary, values[i])) return i;
+      slots[slot] = entry = tag | dictionary->count;
+    }
+    indices[i] = (uint32_t)entry - 1;
+  }
+  return count;
+}
+
+static size_t put_block_fixed(struct lam_dictionary *dictionary, const uint8_t *values, size_t count,
+                              uint32_t *indices) {
+  struct lam_bytes slices[BLOCK];
+  for (size_t i = 0; i < count; i++) slices[i] = lam_bytes_of(values + i * dictionary->width, dictionary->width);
+  return put_block_bytes(dictionary, slices, count, indices);
+}
+
+/* ---- all ---- */
+
+enum lam_status lam_dictionary_put(struct lam_dictionary *dictionary, const uint8_t *values, size_t count,
+                                   uint32_t *indices, size_t *done, struct lam_error *error) {
+  size_t width = dictionary->width;
+  assert(width > 0);
+  for (*done = 0; *done < count;) {
+    size_t some = count - *done < BLOCK ? count - *done : BLOCK, got;
+    bool fits;
+    LAM_TRY(make_room(dictionary, some, &fits, error));
+    if (!fits) return LAM_OK;
+    const uint8_t *from = values + *done * width;
+    if (width == 4)
+      got = put_block4(dictionary, from, some, indices + *done);
+    else if (width == 8)
+      got = put_block8(dictionary, from, some, indices + *done);
+    else
+      got = put_block_fixed(dictionary, from, some, indices + *done);
+    *done += got;
+    if (got < some) return LAM_OK;
+  }
+  return LAM_OK;
+}
+
+enum lam_status lam_dictionary_put_bytes(struct lam_dictionary *dictionary, const struct lam_bytes *values,
+                                         size_t count, uint32_t *indices, size_t *done, struct lam_error *error) {
+  for (*done = 0; *done < count;) {
+    size_t some = count - *done < BLOCK ? count - *done : BLOCK;
+    bool fits;
+    LAM_TRY(make_room(dictionary, some, &fits, error));
+    if (!fits) return LAM_OK;
+    size_t got = put_block_bytes(dictionary, values + *done, some, indices + *done);
+    *done += got;
+    if (got < some) return LAM_OK;
+  }
+  return LAM_OK;
+}
