@@ -1,0 +1,225 @@
+/* Scans: the rows of a table's files one after the other, each brought to the merged schema. */
+#include "arrow/cast.h"
+#include "base/context.h"
+#include "table/table.h"
+
+struct lam_scan {
+  struct lam_table *table;
+  struct lam_mem *mem;
+  struct ArrowSchema schema; /* the columns asked for */
+  int64_t batch_rows, left;  /* left < 0: no limit */
+
+  size_t next_file;
+  struct lam_arena arena; /* of the file under way */
+  struct lam_file *file;
+  struct lam_reader *reader;
+  struct lam_file_columns columns;
+  const struct lam_partition *partition;
+  struct lam_merge_source *sources; /* one per column of the schema */
+};
+
+enum { SCAN_MINIMUM = 8 << 20 };
+
+static enum lam_status choose_columns(struct lam_scan *scan, const struct lam_scan_options *options,
+                                      struct lam_error *error) {
+  const struct lam_table *table = scan->table;
+  const struct ArrowSchema *all = &table->merge.schema;
+  if (!options->columns) {
+    if (table->unreadable)
+      return lam_fail(error, LAM_UNSUPPORTED,
+                      "column \"%s\" of %s is nested, and nested columns are not read yet; choose other columns",
+                      table->unreadable, table->directory->name);
+    return lam_schema_copy(all, &scan->schema, error);
+  }
+  LAM_TRY(lam_schema_init_struct("", options->column_count, &scan->schema, error));
+  for (int32_t i = 0; i < options->column_count; i++) {
+    int64_t c = 0;
+    while (c < all->n_children && strcmp(all->children[c]->name, options->columns[i]) != 0) c++;
+    if (c == all->n_children) {
+      bool nested = table->unreadable && strcmp(table->unreadable, options->columns[i]) == 0;
+      return nested ? lam_fail(error, LAM_UNSUPPORTED, "column \"%s\" is nested, and nested columns are not read yet",
+                               options->columns[i])
+                    : lam_fail(error, LAM_NOT_FOUND, "%s has no column \"%s\"", table->directory->name,
+                               options->columns[i]);
+    }
+    LAM_TRY(lam_schema_copy(all->children[c], scan->schema.children[i], error));
+  }
+  return LAM_OK;
+}
+
+enum lam_status lam_scan_open(struct lam_table *table, const struct lam_scan_options *given, struct lam_scan **out,
+                              struct lam_error *error) {
+  struct lam_scan_options options = LAM_SCAN_OPTIONS_INIT;
+  struct lam_mem *mem;
+  struct lam_scan *scan;
+  *out = NULL;
+  if (given) memcpy(&options, given, lam_min_u64(given->struct_size, sizeof options));
+  LAM_TRY(lam_mem_open(table->context, SCAN_MINIMUM, &mem, error));
+  enum lam_status status = lam_alloc_zero(mem, sizeof *scan, (void **)&scan, error);
+  if (status != LAM_OK) {
+    lam_mem_close(mem);
+    return status;
+  }
+  scan->table = table;
+  scan->mem = mem;
+  scan->batch_rows = options.batch_rows;
+  scan->left = options.limit;
+  lam_arena_init(&scan->arena, mem);
+  status = choose_columns(scan, &options, error);
+  if (status == LAM_OK)
+    *out = scan;
+  else
+    lam_scan_close(scan);
+  return status;
+}
+
+static void close_file(struct lam_scan *scan) {
+  lam_reader_close(scan->reader);
+  lam_file_close(scan->file);
+  lam_schema_release(&scan->columns.schema);
+  lam_arena_release(&scan->arena);
+  scan->reader = NULL;
+  scan->file = NULL;
+  scan->sources = NULL;
+}
+
+void lam_scan_close(struct lam_scan *scan) {
+  if (!scan) return;
+  struct lam_mem *mem = scan->mem;
+  close_file(scan);
+  lam_schema_release(&scan->schema);
+  lam_free(mem, scan, sizeof *scan);
+  lam_mem_close(mem);
+}
+
+enum lam_status lam_scan_schema(const struct lam_scan *scan, struct ArrowSchema *out, struct lam_error *error) {
+  return lam_schema_copy(&scan->schema, out, error);
+}
+
+static enum lam_status open_reader(struct lam_scan *scan, struct lam_error *error) {
+  int64_t count = scan->schema.n_children;
+  void *memory;
+  LAM_TRY(lam_file_columns_of(scan->file, &scan->arena, &scan->columns, error));
+  LAM_TRY(lam_arena_array(&scan->arena, (size_t)count, sizeof *scan->sources, &memory, error));
+  scan->sources = memory;
+  LAM_TRY(lam_arena_array(&scan->arena, (size_t)count + 1, sizeof(int32_t), &memory, error));
+  int32_t *columns = memory, chosen = 0;
+  if (scan->table->snapshot.file_count == 1 && lam_merge_same(&scan->schema, &scan->columns.schema)) {
+    for (int32_t c = 0; c < count; c++) scan->sources[c].column = c;
+  } else {
+    lam_merge_map(&scan->schema, &scan->columns.schema, scan->sources);
+  }
+  for (int64_t c = 0; c < count; c++)
+    if (scan->sources[c].column >= 0) columns[chosen++] = scan->columns.columns[scan->sources[c].column];
+  struct lam_read_options options = LAM_READ_OPTIONS_INIT;
+  options.columns = columns;
+  options.column_count = chosen;
+  options.batch_rows = scan->batch_rows;
+  return lam_reader_open_in(scan->file, &options, scan->mem, &scan->reader, error);
+}
+
+static enum lam_status open_file(struct lam_scan *scan, struct lam_error *error) {
+  struct lam_table *table = scan->table;
+  const struct lam_data_file *file = &table->snapshot.files[scan->next_file++];
+  scan->partition = &table->snapshot.partitions[file->partition].values;
+  LAM_TRY(lam_check_cancel(table->context, error));
+  LAM_TRY(
+      lam_snapshot_file(table->directory, &table->snapshot, file, &table->file_options, scan->mem, &scan->file, error));
+  return open_reader(scan, error);
+}
+
+/* ---- columns that the path holds ---- */
+
+static void store_number(uint8_t *to, int64_t rows, int width, int64_t value) {
+  for (int64_t i = 0; i < rows; i++) memcpy(to + i * width, &value, (size_t)width);
+}
+
+static enum lam_status constant_number(struct lam_mem *mem, int64_t value, int width, int64_t rows,
+                                       struct ArrowArray *out, struct lam_error *error) {
+  struct lam_shared *buffers[2] = {NULL, NULL};
+  LAM_TRY(lam_shared_create(mem, (size_t)rows * (size_t)width, &buffers[1], error));
+  store_number(buffers[1]->data, rows, width, value);
+  enum lam_status status = lam_array_init(rows, 0, 2, buffers, NULL, out, error);
+  lam_shared_release(buffers[1]);
+  return status;
+}
+
+static enum lam_status constant_string(struct lam_mem *mem, const char *value, int64_t rows, struct ArrowArray *out,
+                                       struct lam_error *error) {
+  struct lam_shared *buffers[3] = {NULL, NULL, NULL};
+  size_t size = strlen(value), total;
+  if (lam_mul_overflow(size, (size_t)rows, &total) || total > INT32_MAX)
+    return lam_fail(error, LAM_LIMIT, "a batch of %lld rows with a partition value of %zu bytes", (long long)rows,
+                    size);
+  LAM_TRY(lam_shared_create(mem, ((size_t)rows + 1) * 4, &buffers[1], error));
+  enum lam_status status = lam_shared_create(mem, total, &buffers[2], error);
+  if (status == LAM_OK) {
+    for (int64_t i = 0; i <= rows; i++) lam_store32(buffers[1]->data + 4 * i, (uint32_t)((size_t)i * size));
+    for (int64_t i = 0; i < rows; i++) lam_copy(buffers[2]->data + (size_t)i * size, value, size);
+    status = lam_array_init(rows, 0, 3, buffers, NULL, out, error);
+  }
+  lam_shared_release(buffers[1]);
+  lam_shared_release(buffers[2]);
+  return status;
+}
+
+/* Column `c` is not in the file: replaces its nulls by the value of the path, where the path has one
+ * that fits the column's type. */
+static enum lam_status fill_from_path(struct lam_scan *scan, int64_t c, struct ArrowArray *batch,
+                                      struct lam_error *error) {
+  const char *value;
+  struct lam_type type;
+  if (!lam_partition_find(scan->partition, scan->schema.children[c]->name, &value) || !value) return LAM_OK;
+  LAM_TRY(lam_type_parse(scan->schema.children[c], &type, error));
+  enum lam_partition_type kind = lam_partition_type_of(value);
+  bool integer = type.id >= LAM_TYPE_INT8 && type.id <= LAM_TYPE_UINT64 && kind == LAM_PARTITION_INT64;
+  bool date = type.id == LAM_TYPE_DATE32 && kind == LAM_PARTITION_DATE;
+  struct ArrowArray filled = {.release = NULL};
+  if (integer || date)
+    LAM_TRY(constant_number(scan->mem, lam_partition_number(value, kind), lam_type_bits(&type) / 8, batch->length,
+                            &filled, error));
+  else if (type.id == LAM_TYPE_STRING || type.id == LAM_TYPE_BINARY)
+    LAM_TRY(constant_string(scan->mem, value, batch->length, &filled, error));
+  if (!filled.release) return LAM_OK;
+  lam_array_release(batch->children[c]);
+  *batch->children[c] = filled;
+  return LAM_OK;
+}
+
+static void cut(struct ArrowArray *batch, int64_t rows) {
+  if (batch->length <= rows) return;
+  batch->length = rows;
+  for (int64_t c = 0; c < batch->n_children; c++) {
+    batch->children[c]->length = rows;
+    if (batch->children[c]->null_count > 0) batch->children[c]->null_count = -1;
+  }
+}
+
+enum lam_status lam_scan_next(struct lam_scan *scan, struct ArrowArray *out, struct lam_error *error) {
+  struct ArrowArray batch;
+  out->release = NULL;
+  for (;;) {
+    if (scan->left == 0) return LAM_OK;
+    if (!scan->file) {
+      if (scan->next_file == scan->table->snapshot.file_count) return LAM_OK;
+      LAM_TRY(open_file(scan, error));
+    }
+    LAM_TRY(lam_reader_next(scan->reader, &batch, error));
+    if (batch.release) break;
+    close_file(scan);
+  }
+  LAM_TRY(lam_merge_batch(scan->mem, &scan->schema, &scan->columns.schema, scan->sources, &batch, out, error));
+  enum lam_status status = LAM_OK;
+  for (int64_t c = 0; status == LAM_OK && c < scan->schema.n_children; c++)
+    if (scan->sources[c].column < 0) status = fill_from_path(scan, c, out, error);
+  if (status != LAM_OK) {
+    lam_array_release(out);
+    return status;
+  }
+  if (scan->left > 0) {
+    cut(out, scan->left);
+    scan->left -= out->length;
+  }
+  lam_progress_add(scan->table->context, (uint64_t)out->length, 0);
+  return LAM_OK;
+}

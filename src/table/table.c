@@ -1,0 +1,249 @@
+#include "table/table.h"
+
+#include "base/context.h"
+#include "base/threads.h"
+
+/* Guaranteed to every open table: a footer and its windows. */
+enum { TABLE_MINIMUM = 8 << 20, FILES_AT_ONCE = 256 };
+
+enum lam_status lam_file_columns_of(const struct lam_file *file, struct lam_arena *arena, struct lam_file_columns *out,
+                                    struct lam_error *error) {
+  const struct lam_file_meta *meta = lam_file_meta(file);
+  int32_t count = lam_top_columns(meta), readable = 0;
+  struct ArrowSchema schema;
+  void *memory;
+  *out = (struct lam_file_columns){.unreadable = -1};
+  LAM_TRY(lam_arena_array(arena, (size_t)count, sizeof *out->columns, &memory, error));
+  out->columns = memory;
+  LAM_TRY(lam_schema_init_struct("", count, &schema, error));
+  for (int32_t c = 0; c < count; c++) {
+    enum lam_status status = lam_schema_of_column(meta, c, schema.children[readable], error);
+    if (status == LAM_OK) {
+      out->columns[readable++] = c;
+    } else if (status == LAM_UNSUPPORTED) {
+      if (out->unreadable < 0) out->unreadable = c;
+    } else {
+      lam_schema_release(&schema);
+      return lam_fail_in(error, status, "%s", lam_file_name(file));
+    }
+  }
+  if (readable == count) {
+    out->schema = schema;
+    return LAM_OK;
+  }
+  enum lam_status status = lam_schema_init_struct("", readable, &out->schema, error);
+  for (int32_t c = 0; status == LAM_OK && c < readable; c++) {
+    *out->schema.children[c] = *schema.children[c];
+    schema.children[c]->release = NULL;
+  }
+  lam_schema_release(&schema);
+  return status;
+}
+
+enum lam_status lam_file_columns_all(const struct lam_file *file, struct lam_arena *arena, struct lam_file_columns *out,
+                                     struct lam_error *error) {
+  LAM_TRY(lam_file_columns_of(file, arena, out, error));
+  if (out->unreadable < 0) return LAM_OK;
+  lam_schema_release(&out->schema);
+  struct ArrowSchema none;
+  enum lam_status status = lam_schema_of_column(lam_file_meta(file), out->unreadable, &none, error);
+  return lam_fail_in(error, status, "%s", lam_file_name(file));
+}
+
+/* A commit may move the file between the look and the open; it does so a bounded number of times. */
+enum lam_status lam_snapshot_file(struct lam_directory *directory, const struct lam_snapshot *snapshot,
+                                  const struct lam_data_file *file, const struct lam_file_options *options,
+                                  struct lam_mem *mem, struct lam_file **out, struct lam_error *error) {
+  enum { TRIES = 3 };
+  struct lam_arena arena;
+  enum lam_status status = LAM_OK;
+  *out = NULL;
+  lam_arena_init(&arena, mem);
+  for (int i = 0; i < TRIES; i++) {
+    struct lam_store *store = directory->data;
+    const char *key = file->key;
+    if (i || file->staged) status = lam_snapshot_locate(directory, snapshot, file, &arena, &store, &key, error);
+    if (status == LAM_OK) status = lam_file_open_in(store, key, options, mem, out, error);
+    if (status != LAM_NOT_FOUND) break;
+  }
+  lam_arena_release(&arena);
+  return status;
+}
+
+/* ---- opening ---- */
+
+/* The files [first, first + count) of the snapshot, opened in parallel for their schemas. */
+struct footers {
+  struct lam_table *table;
+  size_t first, count;
+  struct footer {
+    struct lam_arena arena;
+    struct lam_file_columns columns;
+    int64_t rows;
+    char *unreadable;
+  } footers[FILES_AT_ONCE];
+};
+
+static enum lam_status read_footer(void *user, size_t index, struct lam_error *error) {
+  struct footers *f = user;
+  struct lam_table *table = f->table;
+  struct footer *footer = &f->footers[index];
+  struct lam_file *file;
+  LAM_TRY(lam_check_cancel(table->context, error));
+  LAM_TRY(lam_snapshot_file(table->directory, &table->snapshot, &table->snapshot.files[f->first + index],
+                            &table->file_options, table->mem, &file, error));
+  footer->rows = lam_file_rows(file);
+  enum lam_status status = lam_file_columns_of(file, &footer->arena, &footer->columns, error);
+  if (status == LAM_OK && footer->columns.unreadable >= 0) {
+    const struct lam_file_meta *meta = lam_file_meta(file);
+    status = lam_arena_string(&footer->arena, meta->nodes[lam_top_node(meta, footer->columns.unreadable)].name,
+                              &footer->unreadable, error);
+  }
+  lam_file_close(file);
+  return status;
+}
+
+static enum lam_status merge_footer(struct lam_table *table, size_t index, struct footer *footer,
+                                    struct lam_error *error) {
+  const char *key = table->snapshot.files[index].key;
+  table->rows += (uint64_t)footer->rows;
+  if (footer->unreadable && !table->unreadable) {
+    char *name;
+    LAM_TRY(lam_arena_string(&table->arena, lam_bytes_of_string(footer->unreadable), &name, error));
+    table->unreadable = name;
+  }
+  if (table->snapshot.file_count == 1) { /* even with two columns of one name */
+    table->merge.schema = footer->columns.schema;
+    footer->columns.schema.release = NULL;
+    return LAM_OK;
+  }
+  return lam_merge_add(&table->merge, &footer->columns.schema, key, error);
+}
+
+static enum lam_status merge_files(struct lam_table *table, struct lam_error *error) {
+  struct footers *f;
+  LAM_TRY(lam_alloc_zero(table->mem, sizeof *f, (void **)&f, error));
+  enum lam_status status = LAM_OK;
+  f->table = table;
+  for (f->first = 0; status == LAM_OK && f->first < table->snapshot.file_count; f->first += FILES_AT_ONCE) {
+    f->count = (size_t)lam_min_u64(FILES_AT_ONCE, table->snapshot.file_count - f->first);
+    memset(f->footers, 0, sizeof f->footers);
+    for (size_t i = 0; i < f->count; i++) lam_arena_init(&f->footers[i].arena, table->mem);
+    status = lam_pool_run(lam_context_pool(table->context), f->count, 0, read_footer, f, error);
+    for (size_t i = 0; i < f->count; i++) {
+      if (status == LAM_OK) status = merge_footer(table, f->first + i, &f->footers[i], error);
+      lam_schema_release(&f->footers[i].columns.schema);
+      lam_arena_release(&f->footers[i].arena);
+    }
+  }
+  lam_free(table->mem, f, sizeof *f);
+  return status;
+}
+
+static enum lam_status path_column(struct lam_table *table, const char *column, struct ArrowSchema *out,
+                                   struct lam_error *error) {
+  static const enum lam_type_id ids[] = {LAM_TYPE_INT64, LAM_TYPE_DATE32, LAM_TYPE_STRING};
+  bool any = false;
+  enum lam_partition_type type = LAM_PARTITION_STRING;
+  for (size_t i = 0; i < table->snapshot.partition_count; i++) {
+    const char *value;
+    if (!lam_partition_find(&table->snapshot.partitions[i].values, column, &value) || !value) continue;
+    enum lam_partition_type other = lam_partition_type_of(value);
+    type = any ? lam_partition_type_join(type, other) : other;
+    any = true;
+  }
+  struct lam_type arrow = {.id = ids[type], .timezone = ""};
+  return lam_schema_init(&arrow, column, true, out, error);
+}
+
+/* Columns that only the path holds come behind those of the files. */
+static enum lam_status add_path_columns(struct lam_table *table, struct lam_error *error) {
+  struct ArrowSchema *merged = &table->merge.schema, wider;
+  table->data_columns = merged->release ? merged->n_children : 0;
+  int64_t fresh = 0;
+  for (size_t i = 0; i < table->snapshot.column_count; i++) {
+    bool found = false;
+    for (int64_t c = 0; c < table->data_columns; c++)
+      found = found || strcmp(merged->children[c]->name, table->snapshot.columns[i]) == 0;
+    if (!found) table->snapshot.columns[fresh++] = table->snapshot.columns[i];
+  }
+  table->snapshot.column_count = (size_t)fresh; /* only they matter from here on */
+  if (fresh == 0 && merged->release) return LAM_OK;
+  LAM_TRY(lam_schema_init_struct("", table->data_columns + fresh, &wider, error));
+  for (int64_t c = 0; c < table->data_columns; c++) {
+    *wider.children[c] = *merged->children[c];
+    merged->children[c]->release = NULL;
+  }
+  lam_schema_release(merged);
+  *merged = wider;
+  for (int64_t i = 0; i < fresh; i++)
+    LAM_TRY(path_column(table, table->snapshot.columns[i], wider.children[table->data_columns + i], error));
+  return LAM_OK;
+}
+
+static enum lam_status open_table(struct lam_table *table, const char *path, const struct lam_table_options *options,
+                                  struct lam_error *error) {
+  struct lam_partition_filter filter;
+  table->file_options = (struct lam_file_options)LAM_FILE_OPTIONS_INIT;
+  table->file_options.no_checksums = options->no_checksums;
+  LAM_TRY(
+      lam_partition_filter_parse(&table->arena, options->partitions, (size_t)options->partition_count, &filter, error));
+  LAM_TRY(lam_directory_open(table->context, path, options->meta_dir, false, table->mem, &table->directory, error));
+  LAM_TRY(lam_snapshot_open(table->directory, filter.count ? &filter : NULL, &table->snapshot, error));
+  if (table->snapshot.foreign)
+    lam_log(table->context, LAM_LOG_WARN,
+            "%s holds %s: it is another format's table, and some of its files may hold rows that are gone", path,
+            table->snapshot.foreign);
+  LAM_TRY(merge_files(table, error));
+  return add_path_columns(table, error);
+}
+
+enum lam_status lam_table_open(struct lam_context *context, const char *path, const struct lam_table_options *given,
+                               struct lam_table **out, struct lam_error *error) {
+  struct lam_table_options options = LAM_TABLE_OPTIONS_INIT;
+  struct lam_mem *mem;
+  struct lam_table *table;
+  *out = NULL;
+  if (given) memcpy(&options, given, lam_min_u64(given->struct_size, sizeof options));
+  LAM_TRY(lam_mem_open(context, TABLE_MINIMUM, &mem, error));
+  enum lam_status status = lam_alloc_zero(mem, sizeof *table, (void **)&table, error);
+  if (status != LAM_OK) {
+    lam_mem_close(mem);
+    return status;
+  }
+  table->context = context;
+  table->mem = mem;
+  lam_arena_init(&table->arena, mem);
+  lam_merge_init(&table->merge, mem);
+  status = open_table(table, path, &options, error);
+  if (status == LAM_OK)
+    *out = table;
+  else
+    lam_table_close(table);
+  return status;
+}
+
+void lam_table_close(struct lam_table *table) {
+  if (!table) return;
+  struct lam_mem *mem = table->mem;
+  lam_merge_release(&table->merge);
+  lam_snapshot_release(&table->snapshot);
+  lam_directory_close(table->directory);
+  lam_arena_release(&table->arena);
+  lam_free(mem, table, sizeof *table);
+  lam_mem_close(mem);
+}
+
+enum lam_status lam_table_schema(const struct lam_table *table, struct ArrowSchema *out, struct lam_error *error) {
+  return lam_schema_copy(&table->merge.schema, out, error);
+}
+
+uint64_t lam_table_rows(const struct lam_table *table) {
+  return table->rows;
+}
+uint64_t lam_table_files(const struct lam_table *table) {
+  return table->snapshot.file_count;
+}
+uint64_t lam_table_bytes(const struct lam_table *table) {
+  return table->snapshot.bytes;
+}

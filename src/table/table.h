@@ -1,0 +1,41 @@
+/* Tables as their readers see them: a snapshot and the merged schema of its files. */
+#ifndef LAM_TABLE_TABLE_H
+#define LAM_TABLE_TABLE_H
+
+#include "lamella/table.h"
+#include "parquet/file.h"
+#include "table/directory.h"
+#include "table/merge.h"
+
+/* The columns of one file that can be read, and where they are in it. */
+struct lam_file_columns {
+  struct ArrowSchema schema; /* struct of the readable top-level columns */
+  int32_t *columns;          /* top-level column of the file for each child; in the arena given */
+  int32_t unreadable;        /* the first top-level column that cannot be read, or -1 */
+};
+/* The caller releases `out->schema`. */
+enum lam_status lam_file_columns_of(const struct lam_file *file, struct lam_arena *arena, struct lam_file_columns *out,
+                                    struct lam_error *error);
+/* The same where no column may be missing: LAM_UNSUPPORTED names the one that cannot be read. */
+enum lam_status lam_file_columns_all(const struct lam_file *file, struct lam_arena *arena, struct lam_file_columns *out,
+                                     struct lam_error *error);
+
+/* Opens a file of a snapshot wherever it is now. Messages call it "<table>/<key>". */
+enum lam_status lam_snapshot_file(struct lam_directory *directory, const struct lam_snapshot *snapshot,
+                                  const struct lam_data_file *file, const struct lam_file_options *options,
+                                  struct lam_mem *mem, struct lam_file **out, struct lam_error *error);
+
+struct lam_table {
+  struct lam_context *context;
+  struct lam_mem *mem;
+  struct lam_arena arena;
+  struct lam_directory *directory;
+  struct lam_snapshot snapshot;
+  struct lam_merge merge; /* of the files, the columns of the path behind them */
+  int64_t data_columns;   /* columns of the merged schema that some file has; the rest are of the path */
+  const char *unreadable; /* a column that no scan of all columns may pass over in silence, or NULL */
+  struct lam_file_options file_options;
+  uint64_t rows;
+};
+
+#endif
