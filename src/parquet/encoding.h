@@ -25,7 +25,7 @@ enum lam_status lam_pack64(const uint64_t *from, size_t count, int width, struct
 struct lam_rle {
   struct lam_bytes bytes;
   size_t position;
-  int width;            /* 0..32 bits */
+  int width;            /* 0..32 bits; at 0 all values are 0, as many as wanted, and the bytes are not looked at */
   uint32_t run_value;   /* of a repeated run */
   uint64_t run_left;    /* values left of it */
   uint64_t packed_left; /* values left of a bit-packed run, those cut short by the end not counted */
@@ -39,28 +39,32 @@ enum lam_status lam_rle_skip(struct lam_rle *rle, size_t count, struct lam_error
  * its value and *packed NULL; a packed one writes its values to `scratch` (room for `max`) and points *packed there. */
 enum lam_status lam_rle_run(struct lam_rle *rle, size_t max, uint32_t *scratch, size_t *count, uint32_t *value,
                             const uint32_t **packed, struct lam_error *error);
-/* Appends the hybrid form of `count` values (no length prefix). Runs of 8 and more equal values become repeated runs.
- */
+/* Appends the hybrid form of `count` values (no length prefix). Runs of equal values become repeated runs where that is
+ * smaller: from 8 values on at wide widths, 32 at width 1. */
 enum lam_status lam_rle_write(const uint32_t *values, size_t count, int width, struct lam_buf *to,
                               struct lam_error *error);
 /* The deprecated BIT_PACKED levels: MSB first. */
 enum lam_status lam_bitpacked_levels_read(struct lam_bytes bytes, int width, uint32_t *to, size_t count,
                                           struct lam_error *error);
 
-/* ---- definition levels to validity (levels.c) ---- */
+/* ---- definition levels to validity (levels.c; those of whole runs in rle.c) ---- */
 
 /* Reads `count` levels of max definition level 1 straight into bits [offset, offset + count) of `validity`;
  * returns the set bits in *valid. */
 enum lam_status lam_rle_read_validity(struct lam_rle *rle, uint8_t *validity, int64_t offset, size_t count,
                                       int64_t *valid, struct lam_error *error);
-/* levels[i] == max to bits. */
+/* The reverse: appends as levels of width 1 the bits [offset, offset + count), all set where `validity` is NULL. */
+enum lam_status lam_rle_write_validity(const uint8_t *validity, int64_t offset, size_t count, struct lam_buf *to,
+                                       struct lam_error *error);
+/* levels[i] == max to bits; returns the set ones. */
 int64_t lam_levels_to_validity(const uint32_t *levels, size_t count, uint32_t max, uint8_t *validity, int64_t offset);
 
 /* Moves `valid` densely packed values of `width` bytes at `values` apart, in place and from the back, so that the
- * values stand at the set bits of `validity` [offset, offset + count); the gaps are zeroed. */
+ * values stand at the set bits of `validity` [offset, offset + count), of which there are `valid`; the gaps are
+ * zeroed. `values` is aligned as its elements are. */
 void lam_spread(uint8_t *values, size_t width, const uint8_t *validity, int64_t offset, size_t count, size_t valid);
 
-/* ---- dictionary (gather) ---- */
+/* ---- dictionary (gather.c) ---- */
 
 /* to[i] = dictionary[indices[i]], elements of `width` bytes; an index >= `size` is LAM_CORRUPT (names it). */
 enum lam_status lam_gather(const uint8_t *dictionary, size_t size, size_t width, const uint32_t *indices, size_t count,
@@ -84,6 +88,7 @@ struct lam_delta {
   bool first_given;
   int value_bits; /* 32 or 64: widths above it are refused */
 };
+/* No bytes at all are a stream of no values. Values are checked to be in the page only where they are read. */
 enum lam_status lam_delta_begin(struct lam_delta *delta, struct lam_bytes bytes, int value_bits,
                                 struct lam_error *error);
 enum lam_status lam_delta_read32(struct lam_delta *delta, int32_t *to, size_t count, struct lam_error *error);
@@ -95,7 +100,7 @@ enum lam_status lam_delta_end(const struct lam_delta *delta, size_t *end, struct
 enum lam_status lam_delta_write32(const int32_t *values, size_t count, struct lam_buf *to, struct lam_error *error);
 enum lam_status lam_delta_write64(const int64_t *values, size_t count, struct lam_buf *to, struct lam_error *error);
 
-/* ---- strings (delta_bytes.c, plain.c) ---- */
+/* ---- strings (strings.c) ---- */
 
 /* One interface for the three encodings of BYTE_ARRAY (PLAIN, DELTA_LENGTH_BYTE_ARRAY,
  * DELTA_BYTE_ARRAY; the last also of FIXED_LEN_BYTE_ARRAY): first lengths, then bytes. */
@@ -105,15 +110,17 @@ struct lam_strings {
   size_t position; /* of the next value's bytes (PLAIN: of its length) */
   struct lam_delta lengths, prefixes;
   struct lam_buf last; /* DELTA_BYTE_ARRAY: the value before */
-  uint64_t left;       /* values not yet given, where the encoding says; else the page's */
+  uint64_t left;       /* values not yet given */
 };
+/* `values` are the page's that are not null; the delta encodings must agree. */
 enum lam_status lam_strings_begin(struct lam_strings *strings, struct lam_mem *mem, enum lam_encoding encoding,
                                   struct lam_bytes bytes, uint64_t values, struct lam_error *error);
 void lam_strings_release(struct lam_strings *strings);
-/* Reads up to `max` values, stopping before the one that would bring the bytes of `data` (an Arrow data
- * buffer, appended to) above `max_bytes` unless it is the first; writes count + 1 offsets from `offsets`,
- * the first of them being data->size on entry (already there for a batch that goes on). *count gets how many. Growth of
- * `data` is bounded by what the page can justify: DELTA_BYTE_ARRAY checks its lengths as it goes. */
+/* Reads `max` values, fewer only where the next would bring the bytes of `data` (an Arrow data buffer, appended to)
+ * above `max_bytes`: then *count is less than `max`, it may be 0, and the batch is full. Into an empty `data` the first
+ * value always goes, so that an empty batch always gets on. Writes count + 1 offsets from `offsets`, the first
+ * of them being data->size on entry (already there for a batch that goes on). `max` beyond the page's values is
+ * LAM_CORRUPT. `data` grows by what is read only; no value is longer than its page. */
 enum lam_status lam_strings_read(struct lam_strings *strings, size_t max, size_t max_bytes, int32_t *offsets,
                                  struct lam_buf *data, size_t *count, struct lam_error *error);
 enum lam_status lam_strings_skip(struct lam_strings *strings, size_t count, struct lam_error *error);

@@ -1,0 +1,300 @@
+#include <assert.h>
+
+#include "parquet/encoding.h"
+
+enum { VARINT32_BYTES = 5 };
+
+enum lam_status lam_rle_begin(struct lam_rle *rle, struct lam_bytes bytes, int width, struct lam_error *error) {
+  *rle = (struct lam_rle){.bytes = bytes, .width = width};
+  LAM_CHECK(width >= 0 && width <= 32, error, "values packed in %d bits; expected 0 to 32", width);
+  /* Values of no bits are all 0. Writers differ in whether they give runs for them at all, so none are read. */
+  if (width == 0) rle->run_left = UINT64_MAX;
+  return LAM_OK;
+}
+
+static enum lam_status read_header(struct lam_rle *rle, uint32_t *header, struct lam_error *error) {
+  size_t start = rle->position;
+  uint64_t value = 0;
+  for (int i = 0; i < VARINT32_BYTES; i++) {
+    LAM_CHECK(rle->position < rle->bytes.size, error,
+              "the run-length encoded values end at byte %zu of them, before all values were read", rle->position);
+    uint8_t byte = rle->bytes.data[rle->position++];
+    value |= (uint64_t)(byte & 0x7f) << (7 * i);
+    if (byte < 0x80) {
+      LAM_CHECK(value <= UINT32_MAX, error, "the run header at byte %zu of the run-length encoded values is above 2^32",
+                start);
+      *header = (uint32_t)value;
+      return LAM_OK;
+    }
+  }
+  return lam_fail(error, LAM_CORRUPT,
+                  "the run header at byte %zu of the run-length encoded values has more than %d bytes", start,
+                  VARINT32_BYTES);
+}
+
+/* Reads headers until there is a run with values in it; the end of the bytes is an error. */
+static enum lam_status next_run(struct lam_rle *rle, struct lam_error *error) {
+  while (rle->run_left == 0 && rle->packed_left == 0) {
+    uint32_t header = 0;
+    LAM_TRY(read_header(rle, &header, error));
+    size_t rest = rle->bytes.size - rle->position;
+    if (header & 1) {
+      uint64_t groups = header >> 1, bytes = groups * (unsigned)rle->width;
+      uint64_t values = groups * 8;
+      if (bytes > rest) { /* Some writers leave out the padding of the last group. */
+        bytes = rest;
+        values = (uint64_t)rest * 8 / (unsigned)rle->width;
+      }
+      rle->packed_left = values;
+      rle->packed_bit = (uint64_t)rle->position * 8;
+      rle->position += (size_t)bytes;
+    } else {
+      size_t bytes = (size_t)(rle->width + 7) / 8;
+      LAM_CHECK(bytes <= rest, error,
+                "the repeated value at byte %zu of the run-length encoded values is cut short: %zu of %zu bytes",
+                rle->position, rest, bytes);
+      uint8_t padded[4] = {0};
+      memcpy(padded, rle->bytes.data + rle->position, bytes);
+      rle->run_value = lam_load32(padded);
+      LAM_CHECK(rle->width == 32 || rle->run_value >> rle->width == 0, error,
+                "the repeated value %u at byte %zu of the run-length encoded values does not fit in %d bits",
+                rle->run_value, rle->position, rle->width);
+      rle->run_left = header >> 1;
+      rle->position += bytes;
+    }
+  }
+  return LAM_OK;
+}
+
+static void take_packed(struct lam_rle *rle, uint64_t count) {
+  rle->packed_left -= count;
+  rle->packed_bit += count * (unsigned)rle->width;
+}
+
+enum lam_status lam_rle_run(struct lam_rle *rle, size_t max, uint32_t *scratch, size_t *count, uint32_t *value,
+                            const uint32_t **packed, struct lam_error *error) {
+  *count = 0;
+  *packed = NULL;
+  if (!max) return LAM_OK;
+  LAM_TRY(next_run(rle, error));
+  if (rle->run_left) {
+    *count = (size_t)lam_min_u64(rle->run_left, max);
+    *value = rle->run_value;
+    rle->run_left -= *count;
+    return LAM_OK;
+  }
+  *count = (size_t)lam_min_u64(rle->packed_left, max);
+  lam_unpack32(rle->bytes.data, rle->bytes.size, rle->packed_bit, rle->width, scratch, *count);
+  *packed = scratch;
+  take_packed(rle, *count);
+  return LAM_OK;
+}
+
+enum lam_status lam_rle_read(struct lam_rle *rle, uint32_t *to, size_t count, struct lam_error *error) {
+  while (count) {
+    size_t given;
+    uint32_t value = 0;
+    const uint32_t *packed;
+    LAM_TRY(lam_rle_run(rle, count, to, &given, &value, &packed, error));
+    if (!packed)
+      for (size_t i = 0; i < given; i++) to[i] = value;
+    to += given;
+    count -= given;
+  }
+  return LAM_OK;
+}
+
+enum lam_status lam_rle_skip(struct lam_rle *rle, size_t count, struct lam_error *error) {
+  while (count) {
+    LAM_TRY(next_run(rle, error));
+    size_t given = (size_t)lam_min_u64(rle->run_left ? rle->run_left : rle->packed_left, count);
+    if (rle->run_left)
+      rle->run_left -= given;
+    else
+      take_packed(rle, given);
+    count -= given;
+  }
+  return LAM_OK;
+}
+
+enum lam_status lam_rle_read_validity(struct lam_rle *rle, uint8_t *validity, int64_t offset, size_t count,
+                                      int64_t *valid, struct lam_error *error) {
+  assert(rle->width == 1);
+  *valid = 0;
+  while (count) {
+    LAM_TRY(next_run(rle, error));
+    size_t given = (size_t)lam_min_u64(rle->run_left ? rle->run_left : rle->packed_left, count);
+    if (rle->run_left) {
+      lam_bits_fill(validity, offset, (int64_t)given, rle->run_value);
+      if (rle->run_value) *valid += (int64_t)given;
+      rle->run_left -= given;
+    } else {
+      lam_bits_copy(validity, offset, rle->bytes.data, (int64_t)rle->packed_bit, (int64_t)given);
+      *valid += lam_bits_count(validity, offset, (int64_t)given);
+      take_packed(rle, given);
+    }
+    offset += (int64_t)given;
+    count -= given;
+  }
+  return LAM_OK;
+}
+
+enum lam_status lam_bitpacked_levels_read(struct lam_bytes bytes, int width, uint32_t *to, size_t count,
+                                          struct lam_error *error) {
+  LAM_CHECK(width >= 0 && width <= 32, error, "levels packed in %d bits; expected 0 to 32", width);
+  LAM_CHECK(width == 0 || count <= bytes.size * 8 / (unsigned)width, error,
+            "bit-packed levels end at byte %zu; expected %zu levels of %d bits", bytes.size, count, width);
+  uint64_t bits = 0; /* the lowest `held` are still to be given, the highest of them first */
+  int held = 0;
+  const uint8_t *p = bytes.data;
+  for (size_t i = 0; i < count; i++) {
+    for (; held < width; held += 8) bits = bits << 8 | *p++;
+    held -= width;
+    to[i] = (uint32_t)(bits >> held & (((uint64_t)1 << width) - 1));
+  }
+  return LAM_OK;
+}
+
+/* ---- writing ---- */
+
+/* Values of a bit-packed run at most: a header of two bytes. The format allows 2^31 - 1, and readers that take one
+ * run into a buffer of its own stay small. */
+enum { MOST_PACKED = 8191 * 8 };
+#define MOST_REPEATED ((size_t)1 << 30) /* the header has to fit in 32 bits, and a count in 31 */
+
+static enum lam_status write_header(uint64_t header, struct lam_buf *to, struct lam_error *error) {
+  LAM_TRY(lam_buf_room(to, VARINT32_BYTES, error));
+  for (; header >= 0x80; header >>= 7) to->data[to->size++] = (uint8_t)(header | 0x80);
+  to->data[to->size++] = (uint8_t)header;
+  return LAM_OK;
+}
+
+static enum lam_status write_repeated(uint32_t value, size_t count, int width, struct lam_buf *to,
+                                      struct lam_error *error) {
+  while (count) {
+    size_t given = count < MOST_REPEATED ? count : MOST_REPEATED;
+    LAM_TRY(write_header((uint64_t)given << 1, to, error));
+    LAM_TRY(lam_buf_append(to, &value, (size_t)(width + 7) / 8, error));
+    count -= given;
+  }
+  return LAM_OK;
+}
+
+/* All but the last of a stream's runs have whole groups of 8. */
+static enum lam_status write_packed(const uint32_t *values, size_t count, int width, struct lam_buf *to,
+                                    struct lam_error *error) {
+  while (count) {
+    size_t given = count < MOST_PACKED ? count : MOST_PACKED, groups = (given + 7) / 8;
+    LAM_TRY(write_header((uint64_t)groups << 1 | 1, to, error));
+    LAM_TRY(lam_buf_room(to, groups * (size_t)width, error));
+    size_t end = to->size + groups * (size_t)width;
+    LAM_TRY(lam_pack32(values, given, width, to, error));
+    memset(to->data + to->size, 0, end - to->size);
+    to->size = end;
+    values += given;
+    count -= given;
+  }
+  return LAM_OK;
+}
+
+/* The shortest run that is smaller as a repeated run with its header and that of the bit-packed run behind it than
+ * packed; at least a group. */
+static size_t shortest_repeated(int width) {
+  if (!width) return 8;
+  size_t bytes = (size_t)(width + 7) / 8 + 2;
+  return lam_round_up(bytes * 8 / (unsigned)width + 1, 8);
+}
+
+static size_t run_length(const uint32_t *values, size_t count) {
+  size_t n = 1;
+  while (n < count && values[n] == values[0]) n++;
+  return n;
+}
+
+enum lam_status lam_rle_write(const uint32_t *values, size_t count, int width, struct lam_buf *to,
+                              struct lam_error *error) {
+  assert(width >= 0 && width <= 32);
+  size_t shortest = shortest_repeated(width), packed = 0, i = 0; /* [packed, i) waits to be bit-packed */
+  while (i < count) {
+    size_t left = count - i, n = left < 8 ? left : 8;
+    uint32_t first = values[i];
+    uint32_t differ = 0;
+    for (size_t k = 1; k < n; k++) differ |= values[i + k] ^ first;
+    if (differ) {
+      i += n;
+      continue;
+    }
+    size_t run = run_length(values + i, left);
+    bool alone = packed == i && run == left; /* what a page of one value comes to */
+    if (run < shortest && !alone) {
+      i += run / 8 ? run / 8 * 8 : n;
+      continue;
+    }
+    LAM_TRY(write_packed(values + packed, i - packed, width, to, error));
+    LAM_TRY(write_repeated(first, run, width, to, error));
+    i += run;
+    packed = i;
+  }
+  return write_packed(values + packed, count - packed, width, to, error);
+}
+
+/* ---- writing validity as levels of 0 and 1 ---- */
+
+/* Eight bits from any position; the last of them may be missing. */
+static uint8_t group_at(const uint8_t *validity, int64_t bit, size_t count) {
+  const uint8_t *p = validity + (bit >> 3);
+  int shift = (int)(bit & 7);
+  unsigned group = (unsigned)p[0] >> shift;
+  if (count > (size_t)(8 - shift)) group |= (unsigned)p[1] << (8 - shift);
+  return (uint8_t)(count < 8 ? group & ((1u << count) - 1) : group);
+}
+
+/* How many of the `count` bits from `bit` on are as the first. */
+static size_t same_bits(const uint8_t *validity, int64_t bit, size_t count) {
+  bool value = lam_bit_get(validity, bit);
+  uint8_t group = value ? 0xff : 0;
+  size_t n = 0;
+  for (; n < count && ((bit + (int64_t)n) & 7); n++)
+    if (lam_bit_get(validity, bit + (int64_t)n) != value) return n;
+  const uint8_t *p = validity + ((bit + (int64_t)n) >> 3);
+  for (; count - n >= 64 && lam_load64(p) == (value ? UINT64_MAX : 0); n += 64) p += 8;
+  for (; count - n >= 8 && *p == group; n += 8) p++;
+  while (n < count && lam_bit_get(validity, bit + (int64_t)n) == value) n++;
+  return n;
+}
+
+static enum lam_status write_packed_bits(const uint8_t *validity, int64_t offset, size_t count, struct lam_buf *to,
+                                         struct lam_error *error) {
+  while (count) {
+    size_t given = count < MOST_PACKED ? count : MOST_PACKED, groups = (given + 7) / 8;
+    LAM_TRY(write_header((uint64_t)groups << 1 | 1, to, error));
+    LAM_TRY(lam_buf_room(to, groups, error));
+    to->data[to->size + groups - 1] = 0;
+    lam_bits_copy(to->data + to->size, 0, validity, offset, (int64_t)given);
+    to->size += groups;
+    offset += (int64_t)given;
+    count -= given;
+  }
+  return LAM_OK;
+}
+
+enum lam_status lam_rle_write_validity(const uint8_t *validity, int64_t offset, size_t count, struct lam_buf *to,
+                                       struct lam_error *error) {
+  if (!validity) return write_repeated(1, count, 1, to, error);
+  size_t shortest = shortest_repeated(1), packed = 0, i = 0;
+  while (i < count) {
+    size_t left = count - i;
+    uint8_t group = group_at(validity, offset + (int64_t)i, left < 8 ? left : 8);
+    bool same = group == 0 || group == (left < 8 ? (1u << left) - 1 : 0xff);
+    size_t run = same ? same_bits(validity, offset + (int64_t)i, left) : 0;
+    if (run < shortest && !(same && packed == i && run == left)) {
+      i += run >= 8 ? run / 8 * 8 : left < 8 ? left : 8;
+      continue;
+    }
+    LAM_TRY(write_packed_bits(validity, offset + (int64_t)packed, i - packed, to, error));
+    LAM_TRY(write_repeated(group & 1, run, 1, to, error));
+    i += run;
+    packed = i;
+  }
+  return write_packed_bits(validity, offset + (int64_t)packed, count - packed, to, error);
+}

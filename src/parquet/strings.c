@@ -1,0 +1,358 @@
+#include <assert.h>
+
+#include "parquet/encoding.h"
+
+enum {
+  AT_ONCE = 256, /* lengths decoded at a time */
+  OVER = 16,     /* bytes that a short copy moves whatever the length, where both sides have them */
+};
+
+enum lam_status lam_strings_begin(struct lam_strings *strings, struct lam_mem *mem, enum lam_encoding encoding,
+                                  struct lam_bytes bytes, uint64_t values, struct lam_error *error) {
+  *strings = (struct lam_strings){.encoding = encoding, .bytes = bytes, .left = values};
+  lam_buf_init(&strings->last, mem);
+  if (encoding == LAM_PLAIN) return LAM_OK;
+  struct lam_bytes rest = bytes;
+  if (encoding == LAM_DELTA_BYTE_ARRAY) {
+    LAM_TRY(lam_delta_begin(&strings->prefixes, rest, 32, error));
+    LAM_TRY(lam_delta_end(&strings->prefixes, &strings->position, error));
+    LAM_CHECK(strings->prefixes.total == values, error,
+              "%llu prefix lengths of delta-encoded strings; expected %llu, as the page has values",
+              (unsigned long long)strings->prefixes.total, (unsigned long long)values);
+    rest = lam_bytes_of(bytes.size ? bytes.data + strings->position : NULL, bytes.size - strings->position);
+  } else if (encoding != LAM_DELTA_LENGTH_BYTE_ARRAY) {
+    return lam_fail(error, LAM_UNSUPPORTED, "encoding %d of strings", (int)encoding);
+  }
+  size_t end;
+  LAM_TRY(lam_delta_begin(&strings->lengths, rest, 32, error));
+  LAM_TRY(lam_delta_end(&strings->lengths, &end, error));
+  strings->position += end;
+  LAM_CHECK(strings->lengths.total == values, error,
+            "%llu lengths of delta-encoded strings; expected %llu, as the page has values",
+            (unsigned long long)strings->lengths.total, (unsigned long long)values);
+  return LAM_OK;
+}
+
+void lam_strings_release(struct lam_strings *strings) {
+  lam_buf_release(&strings->last);
+}
+
+static enum lam_status no_more(const struct lam_strings *strings, uint64_t more, struct lam_error *error) {
+  return lam_fail(error, LAM_CORRUPT, "the page's strings end at byte %zu of %zu; expected %llu more values",
+                  strings->position, strings->bytes.size, (unsigned long long)more);
+}
+
+static enum lam_status too_long(uint64_t size, struct lam_error *error) {
+  return lam_fail(error, LAM_UNSUPPORTED, "a string brings its batch to %llu bytes; Arrow's offsets end at 2^31 - 1",
+                  (unsigned long long)size);
+}
+
+/* Whether a value that would bring `size` bytes to `next` is left for another call. */
+static bool stops(size_t size, size_t next, size_t max_bytes) {
+  return size && next > max_bytes;
+}
+
+/* ---- PLAIN ---- */
+
+/* The length of the value at `position`, all of whose bytes are there. */
+static enum lam_status plain_length(const struct lam_strings *strings, size_t position, size_t *length,
+                                    struct lam_error *error) {
+  size_t rest = strings->bytes.size - position;
+  *length = 0;
+  LAM_CHECK(rest >= 4, error, "the page's strings end at byte %zu; expected a length at byte %zu", strings->bytes.size,
+            position);
+  *length = lam_load32(strings->bytes.data + position);
+  LAM_CHECK(*length <= rest - 4, error,
+            "the string at byte %zu of the page's values has a length of %zu; %zu bytes are left", position, *length,
+            rest - 4);
+  return LAM_OK;
+}
+
+/* Goes on while values fit in the room that `data` has, for at most `max` of them. */
+static enum lam_status read_plain_in_room(struct lam_strings *strings, size_t max, size_t limit, int32_t *offsets,
+                                          struct lam_buf *data, size_t *count, struct lam_error *error) {
+  const uint8_t *from = strings->bytes.data;
+  size_t end = strings->bytes.size, position = strings->position, size = data->size, n = 0;
+  enum lam_status status = LAM_OK;
+  for (; n < max; n++) {
+    size_t length;
+    status = plain_length(strings, position, &length, error);
+    if (status != LAM_OK || length > limit - size) break;
+    position += 4;
+    if (length <= OVER && end - position >= OVER && data->capacity - size >= OVER)
+      memcpy(data->data + size, from + position, OVER);
+    else
+      lam_copy(data->data + size, from + position, length);
+    position += length;
+    size += length;
+    offsets[n + 1] = (int32_t)size;
+  }
+  strings->position = position;
+  strings->left -= n;
+  data->size = size;
+  *count = n;
+  return status;
+}
+
+static enum lam_status read_plain(struct lam_strings *strings, size_t max, size_t max_bytes, int32_t *offsets,
+                                  struct lam_buf *data, size_t *count, struct lam_error *error) {
+  for (*count = 0; *count < max;) {
+    size_t given, limit = data->capacity < max_bytes ? data->capacity : max_bytes;
+    if (limit < data->size) limit = data->size;
+    enum lam_status status = read_plain_in_room(strings, max - *count, limit, offsets + *count, data, &given, error);
+    *count += given;
+    if (status != LAM_OK) return status;
+    if (*count == max) break;
+    size_t length, size; /* of the value that had no room */
+    LAM_TRY(plain_length(strings, strings->position, &length, error));
+    size = data->size + length;
+    if (stops(data->size, size, max_bytes)) break;
+    if (size > INT32_MAX) return too_long(size, error);
+    LAM_TRY(lam_buf_reserve(data, size + OVER, error));
+    if (size > max_bytes) max_bytes = size; /* the first one */
+  }
+  return LAM_OK;
+}
+
+/* ---- DELTA_LENGTH_BYTE_ARRAY ---- */
+
+/* The lengths of the next `count` values, checked for their signs. */
+static enum lam_status next_lengths(struct lam_delta *lengths, int32_t *to, size_t count, struct lam_error *error) {
+  LAM_TRY(lam_delta_read32(lengths, to, count, error));
+  int32_t all = 0;
+  for (size_t i = 0; i < count; i++) all |= to[i];
+  if (all >= 0) return LAM_OK;
+  size_t i = 0;
+  while (to[i] >= 0) i++;
+  return lam_fail(error, LAM_CORRUPT, "value %llu of delta-encoded strings has a length of %d",
+                  (unsigned long long)(lengths->total - lengths->left - count + i), to[i]);
+}
+
+/* Puts back what was read of lengths behind the first `count` since `saved`. */
+static enum lam_status reread(struct lam_delta *lengths, const struct lam_delta *saved, size_t count,
+                              struct lam_error *error) {
+  *lengths = *saved;
+  return lam_delta_skip(lengths, count, error);
+}
+
+static enum lam_status read_delta_length(struct lam_strings *strings, size_t max, size_t max_bytes, int32_t *offsets,
+                                         struct lam_buf *data, size_t *count, struct lam_error *error) {
+  bool full = false;
+  for (*count = 0; *count < max && !full;) {
+    struct lam_delta saved = strings->lengths;
+    int32_t lengths[AT_ONCE];
+    size_t n = max - *count < AT_ONCE ? max - *count : AT_ONCE, taken = 0, size = data->size;
+    LAM_TRY(next_lengths(&strings->lengths, lengths, n, error));
+    for (; taken < n; taken++) {
+      size_t next = size + (size_t)lengths[taken];
+      if (stops(size, next, max_bytes)) break;
+      if (next > INT32_MAX) return too_long(next, error);
+      size = next;
+      offsets[*count + taken + 1] = (int32_t)size;
+    }
+    size_t bytes = size - data->size;
+    if (bytes > strings->bytes.size - strings->position) return no_more(strings, strings->left, error);
+    LAM_TRY(lam_buf_room(data, bytes, error));
+    lam_copy(data->data + data->size, strings->bytes.data + strings->position, bytes);
+    data->size = size;
+    strings->position += bytes;
+    strings->left -= taken;
+    *count += taken;
+    full = taken < n;
+    if (full) LAM_TRY(reread(&strings->lengths, &saved, taken, error));
+  }
+  return LAM_OK;
+}
+
+/* ---- DELTA_BYTE_ARRAY ---- */
+
+/* Appends to `data` a value of the first `prefix` bytes of the one before and of the next `suffix` of the page. The one
+ * before lies in `data` from `last_at` to its end, or is strings->last where that is SIZE_MAX. */
+static enum lam_status append_value(struct lam_strings *strings, size_t last_at, size_t prefix, size_t suffix,
+                                    struct lam_buf *data, struct lam_error *error) {
+  size_t last_size = last_at == SIZE_MAX ? strings->last.size : data->size - last_at;
+  LAM_CHECK(
+      prefix <= last_size, error,
+      "a delta-encoded string, the last but %llu of its page, shares %zu bytes with the one before, which has %zu",
+      (unsigned long long)(strings->left - 1), prefix, last_size);
+  if (suffix > strings->bytes.size - strings->position) return no_more(strings, strings->left, error);
+  LAM_TRY(lam_buf_room(data, prefix + suffix, error));
+  lam_copy(data->data + data->size, last_at == SIZE_MAX ? strings->last.data : data->data + last_at, prefix);
+  lam_copy(data->data + data->size + prefix, strings->bytes.data + strings->position, suffix);
+  data->size += prefix + suffix;
+  strings->position += suffix;
+  strings->left--;
+  return LAM_OK;
+}
+
+static enum lam_status keep_last(struct lam_strings *strings, const uint8_t *value, size_t size,
+                                 struct lam_error *error) {
+  strings->last.size = 0;
+  return lam_buf_append(&strings->last, value, size, error);
+}
+
+static enum lam_status read_delta_bytes(struct lam_strings *strings, size_t max, size_t max_bytes, int32_t *offsets,
+                                        struct lam_buf *data, size_t *count, struct lam_error *error) {
+  size_t last_at = SIZE_MAX, before;
+  bool full = false;
+  for (*count = 0; *count < max && !full;) {
+    struct lam_delta saved_prefixes = strings->prefixes, saved_lengths = strings->lengths;
+    int32_t prefixes[AT_ONCE], suffixes[AT_ONCE];
+    size_t n = max - *count < AT_ONCE ? max - *count : AT_ONCE, taken = 0;
+    LAM_TRY(next_lengths(&strings->prefixes, prefixes, n, error));
+    LAM_TRY(next_lengths(&strings->lengths, suffixes, n, error));
+    for (; taken < n; taken++, last_at = before) {
+      size_t size = (size_t)prefixes[taken] + (size_t)suffixes[taken];
+      before = data->size;
+      if (stops(before, before + size, max_bytes)) break;
+      if (before + size > INT32_MAX) return too_long(before + size, error);
+      LAM_TRY(append_value(strings, last_at, (size_t)prefixes[taken], (size_t)suffixes[taken], data, error));
+      offsets[*count + taken + 1] = (int32_t)data->size;
+    }
+    *count += taken;
+    full = taken < n;
+    if (full) {
+      LAM_TRY(reread(&strings->prefixes, &saved_prefixes, taken, error));
+      LAM_TRY(reread(&strings->lengths, &saved_lengths, taken, error));
+    }
+  }
+  return last_at == SIZE_MAX ? LAM_OK : keep_last(strings, data->data + last_at, data->size - last_at, error);
+}
+
+enum lam_status lam_strings_read(struct lam_strings *strings, size_t max, size_t max_bytes, int32_t *offsets,
+                                 struct lam_buf *data, size_t *count, struct lam_error *error) {
+  *count = 0;
+  if (max > strings->left) return no_more(strings, max, error);
+  if (max_bytes > INT32_MAX) max_bytes = INT32_MAX;
+  if (data->size > INT32_MAX) return too_long(data->size, error);
+  offsets[0] = (int32_t)data->size;
+  switch (strings->encoding) {
+    case LAM_PLAIN: return read_plain(strings, max, max_bytes, offsets, data, count, error);
+    case LAM_DELTA_LENGTH_BYTE_ARRAY: return read_delta_length(strings, max, max_bytes, offsets, data, count, error);
+    default: return read_delta_bytes(strings, max, max_bytes, offsets, data, count, error);
+  }
+}
+
+/* ---- skipping ---- */
+
+static enum lam_status skip_plain(struct lam_strings *strings, size_t count, struct lam_error *error) {
+  size_t length;
+  for (; count; count--, strings->left--) {
+    LAM_TRY(plain_length(strings, strings->position, &length, error));
+    strings->position += 4 + length;
+  }
+  return LAM_OK;
+}
+
+/* A value's bytes behind its prefix take the place of those of the value before. */
+static enum lam_status skip_value(struct lam_strings *strings, size_t prefix, size_t suffix, struct lam_error *error) {
+  if (suffix > strings->bytes.size - strings->position) return no_more(strings, strings->left, error);
+  if (strings->encoding == LAM_DELTA_BYTE_ARRAY) {
+    LAM_CHECK(
+        prefix <= strings->last.size, error,
+        "a delta-encoded string, the last but %llu of its page, shares %zu bytes with the one before, which has %zu",
+        (unsigned long long)(strings->left - 1), prefix, strings->last.size);
+    strings->last.size = prefix;
+    LAM_TRY(lam_buf_append(&strings->last, strings->bytes.data + strings->position, suffix, error));
+  }
+  strings->position += suffix;
+  strings->left--;
+  return LAM_OK;
+}
+
+enum lam_status lam_strings_skip(struct lam_strings *strings, size_t count, struct lam_error *error) {
+  if (count > strings->left) return no_more(strings, count, error);
+  if (strings->encoding == LAM_PLAIN) return skip_plain(strings, count, error);
+  while (count) {
+    int32_t prefixes[AT_ONCE] = {0}, suffixes[AT_ONCE];
+    size_t n = count < AT_ONCE ? count : AT_ONCE;
+    if (strings->encoding == LAM_DELTA_BYTE_ARRAY) LAM_TRY(next_lengths(&strings->prefixes, prefixes, n, error));
+    LAM_TRY(next_lengths(&strings->lengths, suffixes, n, error));
+    for (size_t i = 0; i < n; i++) LAM_TRY(skip_value(strings, (size_t)prefixes[i], (size_t)suffixes[i], error));
+    count -= n;
+  }
+  return LAM_OK;
+}
+
+/* ---- writing ---- */
+
+static enum lam_status write_plain(const uint8_t *data, const int32_t *offsets, size_t count, struct lam_buf *to,
+                                   struct lam_error *error) {
+  size_t total = (size_t)(offsets[count] - offsets[0]) + 4 * count;
+  LAM_TRY(lam_buf_room(to, total, error));
+  uint8_t *out = to->data + to->size, *end = out + total;
+  const uint8_t *data_end = data + offsets[count];
+  to->size += total;
+  for (size_t i = 0; i < count; i++) {
+    size_t length = (size_t)(offsets[i + 1] - offsets[i]);
+    const uint8_t *value = data + offsets[i];
+    lam_store32(out, (uint32_t)length);
+    out += 4;
+    if (length <= OVER && data_end - value >= OVER && end - out >= OVER)
+      memcpy(out, value, OVER);
+    else
+      lam_copy(out, value, length);
+    out += length;
+  }
+  return LAM_OK;
+}
+
+static enum lam_status write_delta_length(const uint8_t *data, const int32_t *offsets, size_t count, struct lam_buf *to,
+                                          struct lam_error *error) {
+  void *memory;
+  LAM_TRY(lam_alloc(to->mem, count * 4, &memory, error));
+  int32_t *lengths = memory;
+  for (size_t i = 0; i < count; i++) lengths[i] = offsets[i + 1] - offsets[i];
+  enum lam_status status = lam_delta_write32(lengths, count, to, error);
+  lam_free(to->mem, memory, count * 4);
+  LAM_TRY(status);
+  if (!count) return LAM_OK;
+  return lam_buf_append(to, data + offsets[0], (size_t)(offsets[count] - offsets[0]), error);
+}
+
+static size_t common_prefix(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size) {
+  size_t most = a_size < b_size ? a_size : b_size, n = 0;
+  for (; n + 8 <= most; n += 8) {
+    uint64_t differ = lam_load64(a + n) ^ lam_load64(b + n);
+    if (differ) return n + (size_t)__builtin_ctzll(differ) / 8;
+  }
+  while (n < most && a[n] == b[n]) n++;
+  return n;
+}
+
+static enum lam_status write_suffixes(const uint8_t *data, const int32_t *offsets, size_t count,
+                                      const int32_t *prefixes, const int32_t *suffixes, struct lam_buf *to,
+                                      struct lam_error *error) {
+  LAM_TRY(lam_delta_write32(prefixes, count, to, error));
+  LAM_TRY(lam_delta_write32(suffixes, count, to, error));
+  for (size_t i = 0; i < count; i++)
+    LAM_TRY(lam_buf_append(to, data + offsets[i] + prefixes[i], (size_t)suffixes[i], error));
+  return LAM_OK;
+}
+
+static enum lam_status write_delta_bytes(const uint8_t *data, const int32_t *offsets, size_t count, struct lam_buf *to,
+                                         struct lam_error *error) {
+  void *memory;
+  LAM_TRY(lam_alloc(to->mem, count * 8, &memory, error));
+  int32_t *prefixes = memory, *suffixes = prefixes + count;
+  for (size_t i = 0; i < count; i++) {
+    size_t size = (size_t)(offsets[i + 1] - offsets[i]), prefix = 0;
+    if (i)
+      prefix = common_prefix(data + offsets[i - 1], (size_t)(offsets[i] - offsets[i - 1]), data + offsets[i], size);
+    prefixes[i] = (int32_t)prefix;
+    suffixes[i] = (int32_t)(size - prefix);
+  }
+  enum lam_status status = write_suffixes(data, offsets, count, prefixes, suffixes, to, error);
+  lam_free(to->mem, memory, count * 8);
+  return status;
+}
+
+enum lam_status lam_strings_write(enum lam_encoding encoding, const uint8_t *data, const int32_t *offsets, size_t count,
+                                  struct lam_buf *to, struct lam_error *error) {
+  switch (encoding) {
+    case LAM_PLAIN: return count ? write_plain(data, offsets, count, to, error) : LAM_OK;
+    case LAM_DELTA_LENGTH_BYTE_ARRAY: return write_delta_length(data, offsets, count, to, error);
+    case LAM_DELTA_BYTE_ARRAY: return write_delta_bytes(data, offsets, count, to, error);
+    default: return lam_fail(error, LAM_UNSUPPORTED, "strings cannot be written in encoding %d", (int)encoding);
+  }
+}
