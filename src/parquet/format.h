@@ -18,7 +18,7 @@ enum lam_physical { /* Type */
                     LAM_BYTE_ARRAY = 6,
                     LAM_FIXED_LEN_BYTE_ARRAY = 7,
 };
-enum lam_repetition { LAM_REQUIRED = 0, LAM_OPTIONAL = 1, LAM_REPEATED = 2 };
+enum lam_repetition { LAM_REQUIRED = 0, LAM_OPTIONAL = 1, LAM_REPEATED = 2, LAM_VECTOR = 3 };
 enum lam_converted { /* ConvertedType; -1 where there is none */
                      LAM_CONVERTED_NONE = -1,
                      LAM_CONVERTED_UTF8 = 0,
@@ -63,6 +63,7 @@ enum lam_logical_kind { /* the field ids of the union LogicalType; 0 where there
                         LAM_LOGICAL_VARIANT = 16,
                         LAM_LOGICAL_GEOMETRY = 17,
                         LAM_LOGICAL_GEOGRAPHY = 18,
+                        LAM_LOGICAL_VECTOR = 19,
 };
 enum lam_time_unit { LAM_MILLIS = 1, LAM_MICROS = 2, LAM_NANOS = 3 }; /* the field ids of TimeUnit */
 enum lam_encoding {
@@ -89,7 +90,12 @@ enum lam_codec {
 };
 enum lam_page_kind { LAM_DATA_PAGE = 0, LAM_INDEX_PAGE = 1, LAM_DICTIONARY_PAGE = 2, LAM_DATA_PAGE_V2 = 3 };
 /* The union ColumnOrder: by field id; 0 where the file has none for the column. */
-enum lam_column_order { LAM_ORDER_UNDEFINED = 0, LAM_ORDER_TYPE_DEFINED = 1, LAM_ORDER_IEEE754_TOTAL = 2 };
+enum lam_column_order {
+  LAM_ORDER_UNDEFINED = 0,
+  LAM_ORDER_TYPE_DEFINED = 1,
+  LAM_ORDER_IEEE754_TOTAL = 2,
+  LAM_ORDER_INT96_TIMESTAMP = 3,
+};
 
 /* Names for messages and `inspect`; a value outside the enum gives "encoding 17" and the like from a
  * static table or "unknown". */
@@ -104,8 +110,8 @@ struct lam_logical {
   int32_t precision, scale;   /* DECIMAL */
   int8_t bit_width;           /* INTEGER */
   bool is_signed;             /* INTEGER */
-  struct lam_bytes raw;       /* the union's thrift bytes (field header of the union's member to its stop),
-                                 for those kinds that are passed on unread */
+  struct lam_bytes raw;       /* the union's thrift bytes, its stop included, of kinds that are passed on unread
+                                 (VARIANT and up); empty for the others */
 };
 
 /* One element of the schema, depth first, the root at 0. */
@@ -118,7 +124,8 @@ struct lam_schema_node {
   int32_t field_id;         /* -1 where there is none */
   int32_t type_length;      /* FIXED_LEN_BYTE_ARRAY, bytes */
   int32_t precision, scale; /* of the old converted type DECIMAL */
-  int8_t physical;          /* enum lam_physical; -1 for a group */
+  int32_t vector_length;    /* repetition VECTOR */
+  int8_t physical;          /* enum lam_physical; -1 for a group; 127 for one we cannot know */
   int8_t repetition;        /* enum lam_repetition */
   int8_t converted;         /* enum lam_converted; unknown ones are kept as they are */
   int8_t reserved;
@@ -153,7 +160,7 @@ struct lam_chunk_meta {
   struct lam_bytes key_values;     /* the thrift list as it is, for copying; empty where there is none */
   struct lam_bytes encoding_stats; /* the thrift list as it is */
   struct lam_bytes size_statistics, geospatial_statistics; /* the thrift structs as they are */
-  struct lam_bytes path;                                   /* path_in_schema: the thrift list as it is */
+  struct lam_bytes path;      /* path_in_schema: the thrift list as it is; empty: written from the schema */
   struct lam_bytes file_path; /* not empty: the chunk is in another file, which is refused on read */
 };
 
