@@ -78,6 +78,8 @@ struct lam_memory_use {
   uint64_t used;  /* reserved now */
   uint64_t peak;  /* the most that was reserved at once */
 };
+#define LAM_MEMORY_USE_INIT \
+  { .struct_size = sizeof(struct lam_memory_use) }
 LAM_API void lam_context_memory(struct lam_context *context, struct lam_memory_use *out);
 
 /* The workers of the context, the calling thread included. */

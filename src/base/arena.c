@@ -17,27 +17,49 @@ void lam_arena_release(struct lam_arena *arena) {
 }
 
 /* Blocks double up to 1 MiB, so that small arenas stay small and large ones take few allocations. */
-static enum lam_status add_block(struct lam_arena *arena, size_t payload, struct lam_error *error) {
-  size_t size = arena->blocks ? arena->blocks->size * 2 : FIRST_BLOCK;
-  if (size > LARGEST_STEP) size = LARGEST_STEP;
-  if (payload > SIZE_MAX - HEADER) return lam_fail(error, LAM_LIMIT, "an arena was asked for %zu bytes", payload);
-  if (size < payload + HEADER) size = payload + HEADER;
+static size_t next_block_size(const struct lam_arena *arena) {
+  size_t size = arena->blocks ? arena->blocks->size : FIRST_BLOCK / 2;
+  return size < LARGEST_STEP / 2 ? size * 2 : LARGEST_STEP;
+}
+
+static enum lam_status new_block(struct lam_arena *arena, size_t size, struct lam_arena_block **out,
+                                 struct lam_error *error) {
   void *memory;
   LAM_TRY(lam_alloc(arena->mem, size, &memory, error));
-  struct lam_arena_block *block = memory;
-  *block = (struct lam_arena_block){arena->blocks, size};
+  *out = memory;
+  (*out)->size = size;
+  return LAM_OK;
+}
+
+/* A block of its own behind the newest, so that the rest of that one is not lost. */
+static enum lam_status alloc_large(struct lam_arena *arena, size_t size, void **out, struct lam_error *error) {
+  struct lam_arena_block *block;
+  LAM_TRY(new_block(arena, HEADER + size, &block, error));
+  struct lam_arena_block **link = arena->blocks ? &arena->blocks->older : &arena->blocks;
+  block->older = *link;
+  *link = block;
+  *out = (uint8_t *)block + HEADER;
+  return LAM_OK;
+}
+
+static enum lam_status add_block(struct lam_arena *arena, struct lam_error *error) {
+  struct lam_arena_block *block;
+  LAM_TRY(new_block(arena, next_block_size(arena), &block, error));
+  block->older = arena->blocks;
   arena->blocks = block;
-  arena->next = (uint8_t *)memory + HEADER;
-  arena->end = (uint8_t *)memory + size;
+  arena->next = (uint8_t *)block + HEADER;
+  arena->end = (uint8_t *)block + block->size;
   return LAM_OK;
 }
 
 enum lam_status lam_arena_alloc(struct lam_arena *arena, size_t size, void **out, struct lam_error *error) {
   *out = NULL;
-  size_t rounded;
-  if (lam_add_overflow(size, 15, &rounded)) return lam_fail(error, LAM_LIMIT, "an arena was asked for %zu bytes", size);
-  rounded &= ~(size_t)15;
-  if (!arena->next || (size_t)(arena->end - arena->next) < rounded) LAM_TRY(add_block(arena, rounded, error));
+  if (size > SIZE_MAX - HEADER - 15) return lam_fail(error, LAM_LIMIT, "an arena was asked for %zu bytes", size);
+  size_t rounded = lam_round_up(size, 16);
+  if (!arena->next || (size_t)(arena->end - arena->next) < rounded) {
+    if (rounded > next_block_size(arena) / 4) return alloc_large(arena, rounded, out, error);
+    LAM_TRY(add_block(arena, error));
+  }
   *out = arena->next;
   arena->next += rounded;
   return LAM_OK;

@@ -44,7 +44,8 @@ void lam_bits_copy(uint8_t *to, int64_t to_offset, const uint8_t *from, int64_t 
   if (shift == 0) {
     memcpy(out, in, (size_t)whole);
   } else {
-    /* A whole byte out needs bits of two bytes in, and both are within the source bitmap. */
+    /* A whole byte out takes bits of two bytes in; as shift > 0, it needs at least one bit of the second,
+     * so that one is within the source. */
     for (int64_t i = 0; i < whole; i++) out[i] = (uint8_t)((in[i] >> shift) | (in[i + 1] << (8 - shift)));
   }
   for (int64_t i = whole * 8; i < count; i++) {
@@ -75,31 +76,60 @@ static const struct {
     {"tib", 1ull << 40},
 };
 
-/* Digits by hand, not strtod: the result must not depend on the locale. */
+/* A number of digits with a decimal point as mantissa and count of decimals. Moves *text behind it. Whole
+ * numbers and not strtod, so that every size is exact and no locale matters. */
+static bool parse_decimal(const char **text, uint64_t *mantissa, int *decimals) {
+  bool digits = false, point = false;
+  *mantissa = 0, *decimals = 0;
+  for (;; (*text)++) {
+    char c = **text;
+    if (c == '.' && !point) {
+      point = true;
+    } else if (c >= '0' && c <= '9') {
+      digits = true;
+      if (point && *decimals == 9) continue; /* less than a byte of any unit that fits */
+      if (__builtin_mul_overflow(*mantissa, 10u, mantissa)) return false;
+      if (__builtin_add_overflow(*mantissa, (uint64_t)(c - '0'), mantissa)) return false;
+      *decimals += point;
+    } else {
+      return digits;
+    }
+  }
+}
+
 enum lam_status lam_parse_size(const char *text, uint64_t *out, struct lam_error *error) {
   const char *p = text;
-  double value = 0, scale = 1;
-  bool digits = false;
-  for (; *p >= '0' && *p <= '9'; p++, digits = true) value = value * 10 + (*p - '0');
-  if (*p == '.') {
-    for (p++; *p >= '0' && *p <= '9'; p++, digits = true) value += (*p - '0') * (scale /= 10);
-  }
-  while (*p == ' ') p++;
-  for (size_t i = 0; digits && i < sizeof size_units / sizeof *size_units; i++) {
-    if (strcasecmp(p, size_units[i].name) != 0) continue;
-    double bytes = value * (double)size_units[i].bytes;
-    if (bytes >= 9.2e18) break;
-    *out = (uint64_t)bytes;
-    return LAM_OK;
+  uint64_t mantissa;
+  int decimals;
+  if (parse_decimal(&p, &mantissa, &decimals)) {
+    while (*p == ' ') p++;
+    for (size_t i = 0; i < sizeof size_units / sizeof *size_units; i++) {
+      if (strcasecmp(p, size_units[i].name) != 0) continue;
+      unsigned __int128 bytes = (unsigned __int128)mantissa * size_units[i].bytes;
+      while (decimals-- > 0) bytes /= 10;
+      if (bytes > INT64_MAX) break;
+      *out = (uint64_t)bytes;
+      return LAM_OK;
+    }
   }
   return lam_fail(error, LAM_INVALID, "'%s' is not a size; expected a number with a unit, as 128MB or 1GiB", text);
 }
 
 const char *lam_format_size(uint64_t bytes, char *out, size_t room) {
   static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
-  double value = (double)bytes;
-  size_t unit = 0;
-  while (value >= 999.95 && unit + 1 < sizeof units / sizeof *units) value /= 1000, unit++;
-  snprintf(out, room, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+  if (bytes < 1000) {
+    snprintf(out, room, "%u B", (unsigned)bytes);
+    return out;
+  }
+  /* In tenths of the unit, rounded once, and not with %f: its point depends on the locale. */
+  uint64_t tenth = 100;
+  size_t unit = 1;
+  uint64_t tenths = bytes / tenth + (bytes % tenth >= tenth / 2);
+  while (tenths >= 10000) {
+    tenth *= 1000, unit++;
+    tenths = bytes / tenth + (bytes % tenth >= tenth / 2);
+  }
+  snprintf(out, room, "%llu.%llu %s", (unsigned long long)(tenths / 10), (unsigned long long)(tenths % 10),
+           units[unit]);
   return out;
 }

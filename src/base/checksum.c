@@ -7,7 +7,8 @@
 #include <xxhash.h>
 
 uint32_t lam_crc32(uint32_t crc, const void *data, size_t size) {
-  return libdeflate_crc32(crc, data, size);
+  /* libdeflate takes NULL to mean "begin anew", whatever the sum so far. */
+  return size ? libdeflate_crc32(crc, data, size) : crc;
 }
 
 uint64_t lam_hash64(const void *data, size_t size) {

@@ -6,52 +6,30 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/budget.h"
 #include "base/threads.h"
 
-enum { SMALLEST_DEFAULT_LIMIT = 256 << 20 };
+enum { SMALLEST_DEFAULT_LIMIT = 256 << 20, MOST_THREADS = 1024 };
 #define PROGRESS_INTERVAL_NS 100000000
 
 struct lam_context {
-  struct lam_context_options options;
+  struct lam_allocator allocator;
+  struct lam_budget budget;
   struct lam_pool *pool;
   char *spill_dir;
   _Atomic bool cancelled;
 
-  /* The budget. A cancel must be async-signal-safe, so it cannot signal the condition: waiters look
-   * at the flag every 50 ms instead. */
-  pthread_mutex_t budget_lock;
-  pthread_cond_t budget_freed;
-  uint64_t limit, reserved, peak;
-
+  lam_log_fn log;
+  void *log_user;
+  enum lam_log_level log_level;
+  lam_progress_fn progress;
+  void *progress_user;
   pthread_mutex_t callback_lock; /* log and progress: one call at a time */
-  const char *operation;
+  const char *operation;         /* NULL between operations */
   _Atomic uint64_t rows_done, bytes_done;
   uint64_t rows_total, bytes_total;
   _Atomic int64_t progress_due; /* CLOCK_MONOTONIC, ns */
 };
-
-struct lam_mem {
-  struct lam_context *context;
-  _Atomic uint32_t references; /* the opener and the shared buffers */
-  _Atomic bool closed;
-  uint64_t minimum;
-  _Atomic uint64_t used;
-  _Atomic uint64_t granted; /* changed under the budget's lock */
-};
-
-/* Grants move in steps, so that small allocations do not take the budget's lock. */
-enum { GRANT_STEP = 256 << 10 };
-
-static void *default_alloc(void *user, size_t size) {
-  (void)user;
-  void *memory = NULL;
-  return posix_memalign(&memory, 64, size) == 0 ? memory : NULL;
-}
-
-static void default_free(void *user, void *memory, size_t size) {
-  (void)user, (void)size;
-  free(memory);
-}
 
 static uint64_t default_limit(void) {
   return lam_max_u64(lam_memory_of_process() / 4, SMALLEST_DEFAULT_LIMIT);
@@ -62,50 +40,62 @@ static const char *default_spill_dir(void) {
   return dir && *dir ? dir : "/var/tmp";
 }
 
-enum lam_status lam_context_create(const struct lam_context_options *given, struct lam_context **out,
-                                   struct lam_error *error) {
-  struct lam_context_options options = LAM_CONTEXT_OPTIONS_INIT;
-  *out = NULL;
+/* What the caller's struct has of the options, which may be from an older or a newer version; defaults for the rest. */
+static enum lam_status read_options(const struct lam_context_options *given, struct lam_context_options *out,
+                                    struct lam_error *error) {
+  *out = (struct lam_context_options)LAM_CONTEXT_OPTIONS_INIT;
   if (given) {
-    if (given->struct_size < sizeof options.struct_size || given->struct_size > 4096)
+    if (given->struct_size < sizeof given->struct_size || given->struct_size > 4096)
       return lam_fail(error, LAM_INVALID, "context options of %u bytes; fill them with LAM_CONTEXT_OPTIONS_INIT",
                       given->struct_size);
-    memcpy(&options, given, given->struct_size < sizeof options ? given->struct_size : sizeof options);
+    memcpy(out, given, lam_min_u64(given->struct_size, sizeof *out));
   }
-  if (!options.alloc != !options.free)
+  if (!out->alloc != !out->free)
     return lam_fail(error, LAM_INVALID, "context options have only one of alloc and free; give both or none");
-  if (!options.alloc) options.alloc = default_alloc, options.free = default_free;
-  if (options.threads == 0) options.threads = lam_processors();
-  if (options.memory_limit == 0) options.memory_limit = default_limit();
+  if (out->threads > MOST_THREADS)
+    return lam_fail(error, LAM_INVALID, "%u threads were asked for; at most %d are possible", out->threads,
+                    MOST_THREADS);
+  if (out->threads == 0) out->threads = lam_processors();
+  if (out->memory_limit == 0) out->memory_limit = default_limit();
+  if (!out->spill_dir) out->spill_dir = default_spill_dir();
+  return LAM_OK;
+}
 
+static void fill(struct lam_context *context, const struct lam_context_options *options) {
+  context->allocator = lam_allocator_default();
+  if (options->alloc) context->allocator = (struct lam_allocator){options->alloc, options->free, options->alloc_user};
+  context->log = options->log;
+  context->log_user = options->log_user;
+  context->log_level = options->log_level;
+  context->progress = options->progress;
+  context->progress_user = options->progress_user;
+  lam_budget_init(&context->budget, options->memory_limit);
+  pthread_mutex_init(&context->callback_lock, NULL);
+}
+
+enum lam_status lam_context_create(const struct lam_context_options *given, struct lam_context **out,
+                                   struct lam_error *error) {
+  *out = NULL;
+  struct lam_context_options options;
+  LAM_TRY(read_options(given, &options, error));
   struct lam_context *context = calloc(1, sizeof *context);
   if (!context) return lam_fail(error, LAM_NO_MEMORY, "no memory for a context");
-  context->options = options;
-  context->limit = options.memory_limit;
-  context->spill_dir = strdup(options.spill_dir ? options.spill_dir : default_spill_dir());
-  pthread_mutex_init(&context->budget_lock, NULL);
-  pthread_mutex_init(&context->callback_lock, NULL);
-  pthread_condattr_t attributes;
-  pthread_condattr_init(&attributes);
-  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-  pthread_cond_init(&context->budget_freed, &attributes);
-  pthread_condattr_destroy(&attributes);
+  fill(context, &options);
+  context->spill_dir = strdup(options.spill_dir);
   enum lam_status status = context->spill_dir ? lam_pool_create(options.threads, &context->pool, error)
                                               : lam_fail(error, LAM_NO_MEMORY, "no memory for a context");
-  if (status != LAM_OK) {
+  if (status == LAM_OK)
+    *out = context;
+  else
     lam_context_free(context);
-    return status;
-  }
-  *out = context;
-  return LAM_OK;
+  return status;
 }
 
 void lam_context_free(struct lam_context *context) {
   if (!context) return;
   lam_pool_free(context->pool);
-  pthread_cond_destroy(&context->budget_freed);
   pthread_mutex_destroy(&context->callback_lock);
-  pthread_mutex_destroy(&context->budget_lock);
+  lam_budget_destroy(&context->budget);
   free(context->spill_dir);
   free(context);
 }
@@ -129,12 +119,19 @@ const char *lam_version(void) {
   return LAM_VERSION;
 }
 
+struct lam_budget *lam_context_budget(struct lam_context *context) {
+  return &context->budget;
+}
+const struct lam_allocator *lam_context_allocator(const struct lam_context *context) {
+  return &context->allocator;
+}
+
 void lam_context_memory(struct lam_context *context, struct lam_memory_use *out) {
-  pthread_mutex_lock(&context->budget_lock);
-  out->limit = context->limit;
-  out->used = context->reserved;
-  out->peak = context->peak;
-  pthread_mutex_unlock(&context->budget_lock);
+  struct lam_budget *budget = &context->budget;
+  pthread_mutex_lock(&budget->lock);
+  struct lam_memory_use use = {out->struct_size, budget->limit, budget->reserved, budget->peak};
+  pthread_mutex_unlock(&budget->lock);
+  memcpy(out, &use, lam_min_u64(out->struct_size, sizeof use));
 }
 
 enum lam_status lam_check_cancel(struct lam_context *context, struct lam_error *error) {
@@ -145,14 +142,14 @@ enum lam_status lam_check_cancel(struct lam_context *context, struct lam_error *
 /* ---- log and progress ---- */
 
 void lam_log(struct lam_context *context, enum lam_log_level level, const char *format, ...) {
-  if (!context->options.log || level > context->options.log_level) return;
+  if (!context->log || level > context->log_level) return;
   char line[1024];
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(line, sizeof line, format, arguments);
   va_end(arguments);
   pthread_mutex_lock(&context->callback_lock);
-  context->options.log(context->options.log_user, level, line);
+  context->log(context->log_user, level, line);
   pthread_mutex_unlock(&context->callback_lock);
 }
 
@@ -162,6 +159,7 @@ static int64_t now_ns(void) {
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+/* Nothing is told between operations: readers count also where no operation is under way. */
 static void call_progress(struct lam_context *context) {
   pthread_mutex_lock(&context->callback_lock);
   struct lam_progress progress = {
@@ -172,13 +170,13 @@ static void call_progress(struct lam_context *context) {
       .bytes_done = atomic_load(&context->bytes_done),
       .bytes_total = context->bytes_total,
   };
-  bool go_on = context->options.progress(context->options.progress_user, &progress);
+  bool go_on = !context->operation || context->progress(context->progress_user, &progress);
   pthread_mutex_unlock(&context->callback_lock);
   if (!go_on) lam_context_cancel(context);
 }
 
 void lam_progress_begin(struct lam_context *context, const char *operation, uint64_t rows, uint64_t bytes) {
-  if (!context->options.progress) return;
+  if (!context->progress) return;
   pthread_mutex_lock(&context->callback_lock);
   context->operation = operation;
   context->rows_total = rows;
@@ -190,7 +188,7 @@ void lam_progress_begin(struct lam_context *context, const char *operation, uint
 }
 
 void lam_progress_add(struct lam_context *context, uint64_t rows, uint64_t bytes) {
-  if (!context->options.progress) return;
+  if (!context->progress) return;
   atomic_fetch_add(&context->rows_done, rows);
   atomic_fetch_add(&context->bytes_done, bytes);
   int64_t now = now_ns(), due = atomic_load(&context->progress_due);
@@ -199,245 +197,9 @@ void lam_progress_add(struct lam_context *context, uint64_t rows, uint64_t bytes
 }
 
 void lam_progress_end(struct lam_context *context) {
-  if (context->options.progress) call_progress(context);
-}
-
-/* ---- the budget ---- */
-
-/* Under the lock: takes `bytes` of the budget if they are there. */
-static bool take(struct lam_context *context, uint64_t bytes) {
-  if (bytes > context->limit - context->reserved) return false;
-  context->reserved += bytes;
-  if (context->reserved > context->peak) context->peak = context->reserved;
-  return true;
-}
-
-static void give_back(struct lam_context *context, uint64_t bytes) {
-  context->reserved -= bytes;
-  pthread_cond_broadcast(&context->budget_freed);
-}
-
-/* Waits until somebody gives memory back, or for 50 ms. */
-static void wait_for_memory(struct lam_context *context) {
-  struct timespec until;
-  clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_nsec += 50000000;
-  if (until.tv_nsec >= 1000000000) until.tv_nsec -= 1000000000, until.tv_sec++;
-  pthread_cond_timedwait(&context->budget_freed, &context->budget_lock, &until);
-}
-
-enum lam_status lam_mem_open(struct lam_context *context, uint64_t minimum, struct lam_mem **out,
-                             struct lam_error *error) {
-  *out = NULL;
-  if (minimum > context->limit)
-    return lam_fail(error, LAM_LIMIT, "the operation needs at least %llu bytes; the memory limit is %llu bytes",
-                    (unsigned long long)minimum, (unsigned long long)context->limit);
-  struct lam_mem *mem = calloc(1, sizeof *mem);
-  if (!mem) return lam_fail(error, LAM_NO_MEMORY, "no memory for an account of the budget");
-  enum lam_status status = LAM_OK;
-  pthread_mutex_lock(&context->budget_lock);
-  while (!take(context, minimum)) {
-    status = lam_check_cancel(context, error);
-    if (status != LAM_OK) break;
-    wait_for_memory(context);
-  }
-  pthread_mutex_unlock(&context->budget_lock);
-  if (status != LAM_OK) {
-    free(mem);
-    return status;
-  }
-  mem->context = context;
-  mem->minimum = minimum;
-  atomic_store(&mem->granted, minimum);
-  atomic_store(&mem->references, 1);
-  *out = mem;
-  return LAM_OK;
-}
-
-/* Returns what is granted beyond what is used, keeping the minimum while the account is open and a
- * step of slack above it, so that a loop of alloc and free does not lock every time. */
-static void shrink_grant(struct lam_mem *mem) {
-  struct lam_context *context = mem->context;
-  pthread_mutex_lock(&context->budget_lock);
-  bool closed = atomic_load(&mem->closed);
-  uint64_t used = atomic_load(&mem->used), granted = atomic_load(&mem->granted);
-  uint64_t keep = closed ? used : lam_max_u64(used + GRANT_STEP, mem->minimum);
-  if (granted > keep) {
-    atomic_store(&mem->granted, keep);
-    give_back(context, granted - keep);
-  }
-  pthread_mutex_unlock(&context->budget_lock);
-}
-
-static void mem_release(struct lam_mem *mem) {
-  if (atomic_fetch_sub(&mem->references, 1) != 1) return;
-  shrink_grant(mem);
-  free(mem);
-}
-
-void lam_mem_close(struct lam_mem *mem) {
-  if (!mem) return;
-  atomic_store(&mem->closed, true);
-  shrink_grant(mem);
-  mem_release(mem);
-}
-
-struct lam_context *lam_mem_context(const struct lam_mem *mem) {
-  return mem->context;
-}
-uint64_t lam_mem_used(const struct lam_mem *mem) {
-  return atomic_load(&mem->used);
-}
-
-uint64_t lam_mem_available(const struct lam_mem *mem) {
-  struct lam_context *context = mem->context;
-  pthread_mutex_lock(&context->budget_lock);
-  uint64_t unreserved = context->limit - context->reserved;
-  uint64_t granted = atomic_load(&mem->granted), used = atomic_load(&mem->used);
-  pthread_mutex_unlock(&context->budget_lock);
-  return unreserved + (granted > used ? granted - used : 0);
-}
-
-/* The grant is raised to `used`, plus a step where the budget has it. */
-static bool grow_grant(struct lam_mem *mem) {
-  struct lam_context *context = mem->context;
-  pthread_mutex_lock(&context->budget_lock);
-  uint64_t used = atomic_load(&mem->used), granted = atomic_load(&mem->granted);
-  bool ok = used <= granted;
-  if (!ok && take(context, used - granted + GRANT_STEP)) {
-    ok = true;
-    atomic_store(&mem->granted, used + GRANT_STEP);
-  } else if (!ok && take(context, used - granted)) {
-    ok = true;
-    atomic_store(&mem->granted, used);
-  }
-  pthread_mutex_unlock(&context->budget_lock);
-  return ok;
-}
-
-enum lam_status lam_mem_charge(struct lam_mem *mem, size_t size, struct lam_error *error) {
-  uint64_t used = atomic_fetch_add(&mem->used, size) + size;
-  if (used <= atomic_load(&mem->granted) || grow_grant(mem)) return LAM_OK;
-  atomic_fetch_sub(&mem->used, size);
-  return lam_fail(error, LAM_LIMIT,
-                  "%zu bytes more do not fit the memory limit of %llu bytes, of which %llu are in use; raise "
-                  "--memory-limit",
-                  size, (unsigned long long)mem->context->limit, (unsigned long long)mem->context->reserved);
-}
-
-void lam_mem_discharge(struct lam_mem *mem, size_t size) {
-  uint64_t used = atomic_fetch_sub(&mem->used, size) - size;
-  uint64_t granted = atomic_load_explicit(&mem->granted, memory_order_relaxed);
-  if (granted > mem->minimum + 4 * GRANT_STEP && granted - used > 4 * GRANT_STEP) shrink_grant(mem);
-}
-
-enum lam_status lam_alloc(struct lam_mem *mem, size_t size, void **out, struct lam_error *error) {
-  *out = NULL;
-  if (size == 0) return LAM_OK;
-  LAM_TRY(lam_mem_charge(mem, size, error));
-  *out = mem->context->options.alloc(mem->context->options.alloc_user, size);
-  if (*out) return LAM_OK;
-  lam_mem_discharge(mem, size);
-  return lam_fail(error, LAM_NO_MEMORY, "the allocator has no %zu bytes", size);
-}
-
-enum lam_status lam_alloc_zero(struct lam_mem *mem, size_t size, void **out, struct lam_error *error) {
-  LAM_TRY(lam_alloc(mem, size, out, error));
-  if (*out) memset(*out, 0, size);
-  return LAM_OK;
-}
-
-void lam_free(struct lam_mem *mem, void *memory, size_t size) {
-  if (!memory) return;
-  mem->context->options.free(mem->context->options.alloc_user, memory, size);
-  lam_mem_discharge(mem, size);
-}
-
-/* ---- buffers ---- */
-
-void lam_buf_release(struct lam_buf *buf) {
-  lam_free(buf->mem, buf->data, buf->capacity);
-  lam_buf_init(buf, buf->mem);
-}
-
-enum lam_status lam_buf_reserve(struct lam_buf *buf, size_t capacity, struct lam_error *error) {
-  if (capacity <= buf->capacity) return LAM_OK;
-  size_t grown = buf->capacity + buf->capacity / 2;
-  size_t wanted = lam_round_up(capacity > grown ? capacity : grown, 64);
-  void *memory;
-  enum lam_status status = lam_alloc(buf->mem, wanted, &memory, error);
-  /* Near the limit the exact size may still fit where half as much again does not. */
-  if (status == LAM_LIMIT && wanted > capacity) {
-    wanted = capacity;
-    status = lam_alloc(buf->mem, wanted, &memory, error);
-  }
-  if (status != LAM_OK) return status;
-  lam_copy(memory, buf->data, buf->size);
-  lam_free(buf->mem, buf->data, buf->capacity);
-  buf->data = memory;
-  buf->capacity = wanted;
-  return LAM_OK;
-}
-
-enum lam_status lam_buf_append(struct lam_buf *buf, const void *data, size_t size, struct lam_error *error) {
-  LAM_TRY(lam_buf_room(buf, size, error));
-  lam_copy(buf->data + buf->size, data, size);
-  buf->size += size;
-  return LAM_OK;
-}
-
-enum lam_status lam_buf_reset(struct lam_buf *buf, size_t capacity, struct lam_error *error) {
-  buf->size = 0;
-  if (capacity <= buf->capacity) return LAM_OK;
-  lam_buf_release(buf);
-  return lam_buf_reserve(buf, capacity, error);
-}
-
-enum lam_status lam_shared_create(struct lam_mem *mem, size_t capacity, struct lam_shared **out,
-                                  struct lam_error *error) {
-  /* The struct sits in front of the bytes, in a cache line of its own, so that they stay aligned. */
-  enum { HEAD = 64 };
-  _Static_assert(sizeof(struct lam_shared) <= HEAD, "the head of a shared buffer has 64 bytes");
-  void *memory;
-  size_t total;
-  *out = NULL;
-  if (lam_add_overflow(capacity, HEAD, &total)) return lam_fail(error, LAM_LIMIT, "a buffer of %zu bytes", capacity);
-  LAM_TRY(lam_alloc(mem, total, &memory, error));
-  struct lam_shared *shared = memory;
-  shared->mem = mem;
-  shared->capacity = capacity;
-  shared->data = (uint8_t *)memory + HEAD;
-  atomic_init(&shared->references, 1);
-  atomic_fetch_add(&mem->references, 1);
-  *out = shared;
-  return LAM_OK;
-}
-
-struct lam_shared *lam_shared_retain(struct lam_shared *shared) {
-  if (shared) atomic_fetch_add_explicit(&shared->references, 1, memory_order_relaxed);
-  return shared;
-}
-
-void lam_shared_release(struct lam_shared *shared) {
-  if (!shared || atomic_fetch_sub_explicit(&shared->references, 1, memory_order_acq_rel) != 1) return;
-  struct lam_mem *mem = shared->mem;
-  lam_free(mem, shared, shared->capacity + 64);
-  mem_release(mem);
-}
-
-enum lam_status lam_shared_renew(struct lam_mem *mem, struct lam_shared **shared, size_t capacity, size_t keep,
-                                 struct lam_error *error) {
-  struct lam_shared *old = *shared;
-  bool ours = old && atomic_load_explicit(&old->references, memory_order_acquire) == 1;
-  if (ours && old->capacity >= capacity) return LAM_OK;
-  if (old && keep == 0) {
-    lam_shared_release(old);
-    old = *shared = NULL;
-  }
-  struct lam_shared *fresh;
-  LAM_TRY(lam_shared_create(mem, lam_round_up(capacity, 64), &fresh, error));
-  if (old) lam_copy(fresh->data, old->data, keep);
-  lam_shared_release(old);
-  *shared = fresh;
-  return LAM_OK;
+  if (!context->progress) return;
+  call_progress(context);
+  pthread_mutex_lock(&context->callback_lock);
+  context->operation = NULL;
+  pthread_mutex_unlock(&context->callback_lock);
 }

@@ -29,9 +29,29 @@ static size_t message_room(const struct lam_error *error) {
   return size > head ? size - head : 0;
 }
 
+/* A message that was cut must not end inside a character. */
+static void trim_character(char *message, size_t length) {
+  size_t start = length;
+  while (start > 0 && length - start < 3 && ((uint8_t)message[start - 1] & 0xc0) == 0x80) start--;
+  if (start == 0 || (uint8_t)message[start - 1] < 0xc0) return;
+  uint8_t lead = (uint8_t)message[start - 1];
+  size_t needed = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  if (length - (start - 1) < needed) message[start - 1] = 0;
+}
+
 static void set_message(struct lam_error *error, const char *format, va_list arguments) {
   size_t room = message_room(error);
-  if (room) vsnprintf(error->message, room, format, arguments);
+  if (!room) return;
+  int length = vsnprintf(error->message, room, format, arguments);
+  if (length >= 0 && (size_t)length >= room) trim_character(error->message, room - 1);
+}
+
+/* Puts ": <text>" at the end of the message. */
+static void append(struct lam_error *error, const char *text) {
+  size_t room = message_room(error), length = room ? strlen(error->message) : 0;
+  if (!room) return;
+  int added = snprintf(error->message + length, room - length, ": %s", text);
+  if (added >= 0 && (size_t)added >= room - length) trim_character(error->message, room - 1);
 }
 
 enum lam_status lam_fail(struct lam_error *error, enum lam_status status, const char *format, ...) {
@@ -61,10 +81,9 @@ enum lam_status lam_fail_errno(struct lam_error *error, int code, const char *fo
   error->status = status;
   set_message(error, format, arguments);
   va_end(arguments);
-  size_t room = message_room(error), length = room ? strlen(error->message) : 0;
   char text[128];
   /* The GNU strerror_r returns the text, which may or may not be in the buffer. */
-  if (room) snprintf(error->message + length, room - length, ": %s", strerror_r(code, text, sizeof text));
+  append(error, strerror_r(code, text, sizeof text));
   return status;
 }
 
@@ -78,8 +97,7 @@ enum lam_status lam_fail_in(struct lam_error *error, enum lam_status status, con
   va_start(arguments, format);
   set_message(error, format, arguments);
   va_end(arguments);
-  size_t length = strlen(error->message);
-  snprintf(error->message + length, room - length, ": %s", inner);
+  append(error, inner);
   return status;
 }
 

@@ -15,10 +15,12 @@
 
 struct lam_mem;
 
-/* Waits until `minimum` bytes can be granted. A minimum above the limit fails at once. */
+/* Waits until `minimum` bytes can be granted. A minimum above the limit fails at once. A thread that
+ * holds an account must not open another with a minimum: it would wait for itself. */
 enum lam_status lam_mem_open(struct lam_context *context, uint64_t minimum, struct lam_mem **out,
                              struct lam_error *error);
-/* Gives the grant back. The account lives on until the last shared buffer of it is released. */
+/* Gives the grant back. The account lives on until the last shared buffer of it is released; all else
+ * of it has been freed. NULL is allowed. */
 void lam_mem_close(struct lam_mem *mem);
 
 struct lam_context *lam_mem_context(const struct lam_mem *mem);
@@ -76,7 +78,8 @@ struct lam_shared *lam_shared_retain(struct lam_shared *shared);
 /* NULL is allowed. */
 void lam_shared_release(struct lam_shared *shared);
 /* Makes *shared a buffer of at least `capacity` bytes that only the caller holds: the same one if it
- * can be, else another. Its contents are lost unless `keep` bytes of them are asked for. */
+ * can be, else another. Its contents are lost unless `keep` bytes of them are asked for. After a
+ * failure *shared is as it was where bytes were to be kept, else NULL. */
 enum lam_status lam_shared_renew(struct lam_mem *mem, struct lam_shared **shared, size_t capacity, size_t keep,
                                  struct lam_error *error);
 

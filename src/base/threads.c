@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#include "base/bytes.h"
 
 /* One parallel loop. It lives on its caller's stack; it is in the pool's list while indices are left
  * to hand out, and its caller returns when no helper is inside. All fields are under the pool's lock. */
@@ -189,8 +192,11 @@ static void visit_cpu(const char *line, void *user) {
 uint32_t lam_processors(void) {
   cpu_set_t set;
   uint32_t count = 1;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) count = (uint32_t)CPU_COUNT(&set);
-  if (count == 0) count = 1;
+  long online;
+  if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
+    count = (uint32_t)CPU_COUNT(&set);
+  else if ((online = sysconf(_SC_NPROCESSORS_ONLN)) > 0) /* more processors than a cpu_set_t has */
+    count = (uint32_t)online;
   each_cgroup_file("cpu.max", visit_cpu, &count);
   return count;
 }
@@ -204,6 +210,8 @@ static void visit_memory(const char *line, void *user) {
 uint64_t lam_memory_of_process(void) {
   long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
   uint64_t limit = pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : (uint64_t)1 << 30;
+  struct rlimit space;
+  if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY) limit = lam_min_u64(limit, space.rlim_cur);
   each_cgroup_file("memory.max", visit_memory, &limit);
   char line[128];
   if (read_line("/sys/fs/cgroup/memory/memory.limit_in_bytes", line, sizeof line)) visit_memory(line, &limit);

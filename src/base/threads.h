@@ -25,8 +25,8 @@ enum lam_status lam_pool_run(struct lam_pool *pool, size_t count, uint32_t width
 
 /* The processors that this process may use (affinity and cgroup quota), at least 1. */
 uint32_t lam_processors(void);
-/* The bytes of memory that this process may use: physical memory or the cgroup's limit, whichever is
- * less. */
+/* The bytes of memory that this process may use: physical memory, its own limit of address space or
+ * the cgroup's limit, whichever is least. */
 uint64_t lam_memory_of_process(void);
 
 #endif
