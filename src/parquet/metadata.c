@@ -303,7 +303,7 @@ static enum lam_status parse_column_meta(struct lam_thrift *in, struct lam_chunk
       case 13: LAM_TRY(parse_encoding_stats(in, field, out)); break;
       case 14: LAM_TRY(lam_thrift_i64(in, field, &out->bloom_offset)); break;
       case 15:
-        if (field.type == LAM_THRIFT_LIST) { /* Impala's in files from before the format had this field */
+        if (field.type == LAM_THRIFT_LIST) { /* Dremio's, from before the format had this field */
           LAM_TRY(lam_thrift_skip(in, field.type));
           break;
         }

@@ -75,7 +75,8 @@ enum lam_status lam_thrift_list(struct lam_thrift *in, struct lam_thrift_field f
   uint8_t type;
   *count = 0;
   LAM_TRY(list_head(in, element_bytes, &type, count));
-  LAM_CHECK(*count == 0 || type == element, in->error,
+  bool integers = element == LAM_THRIFT_I32 && type >= LAM_THRIFT_I16 && type <= LAM_THRIFT_I64;
+  LAM_CHECK(*count == 0 || type == element || integers, in->error,
             "the %s is malformed at byte %zu: the list of field %d has elements of thrift type %d, not %d", in->what,
             lam_thrift_offset(in), field.id, type, (int)element);
   return LAM_OK;
