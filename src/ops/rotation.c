@@ -1,0 +1,183 @@
+#include "ops/rotation.h"
+
+#include <stdio.h>
+
+#include "table/table.h"
+
+void lam_rotation_init(struct lam_rotation *rotation, const struct lam_rotation_options *options, struct lam_mem *mem) {
+  *rotation = (struct lam_rotation){.options = *options, .mem = mem};
+  lam_arena_init(&rotation->arena, mem);
+}
+
+void lam_rotation_release(struct lam_rotation *rotation) {
+  lam_writer_close(rotation->writer);
+  rotation->writer = NULL;
+  lam_arena_release(&rotation->arena);
+}
+
+/* ---- names ---- */
+
+static enum lam_status final_key(struct lam_rotation *r, char **out, struct lam_error *error) {
+  const char *directory = r->options.directory;
+  size_t room = strlen(directory) + strlen(r->options.stem) + LAM_UUID_ROOM + sizeof "//-.parquet";
+  LAM_TRY(lam_uuid_ordered(r->uuid[0] ? r->uuid : NULL, r->uuid, error));
+  LAM_TRY(lam_arena_alloc(&r->arena, room, (void **)out, error));
+  snprintf(*out, room, "%s%s%s-%s.parquet", directory, *directory ? "/" : "", r->options.stem, r->uuid);
+  return LAM_OK;
+}
+
+static enum lam_status add_file(struct lam_rotation *r, struct lam_error *error) {
+  if (r->file_count == r->file_room) {
+    size_t room = r->file_room ? r->file_room * 2 : 4;
+    void *memory;
+    LAM_TRY(lam_arena_array(&r->arena, room, sizeof *r->files, &memory, error));
+    lam_copy(memory, r->files, r->file_count * sizeof *r->files);
+    r->files = memory;
+    r->file_room = room;
+  }
+  char *staged = "discarded", *key;
+  if (r->options.stage)
+    LAM_TRY(lam_stage_file(r->options.stage, r->options.directory, &r->arena, &staged, &key, error));
+  LAM_TRY(final_key(r, &key, error));
+  r->files[r->file_count++] = (struct lam_rotation_file){.staged = staged, .key = key};
+  return LAM_OK;
+}
+
+enum lam_status lam_rotation_open(struct lam_rotation *r, struct lam_error *error) {
+  if (r->writer) return LAM_OK;
+  LAM_TRY(add_file(r, error));
+  r->file_rows = 0;
+  return lam_writer_open_in(r->options.store, r->files[r->file_count - 1].staged, r->options.schema, &r->options.write,
+                            r->mem, &r->writer, error);
+}
+
+/* ---- checking a finished file ---- */
+
+static enum lam_status pass(void *user, const struct lam_page *page, struct lam_error *error) {
+  (void)user, (void)page, (void)error;
+  return LAM_OK;
+}
+
+static enum lam_status hash_file(struct lam_rotation *r, struct lam_file *file, struct lam_error *error) {
+  struct lam_reader *reader;
+  struct ArrowArray batch;
+  enum lam_status status;
+  LAM_TRY(lam_reader_open_in(file, NULL, r->mem, &reader, error));
+  while ((status = lam_reader_next(reader, &batch, error)) == LAM_OK && batch.release) {
+    status = lam_content_hash_add(r->options.hash, r->options.schema, &batch, error);
+    lam_array_release(&batch);
+    if (status != LAM_OK) break;
+  }
+  lam_reader_close(reader);
+  return status;
+}
+
+static enum lam_status check_open_file(struct lam_rotation *r, const struct lam_rotation_file *written,
+                                       struct lam_file *file, struct lam_error *error) {
+  const struct lam_file_meta *meta = lam_file_meta(file);
+  if ((uint64_t)meta->rows != written->rows || (uint64_t)meta->row_group_count != written->row_groups ||
+      lam_file_size(file) != written->bytes)
+    return lam_fail(error, LAM_CORRUPT,
+                    "%s reads back with %lld rows in %d row groups and %llu bytes; %llu rows, %llu row groups and %llu "
+                    "bytes were written",
+                    lam_file_name(file), (long long)meta->rows, meta->row_group_count,
+                    (unsigned long long)lam_file_size(file), (unsigned long long)written->rows,
+                    (unsigned long long)written->row_groups, (unsigned long long)written->bytes);
+  for (int32_t g = 0; g < meta->row_group_count; g++)
+    for (int32_t leaf = 0; leaf < meta->leaf_count; leaf++)
+      LAM_TRY(lam_chunk_walk(file, g, leaf, true, r->mem, pass, NULL, error));
+  return r->options.hash ? hash_file(r, file, error) : LAM_OK;
+}
+
+static enum lam_status check_file(struct lam_rotation *r, const struct lam_rotation_file *written,
+                                  struct lam_error *error) {
+  struct lam_file *file;
+  LAM_TRY(lam_file_open_in(r->options.store, written->staged, NULL, r->mem, &file, error));
+  enum lam_status status = check_open_file(r, written, file, error);
+  lam_file_close(file);
+  return lam_fail_in(error, status, "checking a file before its commit");
+}
+
+static enum lam_status finish_file(struct lam_rotation *r, struct lam_error *error) {
+  if (!r->writer) return LAM_OK;
+  struct lam_write_result result = {.struct_size = sizeof result};
+  struct lam_rotation_file *file = &r->files[r->file_count - 1];
+  LAM_TRY(lam_writer_finish(r->writer, &result, error));
+  lam_writer_close(r->writer);
+  r->writer = NULL;
+  file->rows = (uint64_t)result.rows;
+  file->bytes = (uint64_t)result.bytes;
+  file->row_groups = (uint64_t)result.row_groups;
+  if (!r->options.stage) return LAM_OK;
+  LAM_TRY(check_file(r, file, error));
+  return LAM_OK;
+}
+
+/* ---- writing ---- */
+
+static bool full(const struct lam_rotation *r, uint64_t more) {
+  if (!r->writer) return false;
+  uint64_t bytes = lam_writer_bytes(r->writer) + lam_writer_pending_bytes(r->writer);
+  if (r->options.rows_per_file && r->file_rows >= r->options.rows_per_file) return true;
+  /* With what would come: whichever end is nearer to the target. */
+  return bytes >= r->options.target_size || (more && bytes + more / 2 > r->options.target_size);
+}
+
+/* A batch of rows [first, first + count) that borrows the buffers of another. */
+static enum lam_status write_slice(struct lam_rotation *r, const struct ArrowArray *batch, int64_t first, int64_t count,
+                                   struct lam_error *error) {
+  if (first == 0 && count == batch->length) return lam_writer_write(r->writer, batch, error);
+  size_t columns = (size_t)batch->n_children;
+  void *memory;
+  LAM_TRY(lam_alloc(r->mem, columns * (sizeof(struct ArrowArray) + sizeof(void *)), &memory, error));
+  struct ArrowArray *children = memory, slice = *batch;
+  struct ArrowArray **pointers = (struct ArrowArray **)(void *)(children + columns);
+  for (size_t c = 0; c < columns; c++) {
+    children[c] = *batch->children[c];
+    children[c].offset += first;
+    children[c].length = count;
+    if (children[c].null_count > 0) children[c].null_count = -1;
+    pointers[c] = &children[c];
+  }
+  slice.children = pointers;
+  slice.length = count;
+  enum lam_status status = lam_writer_write(r->writer, &slice, error);
+  lam_free(r->mem, memory, columns * (sizeof(struct ArrowArray) + sizeof(void *)));
+  return status;
+}
+
+enum lam_status lam_rotation_write(struct lam_rotation *r, const struct ArrowArray *batch, struct lam_error *error) {
+  for (int64_t first = 0; first < batch->length;) {
+    if (full(r, 0)) LAM_TRY(finish_file(r, error));
+    LAM_TRY(lam_rotation_open(r, error));
+    int64_t count = batch->length - first;
+    if (r->options.rows_per_file) count = lam_min_i64(count, r->options.rows_per_file - r->file_rows);
+    LAM_TRY(write_slice(r, batch, first, count, error));
+    r->file_rows += count;
+    first += count;
+  }
+  return LAM_OK;
+}
+
+enum lam_status lam_rotation_copy(struct lam_rotation *r, const struct lam_file *from, int32_t row_group,
+                                  struct lam_error *error) {
+  const struct lam_row_group_meta *group = &lam_file_meta(from)->row_groups[row_group];
+  uint64_t bytes = 0;
+  for (int32_t leaf = 0; leaf < lam_file_meta(from)->leaf_count; leaf++)
+    bytes += (uint64_t)group->chunks[leaf].compressed_size;
+  if (full(r, bytes)) LAM_TRY(finish_file(r, error));
+  LAM_TRY(lam_rotation_open(r, error));
+  r->file_rows += group->rows;
+  return lam_writer_copy_row_group(r->writer, from, row_group, error);
+}
+
+enum lam_status lam_rotation_finish(struct lam_rotation *r, bool at_least_one, struct lam_error *error) {
+  if (at_least_one && r->file_count == 0) LAM_TRY(lam_rotation_open(r, error));
+  return finish_file(r, error);
+}
+
+enum lam_status lam_rotation_add_to(const struct lam_rotation *r, struct lam_change *change, struct lam_error *error) {
+  for (size_t i = 0; i < r->file_count; i++)
+    LAM_TRY(lam_change_add(change, r->files[i].staged, r->files[i].key, error));
+  return LAM_OK;
+}

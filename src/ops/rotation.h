@@ -1,0 +1,55 @@
+/* A rotation: rows of one partition go into staged files, one after the other, each ended when it has
+ * reached its target. A finished file is opened again and checked before it may be committed. */
+#ifndef LAM_OPS_ROTATION_H
+#define LAM_OPS_ROTATION_H
+
+#include "base/uuid.h"
+#include "ops/content_hash.h"
+#include "parquet/writer.h"
+#include "table/commit.h"
+
+struct lam_rotation_options {
+  struct lam_stage *stage; /* NULL: a dry run */
+  struct lam_store *store; /* where staged files are written: the meta store, or one that discards */
+  const char *directory;   /* key of the partition in the data store */
+  const char *stem;        /* final names are "<stem>-<uuid>.parquet", sorted as they were written */
+  const struct ArrowSchema *schema;
+  struct lam_write_options write;
+  uint64_t target_size;          /* bytes of a file */
+  int64_t rows_per_file;         /* 0: no bound of rows */
+  struct lam_content_hash *hash; /* gets what the written files hold, read back; NULL: not asked for */
+};
+
+struct lam_rotation_file {
+  const char *staged, *key;
+  uint64_t bytes, rows, row_groups;
+};
+
+struct lam_rotation {
+  struct lam_rotation_options options;
+  struct lam_mem *mem;
+  struct lam_arena arena;
+  struct lam_writer *writer; /* NULL between files */
+  struct lam_rotation_file *files;
+  size_t file_count, file_room;
+  char uuid[LAM_UUID_ROOM]; /* of the last name */
+  int64_t file_rows;        /* of the file under way */
+};
+
+/* `options` and what it points at outlive the rotation. */
+void lam_rotation_init(struct lam_rotation *rotation, const struct lam_rotation_options *options, struct lam_mem *mem);
+/* An unfinished file is removed; finished ones are the stage's. */
+void lam_rotation_release(struct lam_rotation *rotation);
+enum lam_status lam_rotation_write(struct lam_rotation *rotation, const struct ArrowArray *batch,
+                                   struct lam_error *error);
+enum lam_status lam_rotation_copy(struct lam_rotation *rotation, const struct lam_file *from, int32_t row_group,
+                                  struct lam_error *error);
+/* Ends the last file; with no rows at all, one empty file is made where `at_least_one` is set. */
+enum lam_status lam_rotation_finish(struct lam_rotation *rotation, bool at_least_one, struct lam_error *error);
+/* Makes the file under way, if there is none, so that its layout can be asked for. */
+enum lam_status lam_rotation_open(struct lam_rotation *rotation, struct lam_error *error);
+/* Adds the finished files to a change. */
+enum lam_status lam_rotation_add_to(const struct lam_rotation *rotation, struct lam_change *change,
+                                    struct lam_error *error);
+
+#endif
