@@ -9,7 +9,9 @@
  * and its state beside it are two roots on one file system. Writers never go through symbolic links
  * inside a root (LAM_UNSUPPORTED names the link); readers may.
  *
- * Errors name the store's root and the key. A store is used by any number of threads. */
+ * Errors name the store's root and the key. What is not there is LAM_NOT_FOUND, as is a key below
+ * something that is no directory; a directory where a file is meant is LAM_INVALID; two keys that are
+ * not on one file system are LAM_UNSUPPORTED. A store is used by any number of threads. */
 #ifndef LAM_STORE_STORE_H
 #define LAM_STORE_STORE_H
 
@@ -18,12 +20,14 @@
 
 struct lam_store;
 
+enum { LAM_KEY_MAX = 4095 }; /* bytes of the longest key, its NUL not counted */
+
 enum lam_object_kind { LAM_OBJECT_FILE, LAM_OBJECT_DIRECTORY, LAM_OBJECT_LINK, LAM_OBJECT_OTHER };
 
 /* What identifies one state of an object. Two equal states have the same bytes unless somebody wrote
  * in place within the clock's grain. */
 struct lam_object_info {
-  enum lam_object_kind kind; /* of the object itself for list and stat_link; stat follows links */
+  enum lam_object_kind kind; /* of the object itself for list; stat and open follow links */
   uint64_t size;             /* bytes */
   uint64_t device, inode;
   int64_t mtime_ns; /* since 1970-01-01 UTC */
@@ -67,14 +71,17 @@ struct lam_store_ops {
   enum lam_status (*close_output)(struct lam_output *output, struct lam_error *error);
 
   enum lam_status (*make_directory)(struct lam_store *store, const char *key, struct lam_error *error); /* one level */
-  enum lam_status (*remove_directory)(struct lam_store *store, const char *key, struct lam_error *error); /* empty */
+  /* LAM_EXISTS where it is not empty. Key "" removes the root. */
+  enum lam_status (*remove_directory)(struct lam_store *store, const char *key, struct lam_error *error);
+  /* Anything but a directory; of a link, the link. */
   enum lam_status (*remove)(struct lam_store *store, const char *key, struct lam_error *error);
+  /* A second name of a file. LAM_EXISTS where `to_key` is taken, LAM_UNSUPPORTED where the system cannot. */
   enum lam_status (*link)(struct lam_store *from, const char *from_key, struct lam_store *to, const char *to_key,
                           struct lam_error *error);
   /* Replaces nothing: LAM_EXISTS where `to_key` is taken. Files and directories. */
   enum lam_status (*rename)(struct lam_store *from, const char *from_key, struct lam_store *to, const char *to_key,
                             struct lam_error *error);
-  /* Replaces a file atomically. */
+  /* Moves a file to `to_key` and atomically replaces the file there, if there is one. */
   enum lam_status (*replace)(struct lam_store *from, const char *from_key, struct lam_store *to, const char *to_key,
                              struct lam_error *error);
   /* Swaps two entries atomically. LAM_UNSUPPORTED where the system cannot; nothing has changed then. */
@@ -114,11 +121,14 @@ struct lam_lock {
 };
 
 /* A directory of the local file system. It need not exist yet: the first make_directory of key ""
- * makes it (its parent must be there). */
+ * makes it (its parent must be there), and makes its name durable too, because no key reaches the parent. */
 enum lam_status lam_store_local(struct lam_context *context, const char *path, struct lam_store **out,
                                 struct lam_error *error);
-/* An empty tree in memory with the same semantics, counted against the budget. */
+/* An empty tree in memory with the same semantics, counted against the budget. Its root is there. */
 enum lam_status lam_store_memory(struct lam_context *context, struct lam_store **out, struct lam_error *error);
+/* Another empty root on the file system of the memory store `beside`, for the functions that take two
+ * stores. The two are closed in any order. */
+enum lam_status lam_store_memory_beside(struct lam_store *beside, struct lam_store **out, struct lam_error *error);
 static inline void lam_store_close(struct lam_store *store) {
   if (store) store->ops->close(store);
 }
@@ -129,9 +139,9 @@ static inline void lam_store_close(struct lam_store *store) {
 enum lam_status lam_key_check(const char *key, struct lam_error *error);
 /* True, or LAM_OK with *out false where nothing is there. */
 enum lam_status lam_store_exists(struct lam_store *store, const char *key, bool *out, struct lam_error *error);
-/* make_directory for `key` and each missing parent; an existing directory is fine. */
+/* make_directory for `key` and each missing parent; an existing directory is fine. Nothing is synced. */
 enum lam_status lam_store_make_directories(struct lam_store *store, const char *key, struct lam_error *error);
-/* Reads a whole object of at most `limit` bytes into `out`. */
+/* Reads a whole object into `out`, whose old contents go. LAM_CORRUPT where it has more than `limit` bytes. */
 enum lam_status lam_store_get(struct lam_store *store, const char *key, uint64_t limit, struct lam_buf *out,
                               struct lam_error *error);
 /* Writes a whole object atomically and durably: create `key` + ".tmp-<uuid>", sync, replace, sync_directory. */
@@ -139,5 +149,17 @@ enum lam_status lam_store_put(struct lam_store *store, const char *key, struct l
                               struct lam_error *error);
 /* Removes an object or a tree; nothing there is fine. Links are removed, not followed. */
 enum lam_status lam_store_remove_tree(struct lam_store *store, const char *key, struct lam_error *error);
+
+/* ---- for the stores themselves (store.c) ---- */
+
+/* "cannot <verb> <root>/<key>: <what the errno value `code` means>", with the status that stores give
+ * for it; returns that status. */
+enum lam_status lam_store_fail(const struct lam_store *store, const char *key, int code, const char *verb,
+                               struct lam_error *error);
+/* The read of [offset, offset + size) met the end of the object. */
+enum lam_status lam_store_fail_short(const struct lam_store *store, const char *key, uint64_t offset, size_t size,
+                                     uint64_t end, struct lam_error *error);
+/* Sleeps a little before a lock is tried again; LAM_CANCELLED once the context is cancelled. */
+enum lam_status lam_store_wait(struct lam_context *context, struct lam_error *error);
 
 #endif
