@@ -25,9 +25,29 @@ enum lam_status lam_file_read(const struct lam_file *file, uint64_t offset, void
 enum lam_status lam_chunk_range(const struct lam_file *file, int32_t row_group, int32_t leaf, uint64_t *offset,
                                 uint64_t *size, struct lam_error *error);
 
+bool lam_file_checksums(const struct lam_file *file); /* whether pages are verified */
+struct lam_mem *lam_file_mem(const struct lam_file *file);
+
+/* Whether a top-level column can be read: it is flat and of a type that we know. */
+bool lam_column_is_flat(const struct lam_file_meta *meta, int32_t column);
+/* The schema of `count` top-level columns, those with as_dictionary[i] wrapped as dictionaries. */
+enum lam_status lam_schema_of_columns(const struct lam_file *file, const int32_t *columns, int32_t count,
+                                      const bool *as_dictionary, struct ArrowSchema *out, struct lam_error *error);
+
 /* As lam_reader_open with the caller's account, which outlives the reader. */
 enum lam_status lam_reader_open_in(struct lam_file *file, const struct lam_read_options *options, struct lam_mem *mem,
                                    struct lam_reader **out, struct lam_error *error);
+/* What readers inside the library can ask for beyond that. */
+struct lam_reader_mode {
+  bool all_dictionaries; /* every type but booleans comes as a dictionary, for rewriting without decoding */
+  bool one_thread;       /* the caller has threads of its own */
+};
+/* Dictionaries: all batches of a row group whose pages are dictionary-coded share the buffers of one dictionary.
+ * Other pages come in batches of their own, with a dictionary of just their values. Buffers are reused once nobody
+ * holds them, so equal pointers mean equal dictionaries only while the older array is still held. */
+enum lam_status lam_reader_open_as(struct lam_file *file, const struct lam_read_options *options,
+                                   const struct lam_reader_mode *mode, struct lam_mem *mem, struct lam_reader **out,
+                                   struct lam_error *error);
 
 /* ---- walking the pages of a chunk (page.c): inspect --pages, verify, checks before a commit ---- */
 

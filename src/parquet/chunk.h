@@ -1,0 +1,128 @@
+/* Decoding one chunk, from an explicit description of it, into buffers that Arrow arrays share.
+ *
+ * A chunk is read in runs of rows, which need not match its pages. A run ends early where its bytes
+ * would pass what the caller allows, and where the form of a dictionary run changes. */
+#ifndef LAM_PARQUET_CHUNK_H
+#define LAM_PARQUET_CHUNK_H
+
+#include "parquet/encoding.h"
+#include "parquet/page.h"
+
+/* All that decoding needs to know; a footer or a sidecar can say it. */
+struct lam_chunk_source {
+  struct lam_byte_source bytes;
+  uint64_t offset, size, slack; /* of the pages; see lam_page_stream_begin */
+  size_t window;                /* bytes to read at once */
+  enum lam_codec codec;
+  const struct lam_leaf *leaf; /* without repetition; outlives the chunk's reading */
+  int64_t values;              /* rows */
+  bool checksums;
+};
+
+/* Dense values of the Arrow type. Data of binaries has LAM_VALUES_SLACK readable bytes behind its end. */
+struct lam_values {
+  struct lam_shared *offsets; /* int32, count + 1; binaries only */
+  struct lam_shared *data;
+  int64_t count;
+};
+enum { LAM_VALUES_SLACK = 64 };
+
+/* Rows as they were decoded. */
+struct lam_run {
+  int64_t rows, nulls;
+  struct lam_shared *validity; /* bits; meaningful where nulls > 0 */
+  struct lam_shared *indices;  /* int32; dictionary runs only */
+  struct lam_values values;    /* one for each row; of an identity run: of each valid row */
+  bool dictionary;             /* indices into chunk->dictionary, the same in every such run */
+  bool identity;               /* indices into the run's own values: 0, 1, 2, … */
+};
+
+enum lam_value_class { LAM_VALUES_FIXED, LAM_VALUES_BITS, LAM_VALUES_BINARY };
+
+/* The page whose values are being read. */
+struct lam_page_values {
+  enum lam_encoding encoding; /* LAM_RLE_DICTIONARY for both names of it */
+  struct lam_bytes bytes;
+  size_t position;    /* PLAIN, BYTE_STREAM_SPLIT: values read so far */
+  struct lam_rle rle; /* indices; booleans */
+  struct lam_delta delta;
+};
+
+struct lam_chunk {
+  struct lam_mem *mem;
+  struct lam_chunk_source source;
+  enum lam_value_class class;
+  size_t width;       /* bytes of a value in the Arrow array; FIXED */
+  bool as_dictionary; /* runs are dictionary runs */
+  int64_t rows_left;  /* of the chunk */
+  int64_t page_left;  /* rows of the page */
+  uint64_t page_offset;
+  struct lam_page_stream stream;
+  struct lam_buf page_buffer;      /* the decompressed page */
+  struct lam_buf staging;          /* the dictionary page while it is read; physical values to be converted */
+  struct lam_buf scratch, lengths; /* of one step of decoding */
+
+  struct lam_rle levels;
+  struct lam_buf level_values; /* uint32 levels of a BIT_PACKED page, or scratch */
+  size_t level_position;
+  bool levels_unpacked;
+  /* Validity that was decoded for rows which the run had no more room for. */
+  struct lam_buf carry;
+  int64_t carry_position, carry_left;
+
+  struct lam_page_values page;
+  struct lam_strings strings;
+  bool strings_begun;
+
+  struct lam_values dictionary;
+  bool has_dictionary;
+  size_t longest; /* bytes of the dictionary's longest value */
+
+  struct lam_run run; /* the last one; its buffers are reused where nobody else holds them */
+  size_t data_size;   /* bytes of run.values.data in use; BINARY */
+};
+
+void lam_chunk_init(struct lam_chunk *chunk, struct lam_mem *mem);
+void lam_chunk_release(struct lam_chunk *chunk);
+/* Begins a chunk, keeping memory from the last one. Booleans never come as dictionaries. */
+enum lam_status lam_chunk_begin(struct lam_chunk *chunk, const struct lam_chunk_source *source, bool as_dictionary,
+                                struct lam_error *error);
+/* Decodes the next rows into chunk->run: at least one, at most `max_rows`, and so many that the run's
+ * values do not pass `max_bytes` (up to 2^31 - 1) unless one row alone does. The chunk has rows left. */
+enum lam_status lam_chunk_read(struct lam_chunk *chunk, struct lam_codec_state *codec, int64_t max_rows,
+                               size_t max_bytes, struct lam_error *error);
+
+/* ---- the parts of it ---- */
+
+/* convert.c: physical values to Arrow values of chunk->width bytes. Errors name the value's number from 0. */
+enum lam_status lam_convert_fixed(const struct lam_leaf *leaf, const uint8_t *from, size_t count, uint8_t *to,
+                                  struct lam_error *error);
+/* BYTE_ARRAY decimals. */
+enum lam_status lam_convert_bytes(const struct lam_leaf *leaf, const uint8_t *data, const int32_t *offsets,
+                                  size_t count, uint8_t *to, struct lam_error *error);
+
+/* chunk.c, for the dictionary page: room in run.values, a page's values begun, and `valid` of them appended
+ * behind the first `at`. *got is less only for binaries that would pass max_bytes. */
+enum lam_status lam_begin_values(struct lam_chunk *chunk, size_t rows, struct lam_error *error);
+enum lam_status lam_begin_page_values(struct lam_chunk *chunk, enum lam_encoding encoding, struct lam_bytes bytes,
+                                      uint64_t values, struct lam_error *error);
+enum lam_status lam_read_dense(struct lam_chunk *chunk, size_t at, size_t valid, size_t max_bytes, size_t *got,
+                               struct lam_error *error);
+
+/* column_fixed.c, column_strings.c, column_dictionary.c: the same for each class of values. */
+enum lam_status lam_read_fixed(struct lam_chunk *chunk, size_t at, size_t count, struct lam_error *error);
+enum lam_status lam_read_bits(struct lam_chunk *chunk, uint8_t *bits, int64_t at, size_t count,
+                              struct lam_error *error);
+enum lam_status lam_read_binary(struct lam_chunk *chunk, size_t at, size_t count, size_t max_bytes, size_t *got,
+                                struct lam_error *error);
+enum lam_status lam_gather_fixed(struct lam_chunk *chunk, size_t at, size_t count, struct lam_error *error);
+enum lam_status lam_gather_binary(struct lam_chunk *chunk, size_t at, size_t count, size_t max_bytes, size_t *got,
+                                  struct lam_error *error);
+/* Indices into the chunk's dictionary, checked, into run.indices. */
+enum lam_status lam_read_indices(struct lam_chunk *chunk, size_t at, size_t count, struct lam_error *error);
+enum lam_status lam_read_dictionary_page(struct lam_chunk *chunk, const struct lam_page *page, struct lam_bytes payload,
+                                         struct lam_codec_state *codec, struct lam_error *error);
+/* Room for `more` bytes of binaries behind those of the run, and the slack that copies may touch. */
+enum lam_status lam_chunk_data_room(struct lam_chunk *chunk, size_t more, struct lam_error *error);
+
+#endif

@@ -1,0 +1,52 @@
+/* The pages of one chunk: found, read through a reused window, checked and split into their parts. */
+#ifndef LAM_PARQUET_PAGE_H
+#define LAM_PARQUET_PAGE_H
+
+#include "parquet/codec.h"
+#include "parquet/file.h"
+
+/* Who gives the bytes of a chunk: a function over ranges, and what lies in memory already. */
+struct lam_byte_source {
+  enum lam_status (*read)(const void *user, uint64_t offset, void *to, size_t size, struct lam_error *error);
+  const void *user;
+  struct lam_bytes resident; /* the bytes from `resident_offset` on; empty where there are none */
+  uint64_t resident_offset;
+};
+
+/* Reads pages in order. Bytes come through a window, so that memory does not depend on the chunk's size: only a page
+ * larger than the window makes it grow. A chunk that is resident is not copied at all. */
+struct lam_page_stream {
+  struct lam_byte_source source;
+  uint64_t next, end;     /* offset of the next header; end of the chunk */
+  uint64_t slack;         /* bytes by which `end` may be too early */
+  struct lam_buf window;  /* bytes from window_offset on */
+  uint64_t window_offset; /* in the file */
+  size_t window_size;     /* bytes to read at once */
+  bool checksums;
+};
+void lam_page_stream_init(struct lam_page_stream *stream, struct lam_mem *mem);
+void lam_page_stream_release(struct lam_page_stream *stream);
+/* Points the stream at a chunk; the window's memory is kept. `slack`: parquet-mr before 1.2.9 did not count the header
+ * of the dictionary page in the chunk's size (PARQUET-816), so a page that is cut by the end may go on that far. */
+void lam_page_stream_begin(struct lam_page_stream *stream, const struct lam_byte_source *source, uint64_t offset,
+                           uint64_t size, uint64_t slack, size_t window_size, bool checksums);
+/* The next page and its payload, which is good until the next call. *more is false at the end of the
+ * chunk. */
+enum lam_status lam_page_stream_next(struct lam_page_stream *stream, struct lam_page *page, struct lam_bytes *payload,
+                                     bool *more, struct lam_error *error);
+
+/* A data or dictionary page taken apart. Slices point into the payload or into the buffer given. */
+struct lam_page_parts {
+  struct lam_bytes repetition, definition; /* levels, without their length prefix */
+  struct lam_bytes values;
+};
+/* Decompresses into `buffer` where needed. The levels' sizes follow from the maximal levels. */
+enum lam_status lam_page_split(const struct lam_page *page, struct lam_bytes payload, enum lam_codec codec,
+                               struct lam_codec_state *state, int max_repetition, int max_definition,
+                               struct lam_buf *buffer, struct lam_page_parts *out, struct lam_error *error);
+
+/* The source of a file's bytes, and how far a chunk that ends at `end` may go on. */
+struct lam_byte_source lam_file_source(const struct lam_file *file);
+uint64_t lam_chunk_slack(const struct lam_file *file, uint64_t end);
+
+#endif
