@@ -9,8 +9,8 @@
 #ifndef LAM_BASE_KERNEL_H
 #define LAM_BASE_KERNEL_H
 
-/* x86-64-v3 is AVX2 with BMI and POPCNT. gcc only: clang 14 has other rules for it. Not under sanitizers, whose run time is not set up yet
- * when the choice is made. */
+/* x86-64-v3 is AVX2 with BMI and POPCNT. gcc only: clang 14 has other rules for it. Not under sanitizers, whose run
+ * time is not set up yet when the choice is made. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
     !defined(__SANITIZE_THREAD__) && !defined(__AVX2__)
 #define LAM_KERNEL __attribute__((target_clones("arch=x86-64-v3", "default")))

@@ -1,0 +1,51 @@
+#include "base/checksum.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+/* The check value of CRC-32/ISO-HDLC, and that a sum can be continued at every place. */
+static void crc32_of_the_nine_digits(void **state) {
+  (void)state;
+  static const char digits[] = "123456789";
+  assert_int_equal(lam_crc32(0, digits, 9), 0xcbf43926);
+  for (size_t cut = 0; cut <= 9; cut++)
+    assert_int_equal(lam_crc32(lam_crc32(0, digits, cut), digits + cut, 9 - cut), 0xcbf43926);
+  assert_int_equal(lam_crc32(0, NULL, 0), 0);
+  assert_int_equal(lam_crc32(0xcbf43926, NULL, 0), 0xcbf43926);
+}
+
+/* Values of the xxHash reference (xxhsum -H1 and -H3). */
+static void hashes(void **state) {
+  (void)state;
+  assert_int_equal(lam_hash64("", 0), 0xef46db3751d8e999u);
+  assert_int_equal(lam_hash64("abc", 3), 0x44bc2cf5ad770999u);
+  assert_int_equal(lam_hash_fast("", 0, 0), 0x2d06800538d394c2u);
+  assert_int_not_equal(lam_hash_fast("abc", 3, 0), lam_hash_fast("abc", 3, 1));
+  assert_int_not_equal(lam_hash_fast("abc", 3, 0), lam_hash_fast("abd", 3, 0));
+}
+
+static void uuids_are_version_4_and_differ(void **state) {
+  (void)state;
+  enum { COUNT = 64 };
+  char ids[COUNT][37];
+  for (int i = 0; i < COUNT; i++) {
+    assert_int_equal(lam_uuid(ids[i], NULL), LAM_OK);
+    assert_int_equal(strlen(ids[i]), 36);
+    assert_int_equal(strspn(ids[i], "0123456789abcdef-"), 36);
+    for (int j = 8; j <= 23; j += 5) assert_int_equal(ids[i][j], '-');
+    assert_int_equal(ids[i][14], '4');
+    assert_non_null(strchr("89ab", ids[i][19]));
+    for (int j = 0; j < i; j++) assert_string_not_equal(ids[i], ids[j]);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(crc32_of_the_nine_digits),
+      cmocka_unit_test(hashes),
+      cmocka_unit_test(uuids_are_version_4_and_differ),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
