@@ -79,6 +79,7 @@ struct lam_commit_options {
 struct lam_commit_result {
   uint64_t sequence; /* of this commit; 0: nothing was changed */
   bool committed;    /* the commit point is passed: readers of ours see the new state, the next writer finishes */
+  bool applied;      /* and it is finished */
   bool in_doubt;     /* failed at the commit point itself: whether it is passed is known to the next writer only */
   uint64_t directories_exchanged, directories_new, files_moved; /* how it was applied */
   char backup[320];                                             /* key of the folder in options->backup; "" without */

@@ -1,0 +1,129 @@
+/* Stages, where an operation writes, and the description of what it wants committed. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/checksum.h"
+#include "base/context.h"
+#include "table/commit.h"
+#include "table/listing.h"
+#include "table/sweep.h"
+
+/* ---- stage ---- */
+
+static enum lam_status write_lease(struct lam_stage *stage, struct lam_error *error) {
+  struct lam_directory *directory = stage->directory;
+  char key[sizeof stage->prefix + sizeof "/lease"], text[64];
+  int64_t now = directory->now();
+  snprintf(key, sizeof key, "%s/lease", stage->prefix);
+  int size = snprintf(text, sizeof text, LAM_LEASE_TITLE " %" PRId64 "\n", now + LAM_LEASE_SECONDS);
+  LAM_TRY(lam_store_put(directory->meta, key, lam_bytes_of(text, (size_t)size), error));
+  stage->renewed_at = now;
+  return LAM_OK;
+}
+
+enum lam_status lam_stage_begin(struct lam_directory *directory, struct lam_stage *out, struct lam_error *error) {
+  *out = (struct lam_stage){.directory = NULL};
+  LAM_TRY(lam_directory_prepare(directory, error));
+  LAM_TRY(lam_uuid(out->id, error));
+  snprintf(out->prefix, sizeof out->prefix, "stage/%s", out->id);
+  LAM_TRY(lam_store_make_directories(directory->meta, out->prefix, error));
+  out->directory = directory;
+  enum lam_status status = write_lease(out, error);
+  if (status == LAM_OK) return LAM_OK;
+  lam_store_remove_tree(directory->meta, out->prefix, NULL);
+  out->directory = NULL;
+  return status;
+}
+
+enum lam_status lam_stage_renew(struct lam_stage *stage, struct lam_error *error) {
+  if (stage->directory->now() - stage->renewed_at < LAM_LEASE_SECONDS / 2) return LAM_OK;
+  return write_lease(stage, error);
+}
+
+enum lam_status lam_stage_file(const struct lam_stage *stage, const char *directory, struct lam_arena *arena,
+                               char **staged, char **key, struct lam_error *error) {
+  char id[37], name[64];
+  LAM_TRY(lam_uuid(id, error));
+  LAM_TRY(lam_key_join(arena, stage->prefix, id, ".part", staged, error));
+  snprintf(name, sizeof name, "part-%s.parquet", id);
+  return lam_key_join(arena, directory, name, "", key, error);
+}
+
+void lam_stage_end(struct lam_stage *stage, const struct lam_commit_result *result) {
+  struct lam_error error = LAM_ERROR_INIT;
+  if (!stage->directory) return;
+  struct lam_directory *directory = stage->directory;
+  stage->directory = NULL;
+  /* What a journal may still need is left to whoever finishes it. */
+  if (result && (result->in_doubt || (result->committed && !result->applied))) return;
+  if (lam_store_remove_tree(directory->meta, stage->prefix, &error) != LAM_OK)
+    lam_log(directory->context, LAM_LOG_WARN, "staged files are left behind until they are swept: %s", error.message);
+}
+
+/* ---- change ---- */
+
+void lam_change_init(struct lam_change *change, struct lam_mem *mem) {
+  *change = (struct lam_change){.adds = NULL};
+  lam_arena_init(&change->arena, mem);
+}
+
+void lam_change_release(struct lam_change *change) {
+  struct lam_mem *mem = change->arena.mem;
+  lam_arena_release(&change->arena);
+  lam_change_init(change, mem);
+}
+
+static enum lam_status copy(struct lam_change *change, const char *text, const char **out, struct lam_error *error) {
+  char *made;
+  LAM_TRY(lam_arena_string(&change->arena, lam_bytes_of_string(text), &made, error));
+  *out = made;
+  return LAM_OK;
+}
+
+enum lam_status lam_change_add(struct lam_change *change, const char *staged, const char *key,
+                               struct lam_error *error) {
+  void *items = change->adds;
+  struct lam_change_add add;
+  LAM_TRY(lam_key_check(staged, error));
+  LAM_TRY(lam_key_check(key, error));
+  LAM_TRY(lam_vector_grow(&change->arena, &items, change->add_count, &change->add_room, sizeof add, error));
+  change->adds = items;
+  LAM_TRY(copy(change, staged, &add.staged, error));
+  LAM_TRY(copy(change, key, &add.key, error));
+  change->adds[change->add_count++] = add;
+  return LAM_OK;
+}
+
+static enum lam_status add_file(struct lam_change *change, struct lam_change_file **files, size_t *count, size_t *room,
+                                const struct lam_data_file *file, struct lam_error *error) {
+  void *items = *files;
+  struct lam_change_file made = {.identity = file->identity};
+  LAM_TRY(lam_vector_grow(&change->arena, &items, *count, room, sizeof made, error));
+  *files = items;
+  LAM_TRY(copy(change, file->key, &made.key, error));
+  (*files)[(*count)++] = made;
+  return LAM_OK;
+}
+
+enum lam_status lam_change_remove(struct lam_change *change, const struct lam_data_file *file,
+                                  struct lam_error *error) {
+  if (file->through_link)
+    return lam_fail(error, LAM_UNSUPPORTED, "'%s' is reached through a symbolic link; writers go through none",
+                    file->key);
+  return add_file(change, &change->removes, &change->remove_count, &change->remove_room, file, error);
+}
+
+enum lam_status lam_change_read(struct lam_change *change, const struct lam_data_file *file, struct lam_error *error) {
+  return add_file(change, &change->reads, &change->read_count, &change->read_room, file, error);
+}
+
+enum lam_status lam_change_scope(struct lam_change *change, const char *directory, struct lam_error *error) {
+  void *items = change->scope;
+  LAM_TRY(lam_key_check(directory, error));
+  LAM_TRY(
+      lam_vector_grow(&change->arena, &items, change->scope_count, &change->scope_room, sizeof *change->scope, error));
+  change->scope = items;
+  LAM_TRY(copy(change, directory, &change->scope[change->scope_count], error));
+  change->scope_count++;
+  return LAM_OK;
+}

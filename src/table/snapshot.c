@@ -1,0 +1,344 @@
+#include "table/snapshot.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/context.h"
+#include "table/foreign.h"
+#include "table/glob.h"
+
+enum {
+  DEEPEST = 64,     /* directories below the root: more is a loop of links */
+  LISTINGS = 32,    /* tries to list the table between two commits of others */
+  VALUES_SHOWN = 5, /* in a message */
+};
+
+/* ---- listing ---- */
+
+enum lam_status lam_found_add(struct lam_found_list *list, struct lam_found found, struct lam_error *error) {
+  void *items = list->items;
+  LAM_TRY(lam_vector_grow(list->arena, &items, list->count, &list->room, sizeof found, error));
+  list->items = items;
+  list->items[list->count++] = found;
+  return LAM_OK;
+}
+
+static int by_key(const void *a, const void *b) {
+  const struct lam_found *x = a, *y = b;
+  int order = strcmp(x->directory, y->directory);
+  return order ? order : strcmp(x->name, y->name);
+}
+
+void lam_found_sort(struct lam_found_list *list) {
+  if (list->count) qsort(list->items, list->count, sizeof *list->items, by_key);
+}
+
+struct pending {
+  const char *key;
+  uint32_t depth;
+  bool through_link;
+};
+
+/* One walk over the table. */
+struct walk {
+  struct lam_directory *directory;
+  const struct lam_partition_filter *filter;
+  struct lam_arena *arena;
+  struct lam_found_list found;
+  struct pending *pending; /* a stack */
+  size_t pending_count, pending_room;
+  struct lam_partition_value *seen; /* values in directory names, those that were ruled out too */
+  size_t seen_count, seen_room;
+  bool matched; /* the filter has matched some directory */
+  uint64_t other_files;
+  const char *foreign;
+};
+
+static enum lam_status push(struct walk *walk, struct pending pending, struct lam_error *error) {
+  void *items = walk->pending;
+  if (pending.depth > DEEPEST)
+    return lam_fail(error, LAM_UNSUPPORTED, "'%s' is more than %d directories deep; is it a loop of symbolic links?",
+                    pending.key, DEEPEST);
+  LAM_TRY(lam_vector_grow(walk->arena, &items, walk->pending_count, &walk->pending_room, sizeof pending, error));
+  walk->pending = items;
+  walk->pending[walk->pending_count++] = pending;
+  return LAM_OK;
+}
+
+/* A column once for each value, as long as there are few of them. */
+static enum lam_status note_seen(struct walk *walk, struct lam_partition_value value, struct lam_error *error) {
+  size_t of_column = 0;
+  for (size_t i = 0; i < walk->seen_count; i++) {
+    const struct lam_partition_value *seen = &walk->seen[i];
+    if (strcmp(seen->column, value.column) != 0) continue;
+    if (++of_column > VALUES_SHOWN) return LAM_OK;
+    if (seen->value && value.value ? strcmp(seen->value, value.value) == 0 : !seen->value && !value.value)
+      return LAM_OK;
+  }
+  void *items = walk->seen;
+  LAM_TRY(lam_vector_grow(walk->arena, &items, walk->seen_count, &walk->seen_room, sizeof value, error));
+  walk->seen = items;
+  walk->seen[walk->seen_count++] = value;
+  return LAM_OK;
+}
+
+static enum lam_status see_directory(struct walk *walk, struct pending child, struct lam_error *error) {
+  const char *pattern = walk->directory->pattern;
+  if (walk->directory->single || (pattern && !lam_glob_may_descend(pattern, child.key))) return LAM_OK;
+  struct lam_partition values;
+  LAM_TRY(lam_partition_parse(walk->arena, child.key, &values, error));
+  if (values.count) LAM_TRY(note_seen(walk, values.values[values.count - 1], error));
+  if (walk->filter && !lam_partition_filter_may_match(walk->filter, &values)) return LAM_OK;
+  return push(walk, child, error);
+}
+
+static bool is_wanted(const struct walk *walk, const char *name, const char *key) {
+  const struct lam_directory *directory = walk->directory;
+  if (directory->single) return strcmp(key, directory->pattern) == 0;
+  return directory->pattern ? lam_glob_match(directory->pattern, key) : lam_is_data_name(name);
+}
+
+static enum lam_status see_entry(struct walk *walk, const struct pending *in, bool take_files,
+                                 const struct lam_entry *entry, struct lam_error *error) {
+  struct lam_object_info info = entry->info;
+  bool through_link = in->through_link || info.kind == LAM_OBJECT_LINK;
+  char *key;
+  LAM_TRY(lam_key_join(walk->arena, in->key, entry->name, "", &key, error));
+  if (info.kind == LAM_OBJECT_LINK) {
+    struct lam_store *data = walk->directory->data;
+    enum lam_status status = data->ops->stat(data, key, &info, error);
+    if (status == LAM_NOT_FOUND) return LAM_OK; /* a link that leads nowhere */
+    LAM_TRY(status);
+  }
+  if (info.kind == LAM_OBJECT_DIRECTORY) {
+    if (!walk->foreign && lam_foreign_mark(entry->name)) walk->foreign = key;
+    if (!lam_is_data_directory_name(entry->name)) return LAM_OK;
+    return see_directory(walk, (struct pending){key, in->depth + 1, through_link}, error);
+  }
+  if (info.kind != LAM_OBJECT_FILE) return LAM_OK;
+  if (!is_wanted(walk, entry->name, key)) {
+    walk->other_files++;
+    return LAM_OK;
+  }
+  if (!take_files) return LAM_OK;
+  struct lam_found found = {
+      .directory = in->key, .name = entry->name, .identity = lam_identity_of(&info), .through_link = through_link};
+  return lam_found_add(&walk->found, found, error);
+}
+
+static enum lam_status see_all_in(struct walk *walk, const struct pending *in, struct lam_error *error) {
+  struct lam_partition values;
+  struct lam_entries entries;
+  LAM_TRY(lam_check_cancel(walk->directory->context, error));
+  LAM_TRY(lam_partition_parse(walk->arena, in->key, &values, error));
+  bool take_files = !walk->filter || lam_partition_filter_matches(walk->filter, &values);
+  walk->matched = walk->matched || take_files;
+  enum lam_status status = lam_list(walk->directory->data, in->key, walk->arena, &entries, error);
+  /* A directory may have gone since its parent was listed; the root may not. */
+  if (status == LAM_NOT_FOUND && in->depth) return LAM_OK;
+  LAM_TRY(status);
+  for (size_t i = 0; i < entries.count; i++) LAM_TRY(see_entry(walk, in, take_files, &entries.items[i], error));
+  return LAM_OK;
+}
+
+static enum lam_status walk_all(struct walk *walk, struct lam_error *error) {
+  walk->found.arena = walk->arena;
+  LAM_TRY(push(walk, (struct pending){"", 0, false}, error));
+  while (walk->pending_count) {
+    struct pending in = walk->pending[--walk->pending_count];
+    LAM_TRY(see_all_in(walk, &in, error));
+  }
+  lam_found_sort(&walk->found);
+  return LAM_OK;
+}
+
+/* ---- the state that a listing is of ---- */
+
+/* Head and journal as they were at one moment. While a table is listed they must not change. */
+struct state {
+  uint64_t sequence;
+  bool applying;
+  struct lam_journal journal;
+};
+
+static enum lam_status read_state(struct lam_directory *directory, struct state *out, struct lam_error *error) {
+  *out = (struct state){0};
+  lam_arena_init(&out->journal.arena, directory->mem);
+  if (!directory->meta) return LAM_OK;
+  struct lam_head head;
+  bool there;
+  LAM_TRY(lam_journal_read(directory->meta, directory->mem, &out->applying, &out->journal, error));
+  if (out->applying) {
+    out->sequence = out->journal.sequence;
+    return LAM_OK;
+  }
+  LAM_TRY(lam_head_read(directory->meta, directory->mem, &there, &head, error));
+  out->sequence = head.sequence;
+  lam_head_release(&head);
+  return LAM_OK;
+}
+
+/* The head is written before the journal goes, so the sequence alone may look the same: both count. */
+static enum lam_status is_still(struct lam_directory *directory, const struct state *state, bool *out,
+                                struct lam_error *error) {
+  struct state now;
+  enum lam_status status = read_state(directory, &now, error);
+  *out = now.sequence == state->sequence && now.applying == state->applying;
+  lam_journal_release(&now.journal);
+  return status;
+}
+
+/* ---- the snapshot ---- */
+
+static enum lam_status add_columns(struct lam_snapshot *out, const struct lam_partition *values, size_t *room,
+                                   struct lam_error *error) {
+  for (size_t i = 0; i < values->count; i++) {
+    bool known = false;
+    for (size_t j = 0; j < out->column_count && !known; j++)
+      known = strcmp(out->columns[j], values->values[i].column) == 0;
+    if (known) continue;
+    void *items = out->columns;
+    LAM_TRY(lam_vector_grow(&out->arena, &items, out->column_count, room, sizeof *out->columns, error));
+    out->columns = items;
+    out->columns[out->column_count++] = values->values[i].column;
+  }
+  return LAM_OK;
+}
+
+static enum lam_status copy(struct lam_arena *arena, const char *text, const char **out, struct lam_error *error) {
+  char *made = NULL;
+  if (text) LAM_TRY(lam_arena_string(arena, lam_bytes_of_string(text), &made, error));
+  *out = made;
+  return LAM_OK;
+}
+
+/* Everything is copied out of the walk's memory, which is several times as much. */
+static enum lam_status build(const struct walk *walk, struct lam_snapshot *out, struct lam_error *error) {
+  const struct lam_found_list *found = &walk->found;
+  size_t partitions = 0, room = 0;
+  for (size_t i = 0; i < found->count; i++)
+    partitions += i == 0 || strcmp(found->items[i].directory, found->items[i - 1].directory) != 0;
+  void *memory;
+  LAM_TRY(lam_arena_array(&out->arena, found->count, sizeof *out->files, &memory, error));
+  out->files = memory;
+  LAM_TRY(lam_arena_array(&out->arena, partitions, sizeof *out->partitions, &memory, error));
+  out->partitions = memory;
+  for (size_t i = 0; i < found->count; i++) {
+    const struct lam_found *item = &found->items[i];
+    struct lam_directory_partition *partition = &out->partitions[out->partition_count];
+    if (i == 0 || strcmp(item->directory, found->items[i - 1].directory) != 0) {
+      partition->first_file = i;
+      LAM_TRY(copy(&out->arena, item->directory, &partition->directory, error));
+      LAM_TRY(lam_partition_parse(&out->arena, item->directory, &partition->values, error));
+      LAM_TRY(add_columns(out, &partition->values, &room, error));
+      out->partition_count++;
+    } else {
+      partition--;
+    }
+    partition->file_count++;
+    struct lam_data_file *file = &out->files[out->file_count++];
+    char *key;
+    LAM_TRY(lam_key_join(&out->arena, item->directory, item->name, "", &key, error));
+    *file = (struct lam_data_file){.key = key,
+                                   .identity = item->identity,
+                                   .partition = (uint32_t)(out->partition_count - 1),
+                                   .through_link = item->through_link};
+    LAM_TRY(copy(&out->arena, item->staged, &file->staged, error));
+    out->bytes += item->identity.size;
+  }
+  out->other_files = walk->other_files;
+  return copy(&out->arena, walk->foreign, &out->foreign, error);
+}
+
+/* Appends to a message, as far as it goes. */
+__attribute__((format(printf, 3, 4))) static void say(char *text, size_t room, const char *format, ...) {
+  size_t size = strlen(text);
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text + size, room - size, format, arguments);
+  va_end(arguments);
+}
+
+/* Why a filter matched nothing: the first of its columns that no directory has the value of, or has at all. */
+static enum lam_status fail_unmatched(const struct walk *walk, struct lam_error *error) {
+  const char *name = walk->directory->name;
+  char known[600] = "";
+  for (size_t i = 0; i < walk->filter->count; i++) {
+    const struct lam_partition_value *wanted = &walk->filter->wanted[i];
+    bool found = false;
+    size_t values = 0;
+    for (size_t j = 0; j < walk->seen_count; j++) {
+      const struct lam_partition_value *seen = &walk->seen[j];
+      if (strcmp(seen->column, wanted->column) != 0) continue;
+      const char *text = seen->value ? seen->value : LAM_NULL_PARTITION;
+      found = found || strcmp(text, wanted->value ? wanted->value : LAM_NULL_PARTITION) == 0;
+      say(known, sizeof known, "%s%s", values ? ", " : "", values < VALUES_SHOWN ? text : "…");
+      values++;
+    }
+    if (values && !found)
+      return lam_fail(error, LAM_NOT_FOUND, "no partition of '%s' matches %s=%s; values of %s there: %s", name,
+                      wanted->column, wanted->value ? wanted->value : LAM_NULL_PARTITION, wanted->column, known);
+    known[0] = 0;
+  }
+  for (size_t i = 0; i < walk->filter->count; i++) {
+    bool found = false;
+    known[0] = 0;
+    for (size_t j = 0; j < walk->seen_count; j++) {
+      const char *column = walk->seen[j].column;
+      bool again = false;
+      for (size_t k = 0; k < j; k++) again = again || strcmp(walk->seen[k].column, column) == 0;
+      if (!again) say(known, sizeof known, "%s%s", *known ? ", " : "", column);
+      found = found || strcmp(column, walk->filter->wanted[i].column) == 0;
+    }
+    if (!found)
+      return lam_fail(error, LAM_NOT_FOUND, "'%s' has no partition column '%s'; %s%s", name,
+                      walk->filter->wanted[i].column, *known ? "it has: " : "it is not partitioned", known);
+  }
+  return lam_fail(error, LAM_NOT_FOUND, "no partition of '%s' has all of the values asked for", name);
+}
+
+static enum lam_status list_once(struct lam_directory *directory, const struct lam_partition_filter *filter,
+                                 struct lam_arena *scratch, bool *stable, struct lam_snapshot *out,
+                                 struct lam_error *error) {
+  struct walk walk = {.directory = directory, .filter = filter, .arena = scratch};
+  struct state state;
+  enum lam_status status = read_state(directory, &state, error);
+  if (status == LAM_OK) status = walk_all(&walk, error);
+  if (status == LAM_OK) status = is_still(directory, &state, stable, error);
+  if (status == LAM_OK && *stable) {
+    out->sequence = state.sequence;
+    if (state.applying)
+      status = lam_overlay(directory->data, directory->meta, &state.journal, filter, &walk.found, error);
+    if (status == LAM_OK && filter && !walk.matched && walk.found.count == 0) status = fail_unmatched(&walk, error);
+    if (status == LAM_OK) status = build(&walk, out, error);
+  }
+  lam_journal_release(&state.journal);
+  return status;
+}
+
+enum lam_status lam_snapshot_open(struct lam_directory *directory, const struct lam_partition_filter *filter,
+                                  struct lam_snapshot *out, struct lam_error *error) {
+  *out = (struct lam_snapshot){0};
+  lam_arena_init(&out->arena, directory->mem);
+  if (filter && filter->count == 0) filter = NULL;
+  enum lam_status status = LAM_OK;
+  bool stable = false;
+  for (int i = 0; i < LISTINGS && status == LAM_OK && !stable; i++) {
+    struct lam_arena scratch;
+    lam_arena_init(&scratch, directory->mem);
+    status = list_once(directory, filter, &scratch, &stable, out, error);
+    lam_arena_release(&scratch);
+  }
+  if (status == LAM_OK && !stable)
+    status = lam_fail(error, LAM_CONFLICT, "'%s' was changed by others each of the %d times that it was listed",
+                      directory->name, LISTINGS);
+  if (status != LAM_OK) lam_snapshot_release(out);
+  return status;
+}
+
+void lam_snapshot_release(struct lam_snapshot *snapshot) {
+  struct lam_mem *mem = snapshot->arena.mem;
+  lam_arena_release(&snapshot->arena);
+  *snapshot = (struct lam_snapshot){0};
+  lam_arena_init(&snapshot->arena, mem);
+}
