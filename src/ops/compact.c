@@ -1,0 +1,237 @@
+#include "ops/compact.h"
+
+#include <pthread.h>
+
+#include "base/context.h"
+#include "base/threads.h"
+#include "ops/compact_task.h"
+#include "ops/discard_store.h"
+#include "parquet/codec.h"
+
+enum {
+  TASK_MINIMUM = 48 << 20, /* bytes of memory that a task is guaranteed; fewer run at once where there are not enough */
+  PLAN_MINIMUM = 8 << 20,
+};
+
+struct compact_run {
+  struct lam_compaction shared;
+  const struct lam_compact_plan *plan;
+  struct lam_context *context;
+  pthread_mutex_t lock; /* change, result and stage */
+  struct lam_change change;
+  struct lam_compact_result *result;
+};
+
+static void add_counts(struct lam_compact_result *to, const struct lam_compact_result *from) {
+  to->files_after += from->files_after;
+  to->bytes_after += from->bytes_after;
+  to->files_compacted += from->files_compacted;
+  to->files_written += from->files_written;
+  to->rows += from->rows;
+  to->row_groups_copied += from->row_groups_copied;
+  to->row_groups_merged += from->row_groups_merged;
+  to->row_groups_written += from->row_groups_written;
+  to->bytes_read += from->bytes_read;
+  to->bytes_written += from->bytes_written;
+}
+
+static enum lam_status append_change(struct lam_change *to, const struct lam_change *from, struct lam_error *error) {
+  for (size_t i = 0; i < from->add_count; i++)
+    LAM_TRY(lam_change_add(to, from->adds[i].staged, from->adds[i].key, error));
+  for (size_t i = 0; i < from->remove_count; i++) {
+    struct lam_data_file file = {.key = from->removes[i].key, .identity = from->removes[i].identity};
+    LAM_TRY(lam_change_remove(to, &file, error));
+  }
+  return LAM_OK;
+}
+
+static enum lam_status run_task(void *user, size_t index, struct lam_error *error) {
+  struct compact_run *run = user;
+  struct lam_mem *mem;
+  struct lam_change change;
+  struct lam_compact_result result = {.struct_size = sizeof result};
+  LAM_TRY(lam_mem_open(run->context, TASK_MINIMUM, &mem, error));
+  lam_change_init(&change, mem);
+  enum lam_status status = lam_compact_task_run(&run->shared, &run->plan->tasks[index], mem, &change, &result, error);
+  if (status == LAM_OK) {
+    pthread_mutex_lock(&run->lock);
+    add_counts(run->result, &result);
+    status = append_change(&run->change, &change, error);
+    if (status == LAM_OK && run->shared.stage) status = lam_stage_renew(run->shared.stage, error);
+    pthread_mutex_unlock(&run->lock);
+  }
+  lam_change_release(&change);
+  lam_mem_close(mem);
+  return status;
+}
+
+/* Partitions that lost files in the change. Tasks of one partition need not be side by side. */
+static uint64_t partitions_changed(const struct lam_snapshot *snapshot, const struct lam_change *change,
+                                   struct lam_arena *arena, struct lam_error *error) {
+  void *memory;
+  uint64_t count = 0;
+  if (lam_arena_array(arena, snapshot->partition_count, 1, &memory, error) != LAM_OK) return 0;
+  uint8_t *seen = memory;
+  for (size_t i = 0; i < change->remove_count; i++) {
+    const char *slash = strrchr(change->removes[i].key, '/');
+    size_t size = slash ? (size_t)(slash - change->removes[i].key) : 0;
+    size_t low = 0, high = snapshot->partition_count;
+    while (low < high) { /* partitions are sorted by key */
+      size_t middle = (low + high) / 2;
+      const char *key = snapshot->partitions[middle].directory;
+      int order = strncmp(key, change->removes[i].key, size);
+      if (order == 0) order = key[size] ? 1 : 0;
+      if (order < 0)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+    if (low < snapshot->partition_count && !seen[low]) seen[low] = 1, count++;
+  }
+  return count;
+}
+
+static enum lam_status commit(struct compact_run *run, const struct lam_change_options *options,
+                              struct lam_commit_result *committed, struct lam_error *error) {
+  struct lam_commit_options commit = {
+      .no_wait = options->no_wait,
+      .no_sync = options->no_sync,
+      .grace_seconds = options->grace_seconds,
+  };
+  if (options->backup_dir) LAM_TRY(lam_store_local(run->context, options->backup_dir, &commit.backup, error));
+  enum lam_status status = lam_commit(run->shared.stage, &run->change, &commit, committed, error);
+  lam_store_close(commit.backup);
+  run->result->sequence = committed->sequence;
+  return status;
+}
+
+/* As many tasks at once as the budget guarantees their minimum. */
+static uint32_t width_of(struct lam_context *context) {
+  struct lam_memory_use use = {.struct_size = sizeof use};
+  lam_context_memory(context, &use);
+  uint64_t fit = use.limit / TASK_MINIMUM, threads = lam_context_threads(context);
+  return (uint32_t)lam_max_u64(1, lam_min_u64(fit, threads));
+}
+
+/* Encoded bytes of the row group under way: a quarter of what each of the tasks may hold. */
+static int64_t group_bytes(struct lam_context *context, const struct lam_compact_options *options, uint32_t width) {
+  struct lam_memory_use use = {.struct_size = sizeof use};
+  lam_context_memory(context, &use);
+  return lam_min_i64(options->row_group_bytes, (int64_t)(use.limit / width / 4));
+}
+
+static enum lam_status run_tasks(struct compact_run *run, const struct lam_compact_options *options,
+                                 struct lam_error *error) {
+  uint32_t width = width_of(run->context);
+  if (run->plan->task_count < width) width = run->plan->task_count ? (uint32_t)run->plan->task_count : 1;
+  run->shared.row_group_bytes = group_bytes(run->context, options, width);
+  return lam_pool_run(lam_context_pool(run->context), run->plan->task_count, width, run_task, run, error);
+}
+
+static enum lam_status run_and_commit(struct compact_run *run, struct lam_directory *directory,
+                                      const struct lam_compact_options *options, struct lam_error *error) {
+  if (options->change.dry_run) {
+    LAM_TRY(lam_store_discard(run->context, &run->shared.store, error));
+    enum lam_status status = run_tasks(run, options, error);
+    lam_store_close(run->shared.store);
+    return status;
+  }
+  struct lam_stage stage;
+  struct lam_commit_result committed = {.sequence = 0};
+  LAM_TRY(lam_stage_begin(directory, &stage, error));
+  run->shared.stage = &stage;
+  run->shared.store = directory->meta;
+  enum lam_status status = run_tasks(run, options, error);
+  if (status == LAM_OK && run->change.remove_count) status = commit(run, &options->change, &committed, error);
+  lam_stage_end(&stage, &committed);
+  return status;
+}
+
+static enum lam_status compact_snapshot(struct lam_directory *directory, const struct lam_snapshot *snapshot,
+                                        const struct lam_compact_options *options, struct lam_mem *mem,
+                                        struct lam_compact_result *result, struct lam_error *error) {
+  struct lam_compact_plan plan;
+  struct lam_arena arena;
+  struct compact_run run = {
+      .shared = {.directory = directory, .snapshot = snapshot, .options = options},
+      .plan = &plan,
+      .context = directory->context,
+      .result = result,
+  };
+  if (options->change.compression) {
+    run.shared.recode = true;
+    LAM_TRY(lam_codec_parse(options->change.compression, &run.shared.codec, &run.shared.level, error));
+  }
+  result->files_before = result->files_after = snapshot->file_count;
+  result->bytes_before = result->bytes_after = snapshot->bytes;
+  result->partitions_scanned = snapshot->partition_count;
+  lam_arena_init(&arena, mem);
+  lam_change_init(&run.change, mem);
+  pthread_mutex_init(&run.lock, NULL);
+  enum lam_status status = lam_compact_plan_make(snapshot, options, &arena, &plan, error);
+  if (status == LAM_OK && plan.task_count) {
+    lam_progress_begin(directory->context, "compact", 0, plan.bytes);
+    status = run_and_commit(&run, directory, options, error);
+    lam_progress_end(directory->context);
+    result->partitions_compacted = partitions_changed(snapshot, &run.change, &arena, NULL);
+  }
+  pthread_mutex_destroy(&run.lock);
+  lam_change_release(&run.change);
+  lam_arena_release(&arena);
+  return status;
+}
+
+static enum lam_status compact_within(struct lam_directory *directory, const struct lam_compact_options *options,
+                                      struct lam_mem *mem, struct lam_compact_result *result, struct lam_error *error) {
+  struct lam_partition_filter filter;
+  struct lam_snapshot snapshot;
+  struct lam_arena arena;
+  bool recovered;
+  /* Also refuses what is not ours to write, before any work is done. */
+  if (!options->change.dry_run) {
+    LAM_TRY(lam_directory_prepare(directory, error));
+    LAM_TRY(
+        lam_directory_recover(directory, options->change.grace_seconds, options->change.no_wait, &recovered, error));
+  }
+  lam_arena_init(&arena, mem);
+  enum lam_status status = lam_partition_filter_parse(&arena, options->change.partitions,
+                                                      (size_t)options->change.partition_count, &filter, error);
+  if (status == LAM_OK) status = lam_snapshot_open(directory, filter.count ? &filter : NULL, &snapshot, error);
+  if (status == LAM_OK) {
+    if (snapshot.foreign)
+      status = lam_fail(error, LAM_UNSUPPORTED, "%s holds %s: it is another format's table, which is not changed",
+                        directory->name, snapshot.foreign);
+    else
+      status = compact_snapshot(directory, &snapshot, options, mem, result, error);
+    lam_snapshot_release(&snapshot);
+  }
+  lam_arena_release(&arena);
+  return status;
+}
+
+enum lam_status lam_compact_directory(struct lam_directory *directory, const struct lam_compact_options *given,
+                                      struct lam_compact_result *result, struct lam_error *error) {
+  struct lam_compact_options options;
+  struct lam_compact_result ignored;
+  struct lam_mem *mem;
+  if (!result) result = &ignored;
+  *result = (struct lam_compact_result){.struct_size = sizeof *result};
+  LAM_TRY(lam_compact_options_resolve(given, &options, error));
+  LAM_TRY(lam_mem_open(directory->context, PLAN_MINIMUM, &mem, error));
+  enum lam_status status = compact_within(directory, &options, mem, result, error);
+  lam_mem_close(mem);
+  return status;
+}
+
+enum lam_status lam_compact(struct lam_context *context, const char *path, const struct lam_compact_options *options,
+                            struct lam_compact_result *result, struct lam_error *error) {
+  struct lam_directory *directory = NULL;
+  struct lam_mem *mem;
+  const char *meta_dir = options ? options->change.meta_dir : NULL;
+  LAM_TRY(lam_mem_open(context, 1 << 20, &mem, error));
+  enum lam_status status = lam_directory_open(context, path, meta_dir, false, mem, &directory, error);
+  if (status == LAM_OK) status = lam_compact_directory(directory, options, result, error);
+  lam_directory_close(directory);
+  lam_mem_close(mem);
+  return status;
+}

@@ -1,0 +1,33 @@
+/* Compaction: its plan, and its execution on a directory that is open already (tests bring their stores). */
+#ifndef LAM_OPS_COMPACT_H
+#define LAM_OPS_COMPACT_H
+
+#include "lamella/table.h"
+#include "table/directory.h"
+
+/* Files [first, first + count) of a snapshot, side by side in one partition, that become fewer. */
+struct lam_compact_task {
+  size_t partition, first, count;
+  uint64_t bytes;
+};
+
+struct lam_compact_plan {
+  struct lam_compact_task *tasks; /* the largest first, so that none of them is begun last */
+  size_t task_count;
+  uint64_t bytes; /* of all inputs */
+};
+
+/* Fills what was left 0; `out` borrows the rest. LAM_INVALID for options that contradict each other. */
+enum lam_status lam_compact_options_resolve(const struct lam_compact_options *given, struct lam_compact_options *out,
+                                            struct lam_error *error);
+
+/* Without `sort_by`, a task is a run of neighbours that are each below max_file_size, at least min_files
+ * of them: rows keep their order. With it, a task is all files of a partition. Files reached through
+ * links are left alone. The plan is allocated in `arena`. */
+enum lam_status lam_compact_plan_make(const struct lam_snapshot *snapshot, const struct lam_compact_options *options,
+                                      struct lam_arena *arena, struct lam_compact_plan *out, struct lam_error *error);
+
+enum lam_status lam_compact_directory(struct lam_directory *directory, const struct lam_compact_options *options,
+                                      struct lam_compact_result *result, struct lam_error *error);
+
+#endif

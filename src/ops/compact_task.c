@@ -1,0 +1,517 @@
+#include "ops/compact_task.h"
+
+#include "base/context.h"
+#include "ops/sort.h"
+#include "table/table.h"
+
+enum {
+  KEPT_OPEN = 64, /* files of a task that stay open between planning and reading */
+  MOST_KEY_VALUES = 4096,
+  BATCH_ROWS = 65536,
+  FEWEST_BATCH_ROWS = 64,
+  /* A row group with at least a quarter of what one may hold counts as full: copying it is far cheaper than
+   * decoding it, and readers gain little from larger ones. */
+  FULL_SHARE = 4,
+};
+
+/* Consecutive files of a task that may be merged: their legacy keys agree. */
+struct segment {
+  size_t first, count;
+  struct lam_merge merge;
+  struct lam_content_hash before, after;
+  bool one_schema; /* every file has the merged schema as it is */
+  uint64_t rows, bytes;
+};
+
+struct task_run {
+  const struct lam_compaction *c;
+  const struct lam_compact_task *task;
+  struct lam_mem *mem;
+  struct lam_arena arena;
+  struct lam_file **open; /* task->count of them, NULL where not open */
+  size_t open_count;
+  struct lam_write_key_value *key_values; /* on which the files of the segment agree so far */
+  int32_t key_value_count;
+  struct lam_column_options *columns;
+  int32_t column_count;
+  struct lam_compact_result *result;
+};
+
+/* ---- files ---- */
+
+static enum lam_status open_file(struct task_run *run, size_t index, struct lam_file **out, struct lam_error *error) {
+  const struct lam_compaction *c = run->c;
+  if (run->open[index]) {
+    *out = run->open[index];
+    return LAM_OK;
+  }
+  const struct lam_data_file *file = &c->snapshot->files[run->task->first + index];
+  struct lam_file_options options = LAM_FILE_OPTIONS_INIT;
+  options.size = file->identity.size;
+  options.no_checksums = c->options->change.no_checksums;
+  LAM_TRY(lam_check_cancel(c->directory->context, error));
+  LAM_TRY(lam_snapshot_file(c->directory, c->snapshot, file, &options, run->mem, out, error));
+  if (!lam_identity_equal(lam_identity_of(lam_file_info(*out)), file->identity)) {
+    lam_file_close(*out);
+    return lam_fail(error, LAM_CONFLICT, "%s was changed while the compaction was planned; nothing was changed",
+                    file->key);
+  }
+  if (run->open_count < KEPT_OPEN) {
+    run->open[index] = *out;
+    run->open_count++;
+  }
+  return LAM_OK;
+}
+
+static void done_with(struct task_run *run, size_t index, struct lam_file *file) {
+  if (file != run->open[index]) lam_file_close(file);
+}
+
+static void close_files(struct task_run *run) {
+  for (size_t i = 0; i < run->task->count; i++) lam_file_close(run->open[i]);
+}
+
+/* ---- metadata that outputs keep ---- */
+
+static enum lam_status text_of(struct task_run *run, struct lam_bytes bytes, const char **out,
+                               struct lam_error *error) {
+  char *text;
+  LAM_TRY(lam_arena_string(&run->arena, bytes, &text, error));
+  *out = text;
+  return LAM_OK;
+}
+
+/* A value with a NUL inside cannot be passed on as a string, and no writer known makes one. */
+static bool is_text(struct lam_bytes bytes) {
+  return bytes.data && !memchr(bytes.data, 0, bytes.size);
+}
+
+static enum lam_status keep_key_values(struct task_run *run, const struct lam_file_meta *meta,
+                                       struct lam_error *error) {
+  void *memory;
+  int32_t count = meta->key_value_count < MOST_KEY_VALUES ? meta->key_value_count : MOST_KEY_VALUES;
+  LAM_TRY(lam_arena_array(&run->arena, (size_t)count, sizeof *run->key_values, &memory, error));
+  run->key_values = memory;
+  run->key_value_count = 0;
+  for (int32_t i = 0; i < count; i++) {
+    const struct lam_key_value *kv = &meta->key_values[i];
+    if (!is_text(kv->key) || !is_text(kv->value)) continue;
+    struct lam_write_key_value *to = &run->key_values[run->key_value_count++];
+    LAM_TRY(text_of(run, kv->key, &to->key, error));
+    LAM_TRY(text_of(run, kv->value, &to->value, error));
+  }
+  return LAM_OK;
+}
+
+static void drop_disagreeing(struct task_run *run, const struct lam_file_meta *meta) {
+  int32_t kept = 0;
+  for (int32_t i = 0; i < run->key_value_count; i++) {
+    struct lam_bytes value = lam_key_value_find(meta, run->key_values[i].key);
+    if (value.data && lam_bytes_equal(value, lam_bytes_of_string(run->key_values[i].value)))
+      run->key_values[kept++] = run->key_values[i];
+  }
+  run->key_value_count = kept;
+}
+
+static void drop_key(struct task_run *run, const char *key) {
+  int32_t kept = 0;
+  for (int32_t i = 0; i < run->key_value_count; i++)
+    if (strcmp(run->key_values[i].key, key) != 0) run->key_values[kept++] = run->key_values[i];
+  run->key_value_count = kept;
+}
+
+static bool legacy_keys_agree(const struct lam_file *a, const struct lam_file *b) {
+  for (int i = 0; lam_legacy_keys[i]; i++) {
+    struct lam_bytes x = lam_key_value_find(lam_file_meta(a), lam_legacy_keys[i]);
+    struct lam_bytes y = lam_key_value_find(lam_file_meta(b), lam_legacy_keys[i]);
+    if (!x.data != !y.data || !lam_bytes_equal(x, y)) return false;
+  }
+  return true;
+}
+
+/* ---- gathering a segment ---- */
+
+static enum lam_status add_to_segment(struct task_run *run, struct segment *segment, struct lam_file *file,
+                                      struct lam_error *error) {
+  struct lam_file_columns columns;
+  LAM_TRY(lam_file_columns_all(file, &run->arena, &columns, error));
+  bool first = segment->count == 0;
+  if (!first && !lam_merge_same(&segment->merge.schema, &columns.schema)) segment->one_schema = false;
+  enum lam_status status = LAM_OK;
+  if (columns.schema.n_children == 0)
+    status = lam_fail(error, LAM_UNSUPPORTED, "%s has no columns", lam_file_name(file));
+  else
+    status = lam_merge_add(&segment->merge, &columns.schema, lam_file_name(file), error);
+  lam_schema_release(&columns.schema);
+  if (status != LAM_OK) return status;
+  if (first) {
+    LAM_TRY(keep_key_values(run, lam_file_meta(file), error));
+    LAM_TRY(lam_column_options_of(file, &run->arena, &run->columns, &run->column_count, error));
+  } else {
+    drop_disagreeing(run, lam_file_meta(file));
+  }
+  segment->count++;
+  segment->rows += (uint64_t)lam_file_rows(file);
+  segment->bytes += lam_file_size(file);
+  return LAM_OK;
+}
+
+/* Takes files from segment->first on until one's legacy keys differ. */
+static enum lam_status gather(struct task_run *run, struct segment *segment, struct lam_error *error) {
+  struct lam_file *head = NULL;
+  enum lam_status status = LAM_OK;
+  segment->one_schema = true;
+  for (size_t i = segment->first; status == LAM_OK && i < run->task->count; i++) {
+    struct lam_file *file;
+    status = open_file(run, i, &file, error);
+    if (status != LAM_OK) break;
+    bool agrees = !head || legacy_keys_agree(head, file);
+    if (agrees) status = add_to_segment(run, segment, file, error);
+    if (!head)
+      head = file;
+    else
+      done_with(run, i, file);
+    if (!agrees) break;
+  }
+  if (head) done_with(run, segment->first, head);
+  if (!segment->one_schema) drop_key(run, "ARROW:schema");
+  return status;
+}
+
+/* ---- writing ---- */
+
+static void write_options(struct task_run *run, const struct segment *segment, struct lam_write_options *out) {
+  const struct lam_compaction *c = run->c;
+  *out = (struct lam_write_options)LAM_WRITE_OPTIONS_INIT;
+  out->row_group_rows = c->options->row_group_rows;
+  out->row_group_bytes = c->row_group_bytes;
+  /* Pages well below the target: its measure is only as fine as they are. */
+  uint64_t page = c->options->target_size / 64 / (uint64_t)(segment->merge.schema.n_children);
+  out->page_bytes = (int64_t)lam_max_u64(8 << 10, lam_min_u64(page, 1 << 20));
+  out->columns = run->columns;
+  out->column_count = run->column_count;
+  out->key_values = run->key_values;
+  out->key_value_count = run->key_value_count;
+  out->sorting = c->options->sort_by;
+  out->sorting_count = c->options->sort_count;
+  out->no_sync = true; /* the commit syncs all staged files at once */
+  for (int32_t i = 0; c->recode && i < run->column_count; i++) {
+    run->columns[i].codec = (int)c->codec;
+    run->columns[i].level = c->level;
+  }
+}
+
+/* Whether row groups of the file look, to a reader, just as those that we would write. */
+static bool same_layout(const struct lam_file_meta *a, const struct lam_file_meta *b) {
+  if (a->leaf_count != b->leaf_count || a->node_count != b->node_count) return false;
+  for (int32_t i = 0; i < a->node_count; i++) {
+    const struct lam_schema_node *x = &a->nodes[i], *y = &b->nodes[i];
+    if (x->physical != y->physical || x->type_length != y->type_length || x->converted != y->converted) return false;
+    if (i > 0 && (x->repetition != y->repetition || !lam_bytes_equal(x->name, y->name))) return false;
+    if (x->logical.kind != y->logical.kind || x->logical.unit != y->logical.unit || x->logical.utc != y->logical.utc)
+      return false;
+  }
+  return true;
+}
+
+static bool codecs_are(const struct lam_file *file, int32_t row_group, enum lam_codec codec) {
+  const struct lam_file_meta *meta = lam_file_meta(file);
+  for (int32_t i = 0; i < meta->leaf_count; i++)
+    if (meta->row_groups[row_group].chunks[i].codec != (int8_t)codec) return false;
+  return true;
+}
+
+static bool copies_row_groups(struct task_run *run, const struct segment *segment, const struct lam_file *file,
+                              struct lam_rotation *rotation) {
+  if (run->c->options->sort_count || !segment->one_schema || !lam_raw_copy_allowed(lam_file_meta(file))) return false;
+  return rotation->writer && same_layout(lam_file_meta(file), lam_writer_meta(rotation->writer));
+}
+
+static bool is_full(const struct task_run *run, const struct lam_file *file, int32_t row_group) {
+  const struct lam_row_group_meta *group = &lam_file_meta(file)->row_groups[row_group];
+  int64_t bytes = 0;
+  for (int32_t i = 0; i < lam_file_meta(file)->leaf_count; i++) bytes += group->chunks[i].compressed_size;
+  return group->rows >= run->c->options->row_group_rows / FULL_SHARE ||
+         bytes >= run->c->options->row_group_bytes / FULL_SHARE;
+}
+
+/* Rows of a batch, so that a file can be ended within a small part of its target. */
+static int64_t batch_rows(const struct task_run *run, const struct lam_file *file) {
+  uint64_t rows = (uint64_t)lam_max_i64(lam_file_rows(file), 1), row_bytes = lam_file_size(file) / rows + 1;
+  uint64_t fit = run->c->options->target_size / 32 / row_bytes;
+  return (int64_t)lam_max_u64(FEWEST_BATCH_ROWS, lam_min_u64(fit, BATCH_ROWS));
+}
+
+/* Where decoded rows go: into the rotation as they come, or into the sorter. */
+struct sink {
+  struct lam_rotation *rotation;
+  struct lam_sorter *sorter;
+};
+
+static enum lam_status drain(struct task_run *run, const struct segment *segment, struct lam_reader *reader,
+                             const struct ArrowSchema *file_schema, const struct lam_merge_source *sources,
+                             const struct sink *sink, struct lam_error *error) {
+  struct lam_context *context = run->c->directory->context;
+  for (;;) {
+    struct ArrowArray batch, merged;
+    LAM_TRY(lam_check_cancel(context, error));
+    LAM_TRY(lam_reader_next(reader, &batch, error));
+    if (!batch.release) return LAM_OK;
+    LAM_TRY(lam_merge_batch(run->mem, &segment->merge.schema, file_schema, sources, &batch, &merged, error));
+    lam_progress_add(context, (uint64_t)merged.length, 0);
+    if (sink->sorter) {
+      LAM_TRY(lam_sorter_add(sink->sorter, &merged, error));
+      continue;
+    }
+    enum lam_status status = lam_rotation_write(sink->rotation, &merged, error);
+    lam_array_release(&merged);
+    if (status != LAM_OK) return status;
+  }
+}
+
+/* Decodes row groups [first, first + count) of a file into the sink. */
+static enum lam_status merge_row_groups(struct task_run *run, const struct segment *segment, struct lam_file *file,
+                                        int32_t first, int32_t count, const struct sink *sink,
+                                        struct lam_error *error) {
+  const struct ArrowSchema *merged = &segment->merge.schema;
+  struct lam_file_columns columns;
+  struct lam_arena arena;
+  void *memory;
+  if (count == 0) return LAM_OK;
+  lam_arena_init(&arena, run->mem);
+  enum lam_status status = lam_file_columns_all(file, &arena, &columns, error);
+  struct lam_merge_source *sources = NULL;
+  int32_t *wanted = NULL, *groups = NULL, wanted_count = 0;
+  size_t width = (size_t)merged->n_children;
+  if (status == LAM_OK) status = lam_arena_array(&arena, width, sizeof *sources, &memory, error), sources = memory;
+  if (status == LAM_OK) status = lam_arena_array(&arena, width, sizeof *wanted, &memory, error), wanted = memory;
+  if (status == LAM_OK)
+    status = lam_arena_array(&arena, (size_t)count, sizeof *groups, &memory, error), groups = memory;
+  struct lam_reader *reader = NULL;
+  if (status == LAM_OK) {
+    lam_merge_map(merged, &columns.schema, sources);
+    for (size_t c = 0; c < width; c++)
+      if (sources[c].column >= 0) wanted[wanted_count++] = columns.columns[sources[c].column];
+    for (int32_t i = 0; i < count; i++) groups[i] = first + i;
+    struct lam_read_options options = LAM_READ_OPTIONS_INIT;
+    options.columns = wanted;
+    options.column_count = wanted_count;
+    options.row_groups = groups;
+    options.row_group_count = count;
+    options.batch_rows = batch_rows(run, file);
+    options.dictionaries = !sink->sorter;
+    status = lam_reader_open_in(file, &options, run->mem, &reader, error);
+  }
+  if (status == LAM_OK) status = drain(run, segment, reader, &columns.schema, sources, sink, error);
+  lam_reader_close(reader);
+  lam_schema_release(&columns.schema);
+  lam_arena_release(&arena);
+  run->result->row_groups_merged += (uint64_t)count;
+  return status;
+}
+
+static enum lam_status take_file(struct task_run *run, const struct segment *segment, struct lam_file *file,
+                                 const struct sink *sink, struct lam_error *error) {
+  const struct lam_file_meta *meta = lam_file_meta(file);
+  if (!sink->sorter && meta->row_group_count) LAM_TRY(lam_rotation_open(sink->rotation, error));
+  bool copies = !sink->sorter && copies_row_groups(run, segment, file, sink->rotation);
+  int32_t waiting = 0; /* first row group that is neither copied nor decoded yet */
+  for (int32_t g = 0; g < meta->row_group_count; g++) {
+    bool same_codec = !run->c->recode || codecs_are(file, g, run->c->codec);
+    if (!copies || !same_codec || !is_full(run, file, g)) continue;
+    LAM_TRY(merge_row_groups(run, segment, file, waiting, g - waiting, sink, error));
+    LAM_TRY(lam_rotation_copy(sink->rotation, file, g, error));
+    lam_progress_add(run->c->directory->context, (uint64_t)meta->row_groups[g].rows, 0);
+    run->result->row_groups_copied++;
+    waiting = g + 1;
+  }
+  LAM_TRY(merge_row_groups(run, segment, file, waiting, meta->row_group_count - waiting, sink, error));
+  lam_progress_add(run->c->directory->context, 0, lam_file_size(file));
+  run->result->bytes_read += lam_file_size(file);
+  return LAM_OK;
+}
+
+/* The hash of what a file holds, read by a way of its own: plain values, no dictionaries, no copies. */
+static enum lam_status hash_input(struct task_run *run, struct segment *segment, struct lam_file *file,
+                                  struct lam_error *error) {
+  struct ArrowSchema *merged = &segment->merge.schema;
+  struct lam_file_columns columns;
+  struct lam_arena arena;
+  void *memory = NULL;
+  struct lam_reader *reader = NULL;
+  lam_arena_init(&arena, run->mem);
+  enum lam_status status = lam_file_columns_all(file, &arena, &columns, error);
+  if (status == LAM_OK)
+    status = lam_arena_array(&arena, (size_t)merged->n_children, sizeof(struct lam_merge_source) + 4, &memory, error);
+  if (status == LAM_OK) {
+    struct lam_merge_source *sources = memory;
+    int32_t *wanted = (int32_t *)(void *)(sources + merged->n_children), count = 0;
+    lam_merge_map(merged, &columns.schema, sources);
+    for (int64_t c = 0; c < merged->n_children; c++)
+      if (sources[c].column >= 0) wanted[count++] = columns.columns[sources[c].column];
+    struct lam_read_options options = LAM_READ_OPTIONS_INIT;
+    options.columns = wanted;
+    options.column_count = count;
+    status = lam_reader_open_in(file, &options, run->mem, &reader, error);
+    struct ArrowArray batch, whole;
+    while (status == LAM_OK) {
+      status = lam_reader_next(reader, &batch, error);
+      if (status != LAM_OK || !batch.release) break;
+      status = lam_merge_batch(run->mem, merged, &columns.schema, sources, &batch, &whole, error);
+      if (status == LAM_OK) status = lam_content_hash_add(&segment->before, merged, &whole, error);
+      if (status == LAM_OK) lam_array_release(&whole);
+    }
+  }
+  lam_reader_close(reader);
+  lam_schema_release(&columns.schema);
+  lam_arena_release(&arena);
+  return status;
+}
+
+static enum lam_status drain_sorter(struct lam_sorter *sorter, struct lam_rotation *rotation, int64_t rows,
+                                    struct lam_error *error) {
+  struct ArrowArray batch;
+  LAM_TRY(lam_sorter_finish(sorter, error));
+  for (;;) {
+    LAM_TRY(lam_sorter_next(sorter, rows, &batch, error));
+    if (!batch.release) return LAM_OK;
+    enum lam_status status = lam_rotation_write(rotation, &batch, error);
+    lam_array_release(&batch);
+    if (status != LAM_OK) return status;
+  }
+}
+
+static enum lam_status take_files(struct task_run *run, struct segment *segment, const struct sink *sink,
+                                  struct lam_error *error) {
+  bool hashed = run->c->options->change.verify_full && run->c->stage;
+  int64_t rows = BATCH_ROWS;
+  for (size_t i = segment->first; i < segment->first + segment->count; i++) {
+    struct lam_file *file;
+    LAM_TRY(open_file(run, i, &file, error));
+    rows = lam_min_i64(rows, batch_rows(run, file));
+    enum lam_status status = take_file(run, segment, file, sink, error);
+    if (status == LAM_OK && hashed) status = hash_input(run, segment, file, error);
+    done_with(run, i, file);
+    if (status != LAM_OK) return status;
+  }
+  if (sink->sorter) LAM_TRY(drain_sorter(sink->sorter, sink->rotation, rows, error));
+  return lam_rotation_finish(sink->rotation, true, error);
+}
+
+static enum lam_status check_rows(const struct segment *segment, const struct lam_rotation *rotation,
+                                  struct lam_error *error) {
+  uint64_t rows = 0;
+  for (size_t i = 0; i < rotation->file_count; i++) rows += rotation->files[i].rows;
+  if (rows == segment->rows) return LAM_OK;
+  return lam_fail(error, LAM_CORRUPT,
+                  "partition '%s': the inputs' footers have %llu rows, %llu were written; nothing was changed",
+                  rotation->options.directory, (unsigned long long)segment->rows, (unsigned long long)rows);
+}
+
+static void count_outputs(struct task_run *run, const struct segment *segment, const struct lam_rotation *rotation) {
+  struct lam_compact_result *r = run->result;
+  r->files_compacted += segment->count;
+  r->files_written += rotation->file_count;
+  r->rows += segment->rows;
+  for (size_t i = 0; i < rotation->file_count; i++) {
+    r->bytes_written += rotation->files[i].bytes;
+    r->row_groups_written += rotation->files[i].row_groups;
+  }
+  /* Net, so that the sums may wrap between tasks: before - inputs + outputs. */
+  r->files_after += rotation->file_count - segment->count;
+  for (size_t i = 0; i < rotation->file_count; i++) r->bytes_after += rotation->files[i].bytes;
+  r->bytes_after -= segment->bytes;
+}
+
+static enum lam_status write_segment(struct task_run *run, struct segment *segment, struct lam_rotation *rotation,
+                                     struct lam_change *change, struct lam_error *error) {
+  const struct lam_compact_options *options = run->c->options;
+  struct sink sink = {rotation, NULL};
+  if (options->sort_count)
+    LAM_TRY(lam_sorter_open(run->mem, &segment->merge.schema, options->sort_by, options->sort_count,
+                            lam_mem_available(run->mem) / 3, &sink.sorter, error));
+  enum lam_status status = take_files(run, segment, &sink, error);
+  lam_sorter_close(sink.sorter);
+  if (status == LAM_OK) status = check_rows(segment, rotation, error);
+  if (status == LAM_OK && rotation->options.hash)
+    status = lam_content_hash_compare(&segment->before, &segment->after, &segment->merge.schema,
+                                      rotation->options.directory, error);
+  if (status != LAM_OK) return status;
+  count_outputs(run, segment, rotation);
+  LAM_TRY(lam_rotation_add_to(rotation, change, error));
+  for (size_t i = 0; i < segment->count; i++)
+    LAM_TRY(lam_change_remove(change, &run->c->snapshot->files[run->task->first + segment->first + i], error));
+  return LAM_OK;
+}
+
+/* The name of the first input without ".parquet" and without a UUID of an earlier compaction: outputs stand where their
+ * inputs stood in the order of names. "part-<uuid>" keeps its first UUID. */
+static enum lam_status stem_of(struct task_run *run, const char *key, char **out, struct lam_error *error) {
+  const char *name = strrchr(key, '/');
+  name = name ? name + 1 : key;
+  const char *dot = strrchr(name, '.');
+  size_t size = dot ? (size_t)(dot - name) : strlen(name), shorter = lam_uuid_stem(name, size);
+  if (shorter < size && lam_uuid_stem(name, shorter) < shorter) size = shorter;
+  return lam_arena_string(&run->arena, lam_bytes_of(name, size), out, error);
+}
+
+static enum lam_status compact_segment(struct task_run *run, struct segment *segment, struct lam_change *change,
+                                       struct lam_error *error) {
+  const struct lam_compaction *c = run->c;
+  const struct lam_compact_task *task = run->task;
+  struct lam_rotation_options options = {
+      .stage = c->stage,
+      .store = c->store,
+      .directory = c->snapshot->partitions[task->partition].directory,
+      .schema = &segment->merge.schema,
+      .target_size = c->options->target_size,
+  };
+  char *stem;
+  LAM_TRY(stem_of(run, c->snapshot->files[task->first + segment->first].key, &stem, error));
+  options.stem = stem;
+  write_options(run, segment, &options.write);
+  if (c->options->change.verify_full && c->stage) {
+    int64_t columns = segment->merge.schema.n_children;
+    LAM_TRY(lam_content_hash_init(&segment->before, run->mem, columns, error));
+    LAM_TRY(lam_content_hash_init(&segment->after, run->mem, columns, error));
+    options.hash = &segment->after;
+  }
+  struct lam_rotation rotation;
+  lam_rotation_init(&rotation, &options, run->mem);
+  enum lam_status status = write_segment(run, segment, &rotation, change, error);
+  lam_rotation_release(&rotation);
+  return status;
+}
+
+static enum lam_status run_segments(struct task_run *run, struct lam_change *change, struct lam_error *error) {
+  for (size_t first = 0, count; first < run->task->count; first += count) {
+    struct segment segment = {.first = first};
+    lam_merge_init(&segment.merge, run->mem);
+    enum lam_status status = gather(run, &segment, error);
+    /* A file that stands alone because its legacy keys differ stays as it is. */
+    bool worth = segment.count >= 2 || (run->c->options->sort_count && segment.count);
+    if (status == LAM_OK && worth) status = compact_segment(run, &segment, change, error);
+    count = segment.count;
+    lam_content_hash_release(&segment.before);
+    lam_content_hash_release(&segment.after);
+    lam_merge_release(&segment.merge);
+    if (status != LAM_OK) return status;
+  }
+  return LAM_OK;
+}
+
+enum lam_status lam_compact_task_run(const struct lam_compaction *compaction, const struct lam_compact_task *task,
+                                     struct lam_mem *mem, struct lam_change *change, struct lam_compact_result *result,
+                                     struct lam_error *error) {
+  struct task_run run = {.c = compaction, .task = task, .mem = mem, .result = result};
+  void *memory;
+  lam_arena_init(&run.arena, mem);
+  enum lam_status status = lam_arena_array(&run.arena, task->count, sizeof *run.open, &memory, error);
+  run.open = memory;
+  if (status == LAM_OK) {
+    status = run_segments(&run, change, error);
+    close_files(&run);
+  }
+  lam_arena_release(&run.arena);
+  return status;
+}
