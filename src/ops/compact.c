@@ -9,14 +9,15 @@
 #include "parquet/codec.h"
 
 enum {
-  TASK_MINIMUM = 48 << 20, /* bytes of memory that a task is guaranteed; fewer run at once where there are not enough */
-  PLAN_MINIMUM = 8 << 20,
+  TASK_MEMORY = 48 << 20, /* bytes that a task should have; fewer run at once where there are not enough */
+  PLAN_MEMORY = 16 << 20,
 };
 
 struct compact_run {
   struct lam_compaction shared;
   const struct lam_compact_plan *plan;
   struct lam_context *context;
+  struct lam_mem *mem;
   pthread_mutex_t lock; /* change, result and stage */
   struct lam_change change;
   struct lam_compact_result *result;
@@ -47,10 +48,9 @@ static enum lam_status append_change(struct lam_change *to, const struct lam_cha
 
 static enum lam_status run_task(void *user, size_t index, struct lam_error *error) {
   struct compact_run *run = user;
-  struct lam_mem *mem;
+  struct lam_mem *mem = run->mem;
   struct lam_change change;
   struct lam_compact_result result = {.struct_size = sizeof result};
-  LAM_TRY(lam_mem_open(run->context, TASK_MINIMUM, &mem, error));
   lam_change_init(&change, mem);
   enum lam_status status = lam_compact_task_run(&run->shared, &run->plan->tasks[index], mem, &change, &result, error);
   if (status == LAM_OK) {
@@ -61,7 +61,6 @@ static enum lam_status run_task(void *user, size_t index, struct lam_error *erro
     pthread_mutex_unlock(&run->lock);
   }
   lam_change_release(&change);
-  lam_mem_close(mem);
   return status;
 }
 
@@ -105,19 +104,27 @@ static enum lam_status commit(struct compact_run *run, const struct lam_change_o
   return status;
 }
 
-/* As many tasks at once as the budget guarantees their minimum. */
-static uint32_t width_of(struct lam_context *context) {
+static uint64_t memory_limit(struct lam_context *context) {
   struct lam_memory_use use = {.struct_size = sizeof use};
   lam_context_memory(context, &use);
-  uint64_t fit = use.limit / TASK_MINIMUM, threads = lam_context_threads(context);
-  return (uint32_t)lam_max_u64(1, lam_min_u64(fit, threads));
+  return use.limit;
+}
+
+/* What a compaction is guaranteed: enough for a task on every thread, but never more than half of the limit. */
+static uint64_t minimum_of(struct lam_context *context) {
+  return lam_min_u64(memory_limit(context) / 2, PLAN_MEMORY + (uint64_t)TASK_MEMORY * lam_context_threads(context));
+}
+
+/* As many tasks at once as the guaranteed memory has room for. */
+static uint32_t width_of(struct lam_context *context) {
+  uint64_t minimum = minimum_of(context);
+  uint64_t fit = minimum > PLAN_MEMORY ? (minimum - PLAN_MEMORY) / TASK_MEMORY : 0;
+  return (uint32_t)lam_max_u64(1, lam_min_u64(fit, lam_context_threads(context)));
 }
 
 /* Encoded bytes of the row group under way: a quarter of what each of the tasks may hold. */
 static int64_t group_bytes(struct lam_context *context, const struct lam_compact_options *options, uint32_t width) {
-  struct lam_memory_use use = {.struct_size = sizeof use};
-  lam_context_memory(context, &use);
-  return lam_min_i64(options->row_group_bytes, (int64_t)(use.limit / width / 4));
+  return lam_min_i64(options->row_group_bytes, (int64_t)(memory_limit(context) / width / 4));
 }
 
 static enum lam_status run_tasks(struct compact_run *run, const struct lam_compact_options *options,
@@ -156,6 +163,7 @@ static enum lam_status compact_snapshot(struct lam_directory *directory, const s
       .shared = {.directory = directory, .snapshot = snapshot, .options = options},
       .plan = &plan,
       .context = directory->context,
+      .mem = mem,
       .result = result,
   };
   if (options->change.compression) {
@@ -213,14 +221,10 @@ enum lam_status lam_compact_directory(struct lam_directory *directory, const str
                                       struct lam_compact_result *result, struct lam_error *error) {
   struct lam_compact_options options;
   struct lam_compact_result ignored;
-  struct lam_mem *mem;
   if (!result) result = &ignored;
   *result = (struct lam_compact_result){.struct_size = sizeof *result};
   LAM_TRY(lam_compact_options_resolve(given, &options, error));
-  LAM_TRY(lam_mem_open(directory->context, PLAN_MINIMUM, &mem, error));
-  enum lam_status status = compact_within(directory, &options, mem, result, error);
-  lam_mem_close(mem);
-  return status;
+  return compact_within(directory, &options, directory->mem, result, error);
 }
 
 enum lam_status lam_compact(struct lam_context *context, const char *path, const struct lam_compact_options *options,
@@ -228,7 +232,7 @@ enum lam_status lam_compact(struct lam_context *context, const char *path, const
   struct lam_directory *directory = NULL;
   struct lam_mem *mem;
   const char *meta_dir = options ? options->change.meta_dir : NULL;
-  LAM_TRY(lam_mem_open(context, 1 << 20, &mem, error));
+  LAM_TRY(lam_mem_open(context, minimum_of(context), &mem, error));
   enum lam_status status = lam_directory_open(context, path, meta_dir, false, mem, &directory, error);
   if (status == LAM_OK) status = lam_compact_directory(directory, options, result, error);
   lam_directory_close(directory);

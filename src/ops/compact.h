@@ -27,6 +27,7 @@ enum lam_status lam_compact_options_resolve(const struct lam_compact_options *gi
 enum lam_status lam_compact_plan_make(const struct lam_snapshot *snapshot, const struct lam_compact_options *options,
                                       struct lam_arena *arena, struct lam_compact_plan *out, struct lam_error *error);
 
+/* Works within the account that the directory was opened with. */
 enum lam_status lam_compact_directory(struct lam_directory *directory, const struct lam_compact_options *options,
                                       struct lam_compact_result *result, struct lam_error *error);
 

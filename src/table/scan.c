@@ -18,8 +18,6 @@ struct lam_scan {
   struct lam_merge_source *sources; /* one per column of the schema */
 };
 
-enum { SCAN_MINIMUM = 8 << 20 };
-
 static enum lam_status choose_columns(struct lam_scan *scan, const struct lam_scan_options *options,
                                       struct lam_error *error) {
   const struct lam_table *table = scan->table;
@@ -50,22 +48,16 @@ static enum lam_status choose_columns(struct lam_scan *scan, const struct lam_sc
 enum lam_status lam_scan_open(struct lam_table *table, const struct lam_scan_options *given, struct lam_scan **out,
                               struct lam_error *error) {
   struct lam_scan_options options = LAM_SCAN_OPTIONS_INIT;
-  struct lam_mem *mem;
   struct lam_scan *scan;
   *out = NULL;
   if (given) memcpy(&options, given, lam_min_u64(given->struct_size, sizeof options));
-  LAM_TRY(lam_mem_open(table->context, SCAN_MINIMUM, &mem, error));
-  enum lam_status status = lam_alloc_zero(mem, sizeof *scan, (void **)&scan, error);
-  if (status != LAM_OK) {
-    lam_mem_close(mem);
-    return status;
-  }
+  LAM_TRY(lam_alloc_zero(table->mem, sizeof *scan, (void **)&scan, error));
   scan->table = table;
-  scan->mem = mem;
+  scan->mem = table->mem;
   scan->batch_rows = options.batch_rows;
   scan->left = options.limit;
   lam_arena_init(&scan->arena, mem);
-  status = choose_columns(scan, &options, error);
+  enum lam_status status = choose_columns(scan, &options, error);
   if (status == LAM_OK)
     *out = scan;
   else
@@ -89,7 +81,6 @@ void lam_scan_close(struct lam_scan *scan) {
   close_file(scan);
   lam_schema_release(&scan->schema);
   lam_free(mem, scan, sizeof *scan);
-  lam_mem_close(mem);
 }
 
 enum lam_status lam_scan_schema(const struct lam_scan *scan, struct ArrowSchema *out, struct lam_error *error) {

@@ -3,8 +3,8 @@
 #include "base/context.h"
 #include "base/threads.h"
 
-/* Guaranteed to every open table: a footer and its windows. */
-enum { TABLE_MINIMUM = 8 << 20, FILES_AT_ONCE = 256 };
+/* Guaranteed to every open table: a footer, and the windows of a scan. */
+enum { TABLE_MINIMUM = 16 << 20, FILES_AT_ONCE = 256 };
 
 enum lam_status lam_file_columns_of(const struct lam_file *file, struct lam_arena *arena, struct lam_file_columns *out,
                                     struct lam_error *error) {
@@ -198,24 +198,18 @@ static enum lam_status open_table(struct lam_table *table, const char *path, con
   return add_path_columns(table, error);
 }
 
-enum lam_status lam_table_open(struct lam_context *context, const char *path, const struct lam_table_options *given,
-                               struct lam_table **out, struct lam_error *error) {
+enum lam_status lam_table_open_in(struct lam_mem *mem, const char *path, const struct lam_table_options *given,
+                                  struct lam_table **out, struct lam_error *error) {
   struct lam_table_options options = LAM_TABLE_OPTIONS_INIT;
-  struct lam_mem *mem;
   struct lam_table *table;
   *out = NULL;
   if (given) memcpy(&options, given, lam_min_u64(given->struct_size, sizeof options));
-  LAM_TRY(lam_mem_open(context, TABLE_MINIMUM, &mem, error));
-  enum lam_status status = lam_alloc_zero(mem, sizeof *table, (void **)&table, error);
-  if (status != LAM_OK) {
-    lam_mem_close(mem);
-    return status;
-  }
-  table->context = context;
+  LAM_TRY(lam_alloc_zero(mem, sizeof *table, (void **)&table, error));
+  table->context = lam_mem_context(mem);
   table->mem = mem;
   lam_arena_init(&table->arena, mem);
   lam_merge_init(&table->merge, mem);
-  status = open_table(table, path, &options, error);
+  enum lam_status status = open_table(table, path, &options, error);
   if (status == LAM_OK)
     *out = table;
   else
@@ -223,15 +217,29 @@ enum lam_status lam_table_open(struct lam_context *context, const char *path, co
   return status;
 }
 
+enum lam_status lam_table_open(struct lam_context *context, const char *path, const struct lam_table_options *options,
+                               struct lam_table **out, struct lam_error *error) {
+  struct lam_mem *mem;
+  *out = NULL;
+  LAM_TRY(lam_mem_open(context, TABLE_MINIMUM, &mem, error));
+  enum lam_status status = lam_table_open_in(mem, path, options, out, error);
+  if (status == LAM_OK)
+    (*out)->owns_mem = true;
+  else
+    lam_mem_close(mem);
+  return status;
+}
+
 void lam_table_close(struct lam_table *table) {
   if (!table) return;
   struct lam_mem *mem = table->mem;
+  bool owns_mem = table->owns_mem;
   lam_merge_release(&table->merge);
-  lam_snapshot_release(&table->snapshot);
+  if (table->snapshot.arena.mem) lam_snapshot_release(&table->snapshot);
   lam_directory_close(table->directory);
   lam_arena_release(&table->arena);
   lam_free(mem, table, sizeof *table);
-  lam_mem_close(mem);
+  if (owns_mem) lam_mem_close(mem);
 }
 
 enum lam_status lam_table_schema(const struct lam_table *table, struct ArrowSchema *out, struct lam_error *error) {

@@ -27,7 +27,8 @@ enum lam_status lam_snapshot_file(struct lam_directory *directory, const struct 
 
 struct lam_table {
   struct lam_context *context;
-  struct lam_mem *mem;
+  struct lam_mem *mem; /* of the table and its scans */
+  bool owns_mem;
   struct lam_arena arena;
   struct lam_directory *directory;
   struct lam_snapshot snapshot;
@@ -37,5 +38,10 @@ struct lam_table {
   struct lam_file_options file_options;
   uint64_t rows;
 };
+
+/* As lam_table_open within the caller's account of the budget: an operation has one account, because one that
+ * holds memory must not wait for more. */
+enum lam_status lam_table_open_in(struct lam_mem *mem, const char *path, const struct lam_table_options *options,
+                                  struct lam_table **out, struct lam_error *error);
 
 #endif
