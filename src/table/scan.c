@@ -56,7 +56,7 @@ enum lam_status lam_scan_open(struct lam_table *table, const struct lam_scan_opt
   scan->mem = table->mem;
   scan->batch_rows = options.batch_rows;
   scan->left = options.limit;
-  lam_arena_init(&scan->arena, mem);
+  lam_arena_init(&scan->arena, table->mem);
   enum lam_status status = choose_columns(scan, &options, error);
   if (status == LAM_OK)
     *out = scan;
