@@ -1,5 +1,7 @@
 #include "arrow/cast.h"
 
+#include "arrow/value_text.h"
+
 static bool is_integer(enum lam_type_id id) {
   return id >= LAM_TYPE_INT8 && id <= LAM_TYPE_UINT64;
 }
@@ -88,25 +90,10 @@ static int64_t load_integer(const struct lam_view *view, int64_t row) {
   }
 }
 
-static float half_to_float(uint16_t half) {
-  uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = (half >> 10) & 31, mantissa = half & 0x3ff, bits;
-  if (exponent == 31) {
-    bits = sign | 0x7f800000 | mantissa << 13;
-  } else if (exponent) {
-    bits = sign | (exponent + 112) << 23 | mantissa << 13;
-  } else {
-    float value = (float)mantissa * 0x1p-24f; /* subnormal or zero: exact */
-    return sign ? -value : value;
-  }
-  float value;
-  memcpy(&value, &bits, 4);
-  return value;
-}
-
 static double load_double(const struct lam_view *view, int64_t row) {
   int64_t i = view->offset + row;
   switch (view->type.id) {
-    case LAM_TYPE_FLOAT16: return half_to_float(((const uint16_t *)view->data)[i]);
+    case LAM_TYPE_FLOAT16: return lam_half_to_float(((const uint16_t *)view->data)[i]);
     case LAM_TYPE_FLOAT32: return ((const float *)view->data)[i];
     case LAM_TYPE_FLOAT64: return ((const double *)view->data)[i];
     default: return (double)load_integer(view, row);
