@@ -1,0 +1,115 @@
+/* Encoding one chunk: Arrow values in, pages out, compressed as they fill. */
+#ifndef LAM_PARQUET_CHUNK_WRITE_H
+#define LAM_PARQUET_CHUNK_WRITE_H
+
+#include "arrow/array.h"
+#include "lamella/parquet.h"
+#include "parquet/codec.h"
+#include "parquet/dictionary.h"
+#include "parquet/statistics.h"
+#include "parquet/store_value.h"
+
+/* What one thread of work needs for the length of a call. */
+struct lam_workspace {
+  struct lam_workspace *next; /* in the writer's list of idle ones */
+  struct lam_codec_state codec;
+  struct lam_buf gathered, converted, validity; /* of the block under way */
+  struct lam_buf page, packed, header;          /* of the page being finished */
+};
+void lam_workspace_init(struct lam_workspace *workspace, struct lam_mem *mem);
+void lam_workspace_release(struct lam_workspace *workspace);
+
+struct lam_chunk_options {
+  enum lam_codec codec;
+  int level;
+  enum lam_write_encoding encoding; /* fits the leaf: lam_chunk_encoding_fits */
+  bool v2, checksums, statistics;
+  size_t page_bytes;       /* encoded, before compression */
+  int64_t page_rows;       /* 0: no limit */
+  size_t dictionary_bytes; /* 0: no dictionary */
+  int64_t row_group_rows;  /* what the chunk may grow to */
+};
+bool lam_chunk_encoding_fits(enum lam_write_encoding encoding, enum lam_physical physical);
+
+/* The dictionary that the last batch came with, and what its entries are in ours. */
+struct lam_source_dictionary {
+  struct lam_shared *held[3]; /* its buffers where they are ours, so that their addresses cannot be used again */
+  int64_t length, offset;
+  bool known;            /* `remap` is for this one */
+  struct lam_buf remap;  /* uint32_t per entry, UINT32_MAX where it has not been used */
+  struct lam_buf values; /* its entries in physical form; fixed width */
+  struct lam_view view;
+};
+
+struct lam_chunk_writer {
+  struct lam_mem *mem;
+  const struct lam_schema_node *leaf;
+  struct lam_storing storing;
+  struct lam_chunk_options options;
+  enum lam_encoding plain; /* of pages without a dictionary */
+
+  /* the chunk so far */
+  bool dictionary_on; /* values go to the dictionary */
+  struct lam_dictionary dictionary;
+  uint64_t dictionary_values; /* values looked up */
+  uint64_t next_guess;        /* look again whether it pays at so many of them */
+  int32_t dictionary_pages, plain_pages;
+  struct lam_bounds bounds; /* of values that are not in the dictionary */
+  int64_t rows, nulls;
+  int64_t uncompressed_size, compressed_size; /* pages with headers */
+  struct lam_buf segments; /* struct lam_buf each: the pages as the file will have them, one behind the other */
+  size_t segments_used;
+  struct lam_buf dictionary_page;
+
+  /* the page under way */
+  size_t page_rows, page_values;
+  bool page_has_nulls;
+  struct lam_buf levels;   /* bits; once page_has_nulls */
+  struct lam_buf data;     /* values, behind room for the levels */
+  struct lam_buf ends;     /* int32_t offsets, for encodings that split lengths from bytes */
+  struct lam_buf indices;  /* uint32_t, while dictionary_on */
+  size_t page_plain_bytes; /* what PLAIN would take; kept up for the first page of a dictionary */
+
+  struct lam_source_dictionary source;
+};
+
+enum lam_status lam_chunk_writer_init(struct lam_chunk_writer *chunk, struct lam_mem *mem, const struct lam_type *type,
+                                      const struct lam_schema_node *leaf, const struct lam_chunk_options *options,
+                                      struct lam_error *error);
+void lam_chunk_writer_release(struct lam_chunk_writer *chunk);
+
+/* Takes rows [from, from + count) of the view. */
+enum lam_status lam_chunk_append(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
+                                 const struct lam_view *view, int64_t from, int64_t count, struct lam_error *error);
+/* Bytes that the chunk would have if it ended now, about: pages done, and those under way uncompressed. */
+uint64_t lam_chunk_pending(const struct lam_chunk_writer *chunk);
+/* Finishes the last page and the dictionary: chunk->dictionary_page, which may be empty, then the segments are the
+ * chunk. */
+enum lam_status lam_chunk_finish(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
+                                 struct lam_error *error);
+/* What the footer says of a finished chunk; offsets count from the chunk's beginning. The path is left empty. */
+enum lam_status lam_chunk_describe(const struct lam_chunk_writer *chunk, struct lam_arena *arena,
+                                   struct lam_chunk_meta *out, struct lam_error *error);
+/* Begins the next chunk; `keep_memory` for one that will be as large. */
+void lam_chunk_clear(struct lam_chunk_writer *chunk, bool keep_memory);
+
+/* ---- page_write.c ---- */
+
+enum { LAM_LEVELS_ROOM = 64 }; /* bytes in front of the values of chunk->data, so that levels need no copy of them */
+
+/* Encodes, compresses and appends the page under way, and begins the next one. */
+enum lam_status lam_chunk_end_page(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
+                                   struct lam_error *error);
+/* Makes chunk->dictionary_page of the dictionary. */
+enum lam_status lam_chunk_end_dictionary(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
+                                         struct lam_error *error);
+/* Stops using the dictionary: pages written with it stay, and a first page still under way becomes plain. */
+enum lam_status lam_chunk_drop_dictionary(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
+                                          struct lam_error *error);
+/* Takes the dictionary's values, each of which some row has, into the bounds. */
+enum lam_status lam_chunk_add_dictionary_bounds(struct lam_chunk_writer *chunk, struct lam_error *error);
+/* Appends levels of 0 and 1 as the RLE and bit-packing hybrid; `bits` NULL: all 1. Bits behind `count` in the last byte
+ * are 0. */
+enum lam_status lam_write_bit_levels(const uint8_t *bits, size_t count, struct lam_buf *out, struct lam_error *error);
+
+#endif

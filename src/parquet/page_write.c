@@ -1,0 +1,350 @@
+#include <assert.h>
+
+#include "base/checksum.h"
+#include "parquet/chunk_write.h"
+#include "parquet/encoding.h"
+
+enum { SEGMENT_BYTES = 1 << 20 }; /* pages are collected in segments of about so much, and written by segments */
+
+/* ---- levels ---- */
+
+static enum lam_status append_varint(struct lam_buf *out, uint64_t value, struct lam_error *error) {
+  uint8_t bytes[10];
+  size_t size = 0;
+  for (; value >= 0x80; value >>= 7) bytes[size++] = (uint8_t)(value | 0x80);
+  bytes[size++] = (uint8_t)value;
+  return lam_buf_append(out, bytes, size, error);
+}
+
+static enum lam_status append_run(struct lam_buf *out, size_t count, uint8_t value, struct lam_error *error) {
+  if (count == 0) return LAM_OK;
+  LAM_TRY(append_varint(out, (uint64_t)count << 1, error));
+  return lam_buf_append(out, &value, 1, error);
+}
+
+static enum lam_status append_packed(struct lam_buf *out, const uint8_t *bits, size_t groups, struct lam_error *error) {
+  if (groups == 0) return LAM_OK;
+  LAM_TRY(append_varint(out, (uint64_t)groups << 1 | 1, error));
+  return lam_buf_append(out, bits, groups, error);
+}
+
+enum lam_status lam_write_bit_levels(const uint8_t *bits, size_t count, struct lam_buf *out, struct lam_error *error) {
+  enum { SHORTEST = 8 }; /* groups of 8 levels that are worth a run of their own */
+  if (!bits) return append_run(out, count, 1, error);
+  size_t full = count / 8, literal = 0;
+  for (size_t i = 0; i < full;) {
+    size_t end = i + 1;
+    if (bits[i] == 0 || bits[i] == 0xff)
+      while (end < full && bits[end] == bits[i]) end++;
+    if (end - i >= SHORTEST) {
+      LAM_TRY(append_packed(out, bits + literal, i - literal, error));
+      LAM_TRY(append_run(out, (end - i) * 8, bits[i] & 1, error));
+      literal = end;
+    }
+    i = end;
+  }
+  return append_packed(out, bits + literal, (count + 7) / 8 - literal, error);
+}
+
+/* The definition levels, with their length in front in V1. Nothing for a required column. */
+static enum lam_status append_levels(const struct lam_chunk_writer *chunk, struct lam_buf *out,
+                                     struct lam_error *error) {
+  if (chunk->leaf->max_definition == 0) return LAM_OK;
+  size_t start = out->size, prefix = chunk->options.v2 ? 0 : 4;
+  LAM_TRY(lam_buf_append(out, "\0\0\0", prefix, error));
+  LAM_TRY(lam_write_bit_levels(chunk->page_has_nulls ? chunk->levels.data : NULL, chunk->page_rows, out, error));
+  if (prefix) lam_store32(out->data + start, (uint32_t)(out->size - start - prefix));
+  return LAM_OK;
+}
+
+/* ---- values ---- */
+
+static const uint8_t *page_data(const struct lam_chunk_writer *chunk) {
+  return chunk->data.data ? chunk->data.data + LAM_LEVELS_ROOM : NULL;
+}
+static size_t page_data_size(const struct lam_chunk_writer *chunk) {
+  return chunk->data.size ? chunk->data.size - LAM_LEVELS_ROOM : 0;
+}
+
+/* A byte each to a bit each. */
+static enum lam_status append_bits(const uint8_t *from, size_t count, struct lam_buf *out, struct lam_error *error) {
+  size_t bytes = (count + 7) / 8;
+  LAM_TRY(lam_buf_room(out, bytes, error));
+  uint8_t *to = out->data + out->size;
+  for (size_t i = 0; i < count / 8; i++) /* gathers the low bits of 8 bytes in the top byte of the product */
+    to[i] = (uint8_t)(lam_load64(from + 8 * i) * UINT64_C(0x0102040810204080) >> 56);
+  if (count % 8) to[count / 8] = 0;
+  for (size_t i = count / 8 * 8; i < count; i++) to[i / 8] |= (uint8_t)(from[i] << (i % 8));
+  out->size += bytes;
+  return LAM_OK;
+}
+
+static enum lam_status append_booleans(const struct lam_chunk_writer *chunk, struct lam_buf *out,
+                                       struct lam_error *error) {
+  size_t start = out->size;
+  if (chunk->plain == LAM_PLAIN) return append_bits(page_data(chunk), chunk->page_values, out, error);
+  struct lam_buf bits;
+  lam_buf_init(&bits, chunk->mem);
+  enum lam_status status = append_bits(page_data(chunk), chunk->page_values, &bits, error);
+  if (status == LAM_OK) status = lam_buf_append(out, "\0\0\0", 4, error);
+  if (status == LAM_OK) status = lam_write_bit_levels(bits.data, chunk->page_values, out, error);
+  if (status == LAM_OK) lam_store32(out->data + start, (uint32_t)(out->size - start - 4));
+  lam_buf_release(&bits);
+  return status;
+}
+
+/* Bits of an index. One entry takes a bit too, as parquet-cpp writes it: not every reader takes a width of 0. */
+static int index_width(const struct lam_chunk_writer *chunk) {
+  return chunk->dictionary.count > 1 ? lam_bit_width(chunk->dictionary.count - 1) : 1;
+}
+
+static enum lam_status append_indices(const struct lam_chunk_writer *chunk, struct lam_buf *out,
+                                      struct lam_error *error) {
+  const uint32_t *indices = (const uint32_t *)(const void *)chunk->indices.data;
+  int width = index_width(chunk);
+  uint8_t byte = (uint8_t)width;
+  LAM_TRY(lam_buf_append(out, &byte, 1, error));
+  return lam_rle_write(indices, chunk->page_values, width, out, error);
+}
+
+/* DELTA_BYTE_ARRAY takes fixed-width values as strings of equal length. */
+static enum lam_status append_fixed_delta(const struct lam_chunk_writer *chunk, struct lam_buf *out,
+                                          struct lam_error *error) {
+  struct lam_buf offsets;
+  lam_buf_init(&offsets, chunk->mem);
+  LAM_TRY(lam_buf_reserve(&offsets, (chunk->page_values + 1) * sizeof(int32_t), error));
+  for (size_t i = 0; i <= chunk->page_values; i++)
+    lam_store32(offsets.data + 4 * i, (uint32_t)(i * chunk->storing.to_width));
+  enum lam_status status =
+      lam_strings_write(LAM_DELTA_BYTE_ARRAY, page_data(chunk), (const int32_t *)(const void *)offsets.data,
+                        chunk->page_values, out, error);
+  lam_buf_release(&offsets);
+  return status;
+}
+
+static enum lam_status append_strings(const struct lam_chunk_writer *chunk, struct lam_buf *out,
+                                      struct lam_error *error) {
+  static const int32_t none[1] = {0};
+  const int32_t *offsets = chunk->page_values ? (const int32_t *)(const void *)chunk->ends.data : none;
+  return lam_strings_write(chunk->plain, page_data(chunk), offsets, chunk->page_values, out, error);
+}
+
+/* Every encoding but PLAIN of other types than booleans, which is chunk->data as it stands. */
+static enum lam_status append_values(const struct lam_chunk_writer *chunk, enum lam_encoding encoding,
+                                     struct lam_buf *out, struct lam_error *error) {
+  const uint8_t *data = page_data(chunk);
+  size_t count = chunk->page_values, width = chunk->storing.to_width;
+  if (encoding == LAM_RLE_DICTIONARY) return append_indices(chunk, out, error);
+  if (chunk->storing.rule == LAM_STORE_BITS) return append_booleans(chunk, out, error);
+  switch (encoding) {
+    case LAM_DELTA_BINARY_PACKED:
+      return width == 4 ? lam_delta_write32((const int32_t *)(const void *)data, count, out, error)
+                        : lam_delta_write64((const int64_t *)(const void *)data, count, out, error);
+    case LAM_BYTE_STREAM_SPLIT: return lam_split_write(data, count, width, out, error);
+    case LAM_DELTA_BYTE_ARRAY:
+      if (width) return append_fixed_delta(chunk, out, error);
+      return append_strings(chunk, out, error);
+    default: return append_strings(chunk, out, error);
+  }
+}
+
+/* The page before compression: levels and values, together. */
+static enum lam_status encode_page(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
+                                   enum lam_encoding encoding, struct lam_bytes *out, size_t *levels_size,
+                                   struct lam_error *error) {
+  struct lam_buf *page = &workspace->page;
+  page->size = 0;
+  LAM_TRY(append_levels(chunk, page, error));
+  *levels_size = page->size;
+  if (encoding != LAM_PLAIN || chunk->storing.rule == LAM_STORE_BITS) {
+    LAM_TRY(append_values(chunk, encoding, page, error));
+  } else if (page->size <= LAM_LEVELS_ROOM && chunk->data.size) {
+    uint8_t *start = chunk->data.data + LAM_LEVELS_ROOM - page->size;
+    lam_copy(start, page->data, page->size);
+    *out = lam_bytes_of(start, page->size + page_data_size(chunk));
+    return LAM_OK;
+  } else {
+    LAM_TRY(lam_buf_append(page, page_data(chunk), page_data_size(chunk), error));
+  }
+  *out = lam_bytes_of(page->data, page->size);
+  return LAM_OK;
+}
+
+/* ---- compression and headers ---- */
+
+static enum lam_status check_page_size(size_t size, struct lam_error *error) {
+  if (size <= INT32_MAX) return LAM_OK;
+  return lam_fail(error, LAM_UNSUPPORTED, "a page of %zu bytes: one value is longer than the 2^31 - 1 bytes of a page",
+                  size);
+}
+
+/* *out is what the file gets: `plain` itself or workspace->packed. The first `keep` bytes (levels of V2) stay as they
+ * are; *packed is false where compression was of no use, which only V2 can say. */
+static enum lam_status compress(const struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
+                                struct lam_bytes plain, size_t keep, bool optional, struct lam_bytes *out, bool *packed,
+                                struct lam_error *error) {
+  *out = plain;
+  *packed = false;
+  if (chunk->options.codec == LAM_UNCOMPRESSED || (optional && plain.size == keep)) return LAM_OK;
+  struct lam_buf *to = &workspace->packed;
+  to->size = 0;
+  LAM_TRY(lam_buf_append(to, plain.data, keep, error));
+  LAM_TRY(lam_compress(&workspace->codec, chunk->options.codec, chunk->options.level,
+                       lam_bytes_of(plain.data + keep, plain.size - keep), to, error));
+  if (optional && to->size >= plain.size) return LAM_OK;
+  LAM_TRY(check_page_size(to->size, error));
+  *out = lam_bytes_of(to->data, to->size);
+  *packed = true;
+  return LAM_OK;
+}
+
+/* The segment to append `more` bytes to. */
+static enum lam_status open_segment(struct lam_chunk_writer *chunk, size_t more, struct lam_buf **out,
+                                    struct lam_error *error) {
+  struct lam_buf *all = (struct lam_buf *)(void *)chunk->segments.data;
+  size_t used = chunk->segments_used, made = chunk->segments.size / sizeof *all;
+  if (used > 0 && all[used - 1].size + more <= lam_max_u64(SEGMENT_BYTES, all[used - 1].capacity)) {
+    *out = &all[used - 1];
+    return LAM_OK;
+  }
+  if (used == made) {
+    struct lam_buf fresh;
+    lam_buf_init(&fresh, chunk->mem);
+    LAM_TRY(lam_buf_append(&chunk->segments, &fresh, sizeof fresh, error));
+    all = (struct lam_buf *)(void *)chunk->segments.data;
+  }
+  /* A segment behind the first one is made whole, so that it does not grow by copying. */
+  LAM_TRY(lam_buf_reserve(&all[used], used > 0 && more < SEGMENT_BYTES ? SEGMENT_BYTES : more, error));
+  chunk->segments_used++;
+  *out = &all[used];
+  return LAM_OK;
+}
+
+/* Writes the header for `payload`, with its checksum, and adds both to the sums of the chunk. */
+static enum lam_status make_header(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
+                                   struct lam_page_header *header, size_t plain_size, struct lam_bytes payload,
+                                   struct lam_error *error) {
+  header->uncompressed_size = (int32_t)plain_size;
+  header->compressed_size = (int32_t)payload.size;
+  header->has_crc = chunk->options.checksums;
+  if (header->has_crc) header->crc = lam_crc32(0, payload.data, payload.size);
+  workspace->header.size = 0;
+  LAM_TRY(lam_page_header_write(header, &workspace->header, error));
+  chunk->uncompressed_size += (int64_t)(workspace->header.size + plain_size);
+  chunk->compressed_size += (int64_t)(workspace->header.size + payload.size);
+  return LAM_OK;
+}
+
+static struct lam_page_header blank_header(enum lam_page_kind kind) {
+  struct lam_statistics none = {
+      .null_count = -1, .distinct_count = -1, .nan_count = -1, .min_exact = true, .max_exact = true};
+  return (struct lam_page_header){.kind = kind,
+                                  .definition_encoding = LAM_RLE,
+                                  .repetition_encoding = LAM_RLE,
+                                  .compressed = true,
+                                  .statistics = none};
+}
+
+/* The names of dictionary encodings that version 1 of the format knows, or the ones that replaced them. */
+static enum lam_encoding index_encoding(const struct lam_chunk_writer *chunk) {
+  return chunk->options.v2 ? LAM_RLE_DICTIONARY : LAM_PLAIN_DICTIONARY;
+}
+
+static void begin_page(struct lam_chunk_writer *chunk) {
+  chunk->page_rows = chunk->page_values = chunk->page_plain_bytes = 0;
+  chunk->page_has_nulls = false;
+  chunk->levels.size = chunk->data.size = chunk->ends.size = chunk->indices.size = 0;
+  /* A page that one long value made huge does not keep its memory. */
+  if (chunk->data.capacity > 4 * chunk->options.page_bytes + SEGMENT_BYTES) lam_buf_release(&chunk->data);
+}
+
+static enum lam_status write_page(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
+                                  enum lam_encoding encoding, struct lam_error *error) {
+  struct lam_bytes plain, payload;
+  size_t levels_size;
+  bool v2 = chunk->options.v2, packed;
+  LAM_TRY(encode_page(chunk, workspace, encoding, &plain, &levels_size, error));
+  LAM_TRY(check_page_size(plain.size, error));
+  LAM_TRY(compress(chunk, workspace, plain, v2 ? levels_size : 0, v2, &payload, &packed, error));
+  struct lam_page_header header = blank_header(v2 ? LAM_DATA_PAGE_V2 : LAM_DATA_PAGE);
+  header.values = (int32_t)chunk->page_rows;
+  header.encoding = encoding == LAM_RLE_DICTIONARY ? index_encoding(chunk) : encoding;
+  header.rows = header.values;
+  header.nulls = (int32_t)(chunk->page_rows - chunk->page_values);
+  header.definition_size = (int32_t)levels_size;
+  header.compressed = packed;
+  LAM_TRY(make_header(chunk, workspace, &header, plain.size, payload, error));
+  struct lam_buf *segment;
+  LAM_TRY(open_segment(chunk, workspace->header.size + payload.size, &segment, error));
+  LAM_TRY(lam_buf_append(segment, workspace->header.data, workspace->header.size, error));
+  return lam_buf_append(segment, payload.data, payload.size, error);
+}
+
+/* Whether indices and dictionary so far are less than the values themselves. */
+static bool dictionary_pays(const struct lam_chunk_writer *chunk) {
+  if (chunk->options.encoding == LAM_ENCODE_DICTIONARY) return true;
+  return chunk->page_values * (size_t)index_width(chunk) / 8 + chunk->dictionary.values.size < chunk->page_plain_bytes;
+}
+
+enum lam_status lam_chunk_end_page(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
+                                   struct lam_error *error) {
+  if (chunk->page_rows == 0) return LAM_OK;
+  if (chunk->dictionary_on && chunk->page_values > 0 && chunk->dictionary_pages == 0 && !dictionary_pays(chunk))
+    LAM_TRY(lam_chunk_drop_dictionary(chunk, workspace, error));
+  bool dictionary = chunk->dictionary_on && chunk->page_values > 0;
+  LAM_TRY(write_page(chunk, workspace, dictionary ? LAM_RLE_DICTIONARY : chunk->plain, error));
+  if (dictionary)
+    chunk->dictionary_pages++;
+  else
+    chunk->plain_pages++;
+  begin_page(chunk);
+  return LAM_OK;
+}
+
+enum lam_status lam_chunk_end_dictionary(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
+                                         struct lam_error *error) {
+  struct lam_bytes plain = {chunk->dictionary.values.data, chunk->dictionary.values.size}, payload;
+  bool packed;
+  LAM_TRY(compress(chunk, workspace, plain, 0, false, &payload, &packed, error));
+  struct lam_page_header header = blank_header(LAM_DICTIONARY_PAGE);
+  header.values = (int32_t)chunk->dictionary.count;
+  header.encoding = chunk->options.v2 ? LAM_PLAIN : LAM_PLAIN_DICTIONARY;
+  LAM_TRY(make_header(chunk, workspace, &header, plain.size, payload, error));
+  chunk->dictionary_page.size = 0;
+  LAM_TRY(lam_buf_append(&chunk->dictionary_page, workspace->header.data, workspace->header.size, error));
+  return lam_buf_append(&chunk->dictionary_page, payload.data, payload.size, error);
+}
+
+/* ---- giving the dictionary up ---- */
+
+static enum lam_status indices_to_values(struct lam_chunk_writer *chunk, struct lam_error *error) {
+  const uint32_t *indices = (const uint32_t *)(const void *)chunk->indices.data;
+  size_t total = 0;
+  for (size_t i = 0; i < chunk->page_values; i++) total += lam_dictionary_plain(&chunk->dictionary, indices[i]).size;
+  chunk->data.size = 0;
+  LAM_TRY(lam_buf_room(&chunk->data, LAM_LEVELS_ROOM + total, error));
+  uint8_t *to = chunk->data.data + LAM_LEVELS_ROOM;
+  for (size_t i = 0; i < chunk->page_values; i++) {
+    struct lam_bytes value = lam_dictionary_plain(&chunk->dictionary, indices[i]);
+    memcpy(to, value.data, value.size);
+    to += value.size;
+  }
+  chunk->data.size = LAM_LEVELS_ROOM + total;
+  return LAM_OK;
+}
+
+enum lam_status lam_chunk_drop_dictionary(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
+                                          struct lam_error *error) {
+  assert(chunk->dictionary_on);
+  if (chunk->dictionary_pages > 0) {
+    LAM_TRY(lam_chunk_end_page(chunk, workspace, error));
+    chunk->dictionary_on = false;
+    return LAM_OK;
+  }
+  if (chunk->page_values > 0) LAM_TRY(indices_to_values(chunk, error));
+  chunk->indices.size = 0;
+  chunk->dictionary_on = false;
+  LAM_TRY(lam_chunk_add_dictionary_bounds(chunk, error));
+  lam_dictionary_clear(&chunk->dictionary);
+  return LAM_OK;
+}

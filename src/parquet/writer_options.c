@@ -1,0 +1,150 @@
+#include <inttypes.h>
+
+#include "parquet/writer_state.h"
+
+enum {
+  DEFAULT_PAGE_BYTES = 1 << 20,
+  DEFAULT_DICTIONARY_BYTES = 1 << 20,
+};
+
+enum lam_status lam_write_options_read(const struct lam_write_options *given, struct lam_write_options *out,
+                                       struct lam_error *error) {
+  *out = (struct lam_write_options)LAM_WRITE_OPTIONS_INIT;
+  if (!given) return LAM_OK;
+  if (given->struct_size < sizeof given->struct_size || given->struct_size > 4096)
+    return lam_fail(error, LAM_INVALID, "write options of %u bytes; fill them with LAM_WRITE_OPTIONS_INIT",
+                    given->struct_size);
+  memcpy(out, given, given->struct_size < sizeof *out ? given->struct_size : sizeof *out);
+  const struct {
+    const char *name;
+    int64_t value, most;
+  } sizes[] = {{"row_group_rows", out->row_group_rows, INT32_MAX},
+               {"row_group_bytes", out->row_group_bytes, INT64_MAX},
+               {"page_bytes", out->page_bytes, 1 << 30},
+               {"page_rows", out->page_rows, INT32_MAX},
+               {"dictionary_bytes", out->dictionary_bytes, 1 << 30},
+               {"column_count", out->column_count, INT32_MAX},
+               {"sorting_count", out->sorting_count, INT32_MAX},
+               {"key_value_count", out->key_value_count, INT32_MAX}};
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+    if (sizes[i].value < 0 || sizes[i].value > sizes[i].most)
+      return lam_fail(error, LAM_INVALID, "the write option %s is %" PRId64 "; it is 0 to %" PRId64, sizes[i].name,
+                      sizes[i].value, sizes[i].most);
+  return LAM_OK;
+}
+
+static enum lam_status resolve_codec(const struct lam_column_options *from, struct lam_chunk_options *to,
+                                     struct lam_error *error) {
+  switch (from->codec) {
+    case LAM_WRITE_DEFAULT: to->codec = LAM_ZSTD; break;
+    case LAM_WRITE_NONE:
+    case LAM_WRITE_SNAPPY:
+    case LAM_WRITE_GZIP:
+    case LAM_WRITE_BROTLI:
+    case LAM_WRITE_ZSTD:
+    case LAM_WRITE_LZ4_RAW: to->codec = (enum lam_codec)from->codec; break;
+    default:
+      return lam_fail(error, LAM_INVALID, "codec %d of column \"%s\" cannot be written", from->codec,
+                      from->name ? from->name : "*");
+  }
+  to->level = from->level;
+  return LAM_OK;
+}
+
+/* An encoding that is asked of all columns applies where it fits; asked of one it must. */
+static enum lam_status resolve_encoding(const struct lam_column_options *from, enum lam_physical physical,
+                                        struct lam_chunk_options *to, struct lam_error *error) {
+  enum lam_write_encoding encoding = (enum lam_write_encoding)from->encoding;
+  if (lam_chunk_encoding_fits(encoding, physical)) {
+    to->encoding = encoding;
+    return LAM_OK;
+  }
+  if (!from->name && from->encoding >= 0 && from->encoding <= LAM_ENCODE_RLE) return LAM_OK;
+  return lam_fail(error, LAM_INVALID, "encoding %d of column \"%s\" does not fit its type, %s", from->encoding,
+                  from->name ? from->name : "*", lam_physical_name(physical));
+}
+
+static enum lam_status resolve_column(const struct lam_write_options *options, struct lam_bytes name,
+                                      enum lam_physical physical, struct lam_chunk_options *out,
+                                      struct lam_error *error) {
+  for (int32_t i = 0; i < options->column_count; i++) {
+    const struct lam_column_options *from = &options->columns[i];
+    if (from->name && !lam_bytes_equal(lam_bytes_of_string(from->name), name)) continue;
+    LAM_TRY(resolve_codec(from, out, error));
+    LAM_TRY(resolve_encoding(from, physical, out, error));
+    out->statistics = !from->no_statistics;
+  }
+  return LAM_OK;
+}
+
+enum lam_status lam_writer_resolve(const struct lam_write_options *options, const struct lam_writer *writer,
+                                   struct lam_chunk_options *out, struct lam_error *error) {
+  struct lam_chunk_options all = {
+      .codec = LAM_ZSTD,
+      .v2 = options->data_page_v2,
+      .checksums = !options->no_page_checksums,
+      .statistics = true,
+      .page_bytes = options->page_bytes ? (size_t)options->page_bytes : DEFAULT_PAGE_BYTES,
+      .page_rows = options->page_rows,
+      .dictionary_bytes = options->dictionary_bytes ? (size_t)options->dictionary_bytes : DEFAULT_DICTIONARY_BYTES,
+      .row_group_rows = writer->row_group_rows};
+  /* A budget that is small for the columns makes their pages smaller, within reason. */
+  uint64_t share = writer->row_group_bytes / (uint64_t)(writer->column_count + 1);
+  if (!options->page_bytes) all.page_bytes = lam_min_u64(all.page_bytes, lam_max_u64(share, 64 << 10));
+  for (int32_t i = 0; i < writer->column_count; i++) {
+    const struct lam_schema_node *leaf = &writer->meta.nodes[writer->meta.leaves[i]];
+    out[i] = all;
+    LAM_TRY(resolve_column(options, leaf->name, (enum lam_physical)leaf->physical, &out[i], error));
+  }
+  return LAM_OK;
+}
+
+/* ---- options that continue a file ---- */
+
+static int codec_of(int8_t codec) {
+  switch ((enum lam_codec)codec) {
+    case LAM_LZ4: return LAM_WRITE_LZ4_RAW; /* the deprecated framing is read, not written */
+    case LAM_LZO: return LAM_WRITE_DEFAULT;
+    default: return codec >= 0 && codec <= LAM_LZ4_RAW ? codec : LAM_WRITE_DEFAULT;
+  }
+}
+
+static int encoding_of(const struct lam_chunk_meta *chunk) {
+  static const struct {
+    enum lam_encoding page;
+    enum lam_write_encoding choice;
+  } known[] = {{LAM_DELTA_BINARY_PACKED, LAM_ENCODE_DELTA},
+               {LAM_DELTA_LENGTH_BYTE_ARRAY, LAM_ENCODE_DELTA},
+               {LAM_DELTA_BYTE_ARRAY, LAM_ENCODE_DELTA_BYTES},
+               {LAM_BYTE_STREAM_SPLIT, LAM_ENCODE_SPLIT}};
+  uint32_t dictionary = 1u << LAM_PLAIN_DICTIONARY | 1u << LAM_RLE_DICTIONARY;
+  enum lam_physical physical = (enum lam_physical)chunk->physical;
+  if (chunk->encodings & dictionary) return LAM_ENCODE_DEFAULT;
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (chunk->encodings & 1u << known[i].page && lam_chunk_encoding_fits(known[i].choice, physical))
+      return (int)known[i].choice;
+  /* RLE alone: it is listed for levels too. */
+  if (physical == LAM_BOOLEAN && chunk->encodings & 1u << LAM_RLE && !(chunk->encodings & 1u << LAM_PLAIN))
+    return LAM_ENCODE_RLE;
+  return LAM_ENCODE_DEFAULT;
+}
+
+enum lam_status lam_column_options_of(const struct lam_file *file, struct lam_arena *arena,
+                                      struct lam_column_options **out, int32_t *count, struct lam_error *error) {
+  const struct lam_file_meta *meta = lam_file_meta(file);
+  *count = 0;
+  LAM_TRY(lam_arena_array(arena, (size_t)meta->leaf_count, sizeof **out, (void **)out, error));
+  for (int32_t i = 0; i < meta->leaf_count; i++) {
+    struct lam_column_options *column = &(*out)[i];
+    *column = (struct lam_column_options){.codec = LAM_WRITE_DEFAULT};
+    char *name;
+    LAM_TRY(lam_arena_string(arena, meta->nodes[meta->leaves[i]].name, &name, error));
+    column->name = name;
+    if (meta->row_group_count == 0) continue;
+    const struct lam_chunk_meta *chunk = &meta->row_groups[0].chunks[i];
+    column->codec = codec_of(chunk->codec);
+    column->encoding = encoding_of(chunk);
+  }
+  *count = meta->leaf_count;
+  return LAM_OK;
+}

@@ -1,0 +1,78 @@
+/* The state of a writer, for writer.c and raw_copy.c alone. */
+#ifndef LAM_PARQUET_WRITER_STATE_H
+#define LAM_PARQUET_WRITER_STATE_H
+
+#include <pthread.h>
+
+#include "parquet/chunk_write.h"
+#include "parquet/writer.h"
+
+/* A column as batches may bring it. The schemas borrow from the writer's. */
+struct lam_writer_column {
+  struct ArrowSchema plain, encoded; /* of its values; of int32 (or the given) indices into them */
+  struct lam_type type;              /* of its values */
+  bool needs_plain;                  /* views and booleans in dictionaries: made plain first */
+  struct lam_bytes path;             /* path_in_schema, a thrift list */
+};
+
+/* A page index of a copied row group, which waits for the end of the file. */
+struct lam_waiting_index {
+  int32_t row_group, leaf;
+  bool is_offset_index;
+  uint64_t start; /* in lam_writer.index_bytes */
+  int32_t size;
+};
+
+struct lam_writer {
+  struct lam_store *store;
+  char *key;
+  struct lam_output *output; /* NULL once closed */
+  struct lam_mem *mem;
+  bool owns_store_and_mem; /* lam_writer_open */
+  char *final_key;         /* lam_writer_open: the name it gets in the end */
+  bool finished, failed;
+
+  uint64_t position;    /* bytes given to `out` and the store */
+  struct lam_buf small; /* short pieces, gathered for one write */
+
+  struct ArrowSchema schema;
+  int32_t column_count;
+  struct lam_writer_column *columns;
+  struct lam_chunk_writer *chunks; /* of the row group under way */
+  int64_t pending_rows;
+  struct lam_view *views; /* of the batch under way */
+
+  struct lam_arena arena; /* whatever the footer will need */
+  struct lam_file_meta meta;
+  struct lam_buf row_groups; /* struct lam_row_group_meta */
+  struct lam_sorting_column *sorting;
+  int32_t sorting_count;
+
+  int64_t row_group_rows;
+  uint64_t row_group_bytes, slice_bytes;
+  uint64_t low_memory; /* end the row group when less than this is available */
+  bool no_sync;
+
+  pthread_mutex_t lock;
+  struct lam_workspace *idle; /* under `lock` */
+
+  struct lam_buf waiting;     /* struct lam_waiting_index */
+  struct lam_buf index_bytes; /* their bytes */
+};
+
+/* Appends bytes to the file. */
+enum lam_status lam_writer_put(struct lam_writer *writer, const void *data, size_t size, struct lam_error *error);
+/* LAM_INVALID after a failure or the end. */
+enum lam_status lam_writer_check(const struct lam_writer *writer, struct lam_error *error);
+/* A copy in the writer's arena; NULL stays NULL. */
+enum lam_status lam_writer_keep(struct lam_writer *writer, struct lam_bytes bytes, struct lam_bytes *out,
+                                struct lam_error *error);
+
+/* writer_options.c: what the options mean for each column. `out` has room for one per leaf. */
+enum lam_status lam_writer_resolve(const struct lam_write_options *options, const struct lam_writer *writer,
+                                   struct lam_chunk_options *out, struct lam_error *error);
+/* Copies what the caller knows of the struct, and checks it. */
+enum lam_status lam_write_options_read(const struct lam_write_options *given, struct lam_write_options *out,
+                                       struct lam_error *error);
+
+#endif
