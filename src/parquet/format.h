@@ -191,6 +191,8 @@ struct lam_file_meta {
   int32_t node_count;
   int32_t *leaves; /* node of each leaf */
   int32_t leaf_count;
+  int32_t *tops; /* node of each child of the root */
+  int32_t top_count;
   struct lam_row_group_meta *row_groups;
   int32_t row_group_count;
   struct lam_key_value *key_values;
@@ -223,7 +225,10 @@ struct lam_page_header {
  * with LAM_CORRUPT ("Required field num_rows is missing"). `footer` outlives the result. */
 enum lam_status lam_file_meta_parse(struct lam_bytes footer, uint64_t file_size, struct lam_arena *arena,
                                     struct lam_file_meta *out, struct lam_error *error);
-/* Appends the thrift form. The schema's derived fields are not used. */
+/* Fills parents, leaves, tops and levels from the nodes' order and counts of children. */
+enum lam_status lam_schema_link(struct lam_file_meta *meta, struct lam_arena *arena, struct lam_error *error);
+/* Appends the thrift form. A chunk whose `path` is empty gets it from the schema's tree; orders of columns are written
+ * as they are. LAM_UNSUPPORTED where there are encrypted columns. */
 enum lam_status lam_file_meta_write(const struct lam_file_meta *meta, struct lam_buf *out, struct lam_error *error);
 
 /* Parses a page header at the beginning of `bytes`; *header_size gets its length. Where `bytes` ends

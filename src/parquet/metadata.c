@@ -120,13 +120,12 @@ static void set_levels(struct lam_schema_node *node, const struct lam_schema_nod
 
 /* Parents, leaves and levels from the flattened tree. While a group is open, its `leaves` counts the
  * children still to come. */
-static enum lam_status link_schema(struct parser *p) {
-  struct lam_file_meta *meta = p->meta;
+static enum lam_status link_nodes(struct lam_file_meta *meta, struct lam_error *error) {
   int32_t parent = -1, depth = 0;
   for (int32_t i = 0; i < meta->node_count; i++) {
     struct lam_schema_node *node = &meta->nodes[i];
-    LAM_CHECK(i == 0 || parent >= 0, p->in.error,
-              "the schema has %d elements, but its root's tree ends with element %d", meta->node_count, i - 1);
+    LAM_CHECK(i == 0 || parent >= 0, error, "the schema has %d elements, but its root's tree ends with element %d",
+              meta->node_count, i - 1);
     node->parent = parent;
     node->leaf = meta->leaf_count;
     if (i == 0) {
@@ -134,11 +133,11 @@ static enum lam_status link_schema(struct parser *p) {
     } else {
       set_levels(node, &meta->nodes[parent]);
       meta->nodes[parent].leaves--;
+      if (parent == 0) meta->tops[meta->top_count++] = i;
     }
     if (node->physical >= 0) meta->leaves[meta->leaf_count++] = i;
     if (node->children) {
-      LAM_CHECK(++depth <= MAX_SCHEMA_DEPTH, p->in.error, "the schema is nested deeper than %d levels",
-                MAX_SCHEMA_DEPTH);
+      LAM_CHECK(++depth <= MAX_SCHEMA_DEPTH, error, "the schema is nested deeper than %d levels", MAX_SCHEMA_DEPTH);
       node->leaves = node->children;
       parent = i;
       continue;
@@ -150,8 +149,18 @@ static enum lam_status link_schema(struct parser *p) {
       parent = closed->parent;
     }
   }
-  LAM_CHECK(parent < 0, p->in.error, "the schema has %d elements; its groups ask for more", meta->node_count);
+  LAM_CHECK(parent < 0, error, "the schema has %d elements; its groups ask for more", meta->node_count);
   return LAM_OK;
+}
+
+enum lam_status lam_schema_link(struct lam_file_meta *meta, struct lam_arena *arena, struct lam_error *error) {
+  void *memory;
+  LAM_CHECK(meta->node_count > 0, error, "the schema has no elements, not even a root");
+  LAM_TRY(lam_arena_alloc(arena, 2 * (size_t)meta->node_count * sizeof(int32_t), &memory, error));
+  meta->leaves = memory;
+  meta->tops = meta->leaves + meta->node_count;
+  meta->leaf_count = meta->top_count = 0;
+  return link_nodes(meta, error);
 }
 
 static enum lam_status parse_schema(struct parser *p, struct lam_thrift_field field) {
@@ -159,14 +168,11 @@ static enum lam_status parse_schema(struct parser *p, struct lam_thrift_field fi
   void *memory;
   LAM_CHECK(!p->meta->nodes, p->in.error, "the footer has two schemas");
   LAM_TRY(lam_thrift_list(&p->in, field, LAM_THRIFT_STRUCT, NODE_BYTES, &count));
-  LAM_CHECK(count > 0, p->in.error, "the schema has no elements, not even a root");
   LAM_TRY(lam_arena_alloc(p->arena, count * sizeof(struct lam_schema_node), &memory, p->in.error));
   p->meta->nodes = memory;
   for (uint32_t i = 0; i < count; i++) LAM_TRY(parse_node(&p->in, &p->meta->nodes[i]));
   p->meta->node_count = (int32_t)count;
-  LAM_TRY(lam_arena_alloc(p->arena, count * sizeof(int32_t), &memory, p->in.error));
-  p->meta->leaves = memory;
-  return link_schema(p);
+  return lam_schema_link(p->meta, p->arena, p->in.error);
 }
 
 /* ---- chunks ---- */

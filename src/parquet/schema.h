@@ -21,13 +21,19 @@ struct lam_leaf {
   int32_t type_length; /* FIXED_LEN_BYTE_ARRAY, bytes */
   int32_t width;       /* bytes of a physical value; 0 for BYTE_ARRAY and BOOLEAN */
   int16_t max_definition, max_repetition;
-  bool legacy_delta_bytes; /* written by parquet-mr before 1.8 (PARQUET-246) */
+  bool legacy_delta_bytes; /* perhaps written by parquet-mr before 1.8: the first prefix of a DELTA_BYTE_ARRAY page may
+                              refer to the last value of the page before (PARQUET-246) */
   enum lam_conversion conversion;
   struct lam_type type;
 };
 
-/* The leaf of `node`. INT96 becomes timestamp[us] where `created_by` is Spark's or parquet-mr (which
- * have no more digits, and dates beyond the range of nanoseconds), else timestamp[ns]. */
+/* What a node's values mean: its logical type, else the one that its converted type stands for. NONE where there is
+ * none that we know, or where it cannot stand on the node's physical type: it is then read as that. */
+struct lam_logical lam_logical_of(const struct lam_schema_node *node);
+
+/* The leaf of `node`. INT96 becomes timestamp[us] in Spark's files (it has no more digits, and dates beyond the range
+ * of nanoseconds; known by its keys), else timestamp[ns]. A leaf of type null has nothing but nulls, whatever its
+ * physical type. */
 enum lam_status lam_leaf_of_node(const struct lam_file_meta *meta, int32_t node, struct lam_leaf *out,
                                  struct lam_error *error);
 
@@ -40,7 +46,11 @@ int32_t lam_top_columns(const struct lam_file_meta *meta);
 /* The node of top-level column `column`. */
 int32_t lam_top_node(const struct lam_file_meta *meta, int32_t column);
 
-/* Fills nodes, leaves and column_orders of `out` from an Arrow struct schema of flat columns (those of
+/* The leaf order of min and max: how its type compares. */
+enum lam_order { LAM_ORDERED_NOT, LAM_ORDERED_SIGNED, LAM_ORDERED_UNSIGNED };
+enum lam_order lam_order_of(const struct lam_schema_node *node);
+
+/* Fills nodes, leaves, tops and column_orders of `out` from an Arrow struct schema of flat columns (those of
  * dictionaries are their values' types); everything is allocated in `arena`. LAM_UNSUPPORTED or
  * LAM_INVALID names the column. Both the logical and the converted type are written. */
 enum lam_status lam_schema_to_parquet(const struct ArrowSchema *schema, struct lam_arena *arena,
@@ -62,6 +72,9 @@ bool lam_statistics_trusted(const struct lam_file_meta *meta, int32_t leaf, bool
  * parquet-mr and parquet-cpp, delta byte arrays of parquet-mr before 1.8, and files with Spark's legacy-calendar keys.
  */
 bool lam_raw_copy_allowed(const struct lam_file_meta *meta);
+/* Whether data pages V2 are compressed although they say that they are not (parquet-cpp before Arrow 3, ARROW-10353).
+ */
+bool lam_v2_pages_always_compressed(const struct lam_file_meta *meta);
 /* Keys whose values change the meaning of the data (Spark's legacy calendar and time zone): files that
  * differ in one are not merged. NULL ends the list. */
 extern const char *const lam_legacy_keys[];

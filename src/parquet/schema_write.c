@@ -1,0 +1,176 @@
+/* Arrow's schema to Parquet's, with the logical and the converted types. docs/types.md has the table. */
+#include "parquet/schema.h"
+
+/* How one Arrow type is stored; the parameters of decimals, times and fixed sizes are filled in after. */
+struct form {
+  int8_t physical, converted;
+  struct lam_logical logical;
+};
+
+#define INTEGER(width, is_signed_) \
+  { .kind = LAM_LOGICAL_INTEGER, .bit_width = (width), .is_signed = (is_signed_) }
+#define KIND(kind_) \
+  { .kind = LAM_LOGICAL_##kind_ }
+#define NOTHING \
+  { .kind = LAM_LOGICAL_NONE }
+
+static const struct form forms[] = {
+    [LAM_TYPE_NULL] = {LAM_INT32, LAM_CONVERTED_NONE, KIND(UNKNOWN)},
+    [LAM_TYPE_BOOL] = {LAM_BOOLEAN, LAM_CONVERTED_NONE, NOTHING},
+    [LAM_TYPE_INT8] = {LAM_INT32, LAM_CONVERTED_INT_8, INTEGER(8, true)},
+    [LAM_TYPE_INT16] = {LAM_INT32, LAM_CONVERTED_INT_16, INTEGER(16, true)},
+    [LAM_TYPE_INT32] = {LAM_INT32, LAM_CONVERTED_NONE, NOTHING},
+    [LAM_TYPE_INT64] = {LAM_INT64, LAM_CONVERTED_NONE, NOTHING},
+    [LAM_TYPE_UINT8] = {LAM_INT32, LAM_CONVERTED_UINT_8, INTEGER(8, false)},
+    [LAM_TYPE_UINT16] = {LAM_INT32, LAM_CONVERTED_UINT_16, INTEGER(16, false)},
+    [LAM_TYPE_UINT32] = {LAM_INT32, LAM_CONVERTED_UINT_32, INTEGER(32, false)},
+    [LAM_TYPE_UINT64] = {LAM_INT64, LAM_CONVERTED_UINT_64, INTEGER(64, false)},
+    [LAM_TYPE_FLOAT16] = {LAM_FIXED_LEN_BYTE_ARRAY, LAM_CONVERTED_NONE, KIND(FLOAT16)},
+    [LAM_TYPE_FLOAT32] = {LAM_FLOAT, LAM_CONVERTED_NONE, NOTHING},
+    [LAM_TYPE_FLOAT64] = {LAM_DOUBLE, LAM_CONVERTED_NONE, NOTHING},
+    [LAM_TYPE_DECIMAL128] = {LAM_FIXED_LEN_BYTE_ARRAY, LAM_CONVERTED_DECIMAL, KIND(DECIMAL)},
+    [LAM_TYPE_DECIMAL256] = {LAM_FIXED_LEN_BYTE_ARRAY, LAM_CONVERTED_DECIMAL, KIND(DECIMAL)},
+    [LAM_TYPE_DATE32] = {LAM_INT32, LAM_CONVERTED_DATE, KIND(DATE)},
+    [LAM_TYPE_DATE64] = {LAM_INT32, LAM_CONVERTED_DATE, KIND(DATE)},
+    [LAM_TYPE_TIME32] = {LAM_INT32, LAM_CONVERTED_NONE, KIND(TIME)},
+    [LAM_TYPE_TIME64] = {LAM_INT64, LAM_CONVERTED_NONE, KIND(TIME)},
+    [LAM_TYPE_TIMESTAMP] = {LAM_INT64, LAM_CONVERTED_NONE, KIND(TIMESTAMP)},
+    [LAM_TYPE_DURATION] = {LAM_INT64, LAM_CONVERTED_NONE, NOTHING},
+    [LAM_TYPE_STRING] = {LAM_BYTE_ARRAY, LAM_CONVERTED_UTF8, KIND(STRING)},
+    [LAM_TYPE_LARGE_STRING] = {LAM_BYTE_ARRAY, LAM_CONVERTED_UTF8, KIND(STRING)},
+    [LAM_TYPE_STRING_VIEW] = {LAM_BYTE_ARRAY, LAM_CONVERTED_UTF8, KIND(STRING)},
+    [LAM_TYPE_BINARY] = {LAM_BYTE_ARRAY, LAM_CONVERTED_NONE, NOTHING},
+    [LAM_TYPE_LARGE_BINARY] = {LAM_BYTE_ARRAY, LAM_CONVERTED_NONE, NOTHING},
+    [LAM_TYPE_BINARY_VIEW] = {LAM_BYTE_ARRAY, LAM_CONVERTED_NONE, NOTHING},
+    [LAM_TYPE_FIXED_BINARY] = {LAM_FIXED_LEN_BYTE_ARRAY, LAM_CONVERTED_NONE, NOTHING},
+};
+
+/* Bytes of the least two's complement that holds all decimals of `precision` digits: 10^p has
+ * floor(p log2 10) + 1 bits, and there is the sign. */
+static int32_t decimal_bytes(int32_t precision) {
+  int64_t bits = (int64_t)precision * 3321928095 / 1000000000 + 2;
+  return (int32_t)((bits + 7) / 8);
+}
+
+static enum lam_status set_decimal(const struct lam_type *type, struct lam_schema_node *node, struct lam_error *error) {
+  if (type->precision < 1 || type->precision > 76 || type->scale < 0 || type->scale > type->precision)
+    return lam_fail(
+        error, LAM_INVALID,
+        "Parquet's decimals have 1 digit or more and a scale of 0 to that many, not precision %d and scale %d",
+        type->precision, type->scale);
+  node->type_length = decimal_bytes(type->precision);
+  node->precision = node->logical.precision = type->precision;
+  node->scale = node->logical.scale = type->scale;
+  return LAM_OK;
+}
+
+/* Seconds, which Parquet has not, become milliseconds; nanoseconds have no converted type. parquet.thrift asks for the
+ * converted types whether or not the times are adjusted to UTC. */
+static void set_time(const struct lam_type *type, struct lam_schema_node *node) {
+  bool time = node->logical.kind == LAM_LOGICAL_TIME;
+  node->logical.utc = !time && type->timezone && type->timezone[0];
+  switch (type->unit) {
+    case LAM_UNIT_SECOND:
+    case LAM_UNIT_MILLI:
+      node->logical.unit = LAM_MILLIS;
+      node->converted = time ? LAM_CONVERTED_TIME_MILLIS : LAM_CONVERTED_TIMESTAMP_MILLIS;
+      break;
+    case LAM_UNIT_MICRO:
+      node->logical.unit = LAM_MICROS;
+      node->converted = time ? LAM_CONVERTED_TIME_MICROS : LAM_CONVERTED_TIMESTAMP_MICROS;
+      break;
+    case LAM_UNIT_NANO: node->logical.unit = LAM_NANOS; break;
+  }
+}
+
+static enum lam_status set_fixed(const struct lam_type *type, const struct ArrowSchema *schema,
+                                 struct lam_schema_node *node, struct lam_error *error) {
+  struct lam_bytes extension = lam_schema_metadata(schema, "ARROW:extension:name");
+  if (type->byte_width <= 0)
+    return lam_fail(error, LAM_UNSUPPORTED, "Parquet has no values of %d bytes", type->byte_width);
+  node->type_length = type->byte_width;
+  if (type->byte_width == 16 && lam_bytes_equal(extension, lam_bytes_of_string("arrow.uuid")))
+    node->logical.kind = LAM_LOGICAL_UUID;
+  return LAM_OK;
+}
+
+static void set_string(const struct ArrowSchema *schema, struct lam_schema_node *node) {
+  struct lam_bytes extension = lam_schema_metadata(schema, "ARROW:extension:name");
+  if (!lam_bytes_equal(extension, lam_bytes_of_string("arrow.json"))) return;
+  node->logical.kind = LAM_LOGICAL_JSON;
+  node->converted = LAM_CONVERTED_JSON;
+}
+
+/* The parameters of the type. */
+static enum lam_status set_parameters(const struct lam_type *type, const struct ArrowSchema *schema,
+                                      struct lam_schema_node *node, struct lam_error *error) {
+  switch (type->id) {
+    case LAM_TYPE_DECIMAL128:
+    case LAM_TYPE_DECIMAL256: return set_decimal(type, node, error);
+    case LAM_TYPE_TIME32:
+    case LAM_TYPE_TIME64:
+    case LAM_TYPE_TIMESTAMP: set_time(type, node); break;
+    case LAM_TYPE_FIXED_BINARY: return set_fixed(type, schema, node, error);
+    case LAM_TYPE_FLOAT16: node->type_length = 2; break;
+    case LAM_TYPE_STRING:
+    case LAM_TYPE_LARGE_STRING:
+    case LAM_TYPE_STRING_VIEW: set_string(schema, node); break;
+    case LAM_TYPE_NULL: node->repetition = LAM_OPTIONAL; break;
+    default: break;
+  }
+  return LAM_OK;
+}
+
+static enum lam_status set_node(const struct ArrowSchema *schema, struct lam_arena *arena, struct lam_schema_node *node,
+                                struct lam_error *error) {
+  struct lam_type type;
+  char *name, shown[96];
+  struct lam_bytes text = lam_bytes_of_string(schema->name ? schema->name : "");
+  LAM_TRY(lam_type_parse(schema->dictionary ? schema->dictionary : schema, &type, error));
+  if (lam_type_is_nested(type.id)) return lam_fail(error, LAM_UNSUPPORTED, "nested columns cannot be written yet");
+  bool known = (size_t)type.id < sizeof forms / sizeof forms[0];
+  if (!known)
+    return lam_fail(error, LAM_UNSUPPORTED, "the type %s has no form in Parquet",
+                    lam_type_name(&type, shown, sizeof shown));
+  LAM_TRY(lam_arena_string(arena, text, &name, error));
+  const struct form *form = &forms[type.id];
+  *node = (struct lam_schema_node){
+      .name = {(const uint8_t *)name, text.size},
+      .field_id = lam_schema_field_id(schema),
+      .physical = form->physical,
+      .repetition = schema->flags & ARROW_FLAG_NULLABLE ? LAM_OPTIONAL : LAM_REQUIRED,
+      .converted = form->converted,
+      .logical = form->logical,
+  };
+  return set_parameters(&type, schema, node, error);
+}
+
+enum lam_status lam_schema_to_parquet(const struct ArrowSchema *schema, struct lam_arena *arena,
+                                      struct lam_file_meta *out, struct lam_error *error) {
+  struct lam_type type;
+  void *memory;
+  LAM_TRY(lam_type_parse(schema, &type, error));
+  if (type.id != LAM_TYPE_STRUCT)
+    return lam_fail(error, LAM_INVALID, "the schema of a file is a struct of its columns, not '%s'", schema->format);
+  if (schema->n_children > INT32_MAX / 4)
+    return lam_fail(error, LAM_INVALID, "a file of %lld columns cannot be written", (long long)schema->n_children);
+  int32_t count = (int32_t)schema->n_children;
+  LAM_TRY(lam_arena_array(arena, (size_t)count + 1, sizeof(struct lam_schema_node), &memory, error));
+  out->nodes = memory;
+  out->node_count = count + 1;
+  out->nodes[0] = (struct lam_schema_node){.name = lam_bytes_of_string("schema"),
+                                           .children = count,
+                                           .field_id = -1,
+                                           .physical = -1,
+                                           .converted = LAM_CONVERTED_NONE};
+  for (int32_t i = 0; i < count; i++) {
+    enum lam_status status = set_node(schema->children[i], arena, &out->nodes[i + 1], error);
+    if (status != LAM_OK)
+      return lam_fail_in(error, status, "column '%s'", schema->children[i]->name ? schema->children[i]->name : "");
+  }
+  LAM_TRY(lam_schema_link(out, arena, error));
+  LAM_TRY(lam_arena_alloc(arena, (size_t)count, &memory, error));
+  out->column_orders = memory;
+  if (count) memset(out->column_orders, LAM_ORDER_TYPE_DEFINED, (size_t)count);
+  return LAM_OK;
+}
