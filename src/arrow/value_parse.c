@@ -74,7 +74,12 @@ static const char *scan_integer(struct lam_bytes text, int bits, bool is_signed,
   if (!is_signed && negative) most = 0;
   if (magnitude > most) return out_of_range;
   uint64_t value = negative ? 0 - magnitude : magnitude;
-  memcpy(out, &value, (size_t)bits / 8); /* little-endian: the low bytes come first */
+  switch (bits) {
+    case 8: *(uint8_t *)out = (uint8_t)value; break;
+    case 16: lam_store16(out, (uint16_t)value); break;
+    case 32: lam_store32(out, (uint32_t)value); break;
+    default: lam_store64(out, value); break;
+  }
   return NULL;
 }
 
