@@ -5,6 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#ifdef __clang_analyzer__
+#undef lam_fail
+#undef lam_fail_errno
+#undef lam_fail_in
+#endif
+
 const char *lam_status_name(enum lam_status status) {
   switch (status) {
     case LAM_OK: return "ok";

@@ -21,6 +21,13 @@ enum lam_status lam_fail_errno(struct lam_error *error, int code, const char *fo
 enum lam_status lam_fail_in(struct lam_error *error, enum lam_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Tells the static analyser, which does not see into them, that these never return LAM_OK. */
+#ifdef __clang_analyzer__
+#define lam_fail(error, status, ...) ((void)lam_fail(error, status, __VA_ARGS__), (status))
+#define lam_fail_errno(error, code, ...) ((void)lam_fail_errno(error, code, __VA_ARGS__), LAM_IO)
+#define lam_fail_in(error, status, ...) ((void)lam_fail_in(error, status, __VA_ARGS__), (status))
+#endif
+
 /* Copies as much as `to` has room for. */
 void lam_error_copy(struct lam_error *to, const struct lam_error *from);
 
