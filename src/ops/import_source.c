@@ -1,0 +1,167 @@
+#include "ops/import_source.h"
+
+#include <errno.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/context.h"
+#include "ops/csv_read.h"
+
+struct lam_import_source {
+  struct lam_mem *mem;
+  struct lam_arena arena;
+  const char *path;
+  struct ArrowSchema schema;
+
+  struct lam_table *table; /* Parquet */
+  struct lam_scan *scan;
+
+  struct lam_csv *csv;
+  struct lam_store *store;
+  struct lam_input *input; /* NULL: standard input */
+  uint64_t size, at;
+};
+
+bool lam_import_source_once(const char *path) {
+  return strcmp(path, "-") == 0;
+}
+const struct ArrowSchema *lam_import_source_schema(const struct lam_import_source *s) {
+  return &s->schema;
+}
+uint64_t lam_import_source_files(const struct lam_import_source *s) {
+  return s->table ? lam_table_files(s->table) : 1;
+}
+uint64_t lam_import_source_rows(const struct lam_import_source *s) {
+  return s->table ? lam_table_rows(s->table) : 0;
+}
+
+uint64_t lam_import_source_bytes(const struct lam_import_source *s) {
+  return s->table ? lam_table_bytes(s->table) : s->input ? s->size : s->at;
+}
+
+static bool ends_in(const char *path, const char *suffix) {
+  size_t size = strlen(path), tail = strlen(suffix);
+  return size >= tail && strcasecmp(path + size - tail, suffix) == 0;
+}
+
+static bool is_csv(const char *path, enum lam_import_format format) {
+  if (format != LAM_IMPORT_BY_NAME) return format == LAM_IMPORT_CSV;
+  return lam_import_source_once(path) || ends_in(path, ".csv") || ends_in(path, ".tsv") || ends_in(path, ".txt");
+}
+
+/* ---- CSV ---- */
+
+static enum lam_status read_file(void *user, void *to, size_t room, size_t *got, struct lam_error *error) {
+  struct lam_import_source *s = user;
+  *got = (size_t)lam_min_u64(room, s->size - s->at);
+  if (*got == 0) return LAM_OK;
+  LAM_TRY(s->store->ops->read(s->input, s->at, to, *got, error));
+  s->at += *got;
+  return LAM_OK;
+}
+
+static enum lam_status read_stdin(void *user, void *to, size_t room, size_t *got, struct lam_error *error) {
+  struct lam_import_source *s = user;
+  for (;;) {
+    ssize_t n = read(STDIN_FILENO, to, room);
+    if (n >= 0) {
+      *got = (size_t)n;
+      s->at += (uint64_t)n;
+      return LAM_OK;
+    }
+    if (errno != EINTR) return lam_fail_errno(error, errno, "reading standard input");
+    LAM_TRY(lam_check_cancel(lam_mem_context(s->mem), error));
+  }
+}
+
+static enum lam_status open_input(struct lam_import_source *s, struct lam_error *error) {
+  const char *slash = strrchr(s->path, '/');
+  char *directory = NULL;
+  struct lam_object_info info;
+  if (slash == s->path)
+    directory = "/";
+  else if (slash)
+    LAM_TRY(lam_arena_string(&s->arena, lam_bytes_of(s->path, (size_t)(slash - s->path)), &directory, error));
+  LAM_TRY(lam_store_local(lam_mem_context(s->mem), directory ? directory : ".", &s->store, error));
+  LAM_TRY(s->store->ops->open(s->store, slash ? slash + 1 : s->path, &s->input, &info, error));
+  s->size = info.size;
+  return LAM_OK;
+}
+
+static enum lam_status csv_types(struct lam_import_source *s, const struct lam_import_options *options,
+                                 struct lam_csv_type **out, struct lam_error *error) {
+  void *memory;
+  LAM_TRY(lam_arena_array(&s->arena, (size_t)options->type_count, sizeof **out, &memory, error));
+  *out = memory;
+  for (int32_t i = 0; i < options->type_count; i++) {
+    (*out)[i].column = options->types[i].column;
+    LAM_TRY(lam_type_parse_name(options->types[i].type, &(*out)[i].type, error));
+  }
+  return LAM_OK;
+}
+
+static enum lam_status open_csv(struct lam_import_source *s, const struct lam_import_options *options,
+                                struct lam_error *error) {
+  struct lam_csv_type *types;
+  struct lam_csv_options csv = {
+      .delimiter = options->delimiter         ? options->delimiter
+                   : ends_in(s->path, ".tsv") ? '\t'
+                                              : ',',
+      .no_header = options->no_header,
+      .type_count = options->type_count,
+      .nulls = &options->null_text,
+      .null_count = options->null_text ? 1 : 0,
+  };
+  LAM_TRY(csv_types(s, options, &types, error));
+  csv.types = types;
+  if (!lam_import_source_once(s->path)) LAM_TRY(open_input(s, error));
+  LAM_TRY(lam_csv_open(s->mem, s->input ? read_file : read_stdin, s, &csv, &s->csv, error));
+  return lam_csv_schema(s->csv, &s->schema, error);
+}
+
+/* ---- Parquet ---- */
+
+static enum lam_status open_parquet(struct lam_import_source *s, const struct lam_import_options *options,
+                                    struct lam_error *error) {
+  struct lam_table_options table = LAM_TABLE_OPTIONS_INIT;
+  table.no_checksums = options->change.no_checksums;
+  LAM_TRY(lam_table_open_in(s->mem, s->path, &table, &s->table, error));
+  LAM_TRY(lam_scan_open(s->table, NULL, &s->scan, error));
+  return lam_scan_schema(s->scan, &s->schema, error);
+}
+
+enum lam_status lam_import_source_open(struct lam_mem *mem, const char *path, const struct lam_import_options *options,
+                                       struct lam_import_source **out, struct lam_error *error) {
+  struct lam_import_source *s;
+  *out = NULL;
+  LAM_TRY(lam_alloc_zero(mem, sizeof *s, (void **)&s, error));
+  s->mem = mem;
+  s->path = path;
+  lam_arena_init(&s->arena, mem);
+  bool csv = is_csv(path, options->format);
+  enum lam_status status = csv ? open_csv(s, options, error) : open_parquet(s, options, error);
+  if (status == LAM_OK) {
+    *out = s;
+    return LAM_OK;
+  }
+  lam_import_source_close(s);
+  return csv ? lam_fail_in(error, status, "%s", strcmp(path, "-") ? path : "standard input") : status;
+}
+
+void lam_import_source_close(struct lam_import_source *s) {
+  if (!s) return;
+  lam_csv_close(s->csv);
+  if (s->input) s->store->ops->close_input(s->input);
+  lam_store_close(s->store);
+  lam_scan_close(s->scan);
+  lam_table_close(s->table);
+  lam_schema_release(&s->schema);
+  lam_arena_release(&s->arena);
+  lam_free(s->mem, s, sizeof *s);
+}
+
+enum lam_status lam_import_source_next(struct lam_import_source *s, struct ArrowArray *out, struct lam_error *error) {
+  if (s->scan) return lam_scan_next(s->scan, out, error);
+  enum lam_status status = lam_csv_next(s->csv, out, error);
+  return lam_fail_in(error, status, "%s", strcmp(s->path, "-") ? s->path : "standard input");
+}
