@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/checksum.h"
@@ -36,11 +37,16 @@ enum lam_status lam_writer_put(struct lam_writer *writer, const void *data, size
   return writer->store->ops->write(writer->output, data, size, error);
 }
 
+const char *lam_writer_name(const struct lam_writer *writer) {
+  return writer->final_key ? writer->final_key : writer->key;
+}
+
 enum lam_status lam_writer_check(const struct lam_writer *writer, struct lam_error *error) {
   if (writer->failed)
     return lam_fail(error, LAM_INVALID, "writing \"%s\": the writer has failed before, and can only be closed",
-                    writer->key);
-  if (writer->finished) return lam_fail(error, LAM_INVALID, "writing \"%s\": the file is finished", writer->key);
+                    lam_writer_name(writer));
+  if (writer->finished)
+    return lam_fail(error, LAM_INVALID, "writing \"%s\": the file is finished", lam_writer_name(writer));
   return LAM_OK;
 }
 
@@ -221,6 +227,7 @@ enum lam_status lam_writer_open_in(struct lam_store *store, const char *key, con
   pthread_mutex_init(&writer->lock, NULL);
   lam_arena_init(&writer->arena, mem);
   lam_buf_init(&writer->small, mem);
+  lam_buf_init(&writer->copy, mem);
   lam_buf_init(&writer->row_groups, mem);
   lam_buf_init(&writer->waiting, mem);
   lam_buf_init(&writer->index_bytes, mem);
@@ -325,7 +332,7 @@ static enum lam_status append_slice(struct lam_writer *writer, int64_t from, int
     bytes = rows_bytes(writer, from, job.count);
   }
   struct lam_pool *pool = lam_context_pool(lam_mem_context(writer->mem));
-  LAM_TRY(lam_pool_run(pool, (size_t)writer->column_count, bytes < SERIAL_BYTES, append_column, &job, error));
+  LAM_TRY(lam_pool_run(pool, (size_t)writer->column_count, bytes < SERIAL_BYTES ? 1 : 0, append_column, &job, error));
   *taken = job.count;
   writer->pending_rows += job.count;
   return LAM_OK;
@@ -371,7 +378,7 @@ static enum lam_status write_batch(struct lam_writer *writer, const struct Arrow
 enum lam_status lam_writer_write(struct lam_writer *writer, const struct ArrowArray *batch, struct lam_error *error) {
   LAM_TRY(lam_writer_check(writer, error));
   enum lam_status status = write_batch(writer, batch, error);
-  lam_fail_in(error, status, "writing \"%s\"", writer->key);
+  lam_fail_in(error, status, "writing \"%s\"", lam_writer_name(writer));
   return keep_failure(writer, status);
 }
 
@@ -424,7 +431,7 @@ static enum lam_status end_row_group(struct lam_writer *writer, struct lam_error
   if (writer->pending_rows == 0) return LAM_OK;
   struct lam_pool *pool = lam_context_pool(lam_mem_context(writer->mem));
   bool serial = lam_writer_pending_bytes(writer) < SERIAL_BYTES;
-  LAM_TRY(lam_pool_run(pool, (size_t)writer->column_count, serial, finish_column, writer, error));
+  LAM_TRY(lam_pool_run(pool, (size_t)writer->column_count, serial ? 1 : 0, finish_column, writer, error));
   LAM_TRY(put_row_group(writer, error));
   bool keep = lam_mem_available(writer->mem) > 2 * writer->low_memory;
   for (int32_t i = 0; i < writer->column_count; i++) lam_chunk_clear(&writer->chunks[i], keep);
@@ -436,7 +443,7 @@ static enum lam_status end_row_group(struct lam_writer *writer, struct lam_error
 enum lam_status lam_writer_end_row_group(struct lam_writer *writer, struct lam_error *error) {
   LAM_TRY(lam_writer_check(writer, error));
   enum lam_status status = end_row_group(writer, error);
-  lam_fail_in(error, status, "writing \"%s\"", writer->key);
+  lam_fail_in(error, status, "writing \"%s\"", lam_writer_name(writer));
   return keep_failure(writer, status);
 }
 
@@ -518,7 +525,7 @@ static enum lam_status finish(struct lam_writer *writer, struct lam_error *error
 enum lam_status lam_writer_finish(struct lam_writer *writer, struct lam_write_result *result, struct lam_error *error) {
   LAM_TRY(lam_writer_check(writer, error));
   enum lam_status status = finish(writer, error);
-  lam_fail_in(error, status, "writing \"%s\"", writer->final_key ? writer->final_key : writer->key);
+  lam_fail_in(error, status, "writing \"%s\"", lam_writer_name(writer));
   LAM_TRY(keep_failure(writer, status));
   if (!result) return LAM_OK;
   struct lam_write_result all = {.struct_size = result->struct_size,
@@ -538,6 +545,7 @@ void lam_writer_close(struct lam_writer *writer) {
   for (int32_t i = 0; i < writer->column_count; i++) lam_chunk_writer_release(&writer->chunks[i]);
   release_workspaces(writer);
   lam_buf_release(&writer->small);
+  lam_buf_release(&writer->copy);
   lam_buf_release(&writer->row_groups);
   lam_buf_release(&writer->waiting);
   lam_buf_release(&writer->index_bytes);

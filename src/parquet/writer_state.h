@@ -34,6 +34,7 @@ struct lam_writer {
 
   uint64_t position;    /* bytes given to `out` and the store */
   struct lam_buf small; /* short pieces, gathered for one write */
+  struct lam_buf copy;  /* raw_copy.c: bytes on their way */
 
   struct ArrowSchema schema;
   int32_t column_count;
@@ -64,6 +65,8 @@ struct lam_writer {
 enum lam_status lam_writer_put(struct lam_writer *writer, const void *data, size_t size, struct lam_error *error);
 /* LAM_INVALID after a failure or the end. */
 enum lam_status lam_writer_check(const struct lam_writer *writer, struct lam_error *error);
+/* What messages call the file. */
+const char *lam_writer_name(const struct lam_writer *writer);
 /* A copy in the writer's arena; NULL stays NULL. */
 enum lam_status lam_writer_keep(struct lam_writer *writer, struct lam_bytes bytes, struct lam_bytes *out,
                                 struct lam_error *error);
