@@ -1,0 +1,163 @@
+#include "base/threads.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { MANY = 500 };
+
+struct counts {
+  _Atomic int runs[MANY];
+  _Atomic int inside, most_inside;
+  size_t fails_at; /* MANY: never */
+  struct lam_pool *pool;
+};
+
+static enum lam_status count_run(void *user, size_t index, struct lam_error *error) {
+  struct counts *counts = user;
+  int inside = atomic_fetch_add(&counts->inside, 1) + 1, most = atomic_load(&counts->most_inside);
+  while (inside > most && !atomic_compare_exchange_weak(&counts->most_inside, &most, inside)) continue;
+  atomic_fetch_add(&counts->runs[index], 1);
+  atomic_fetch_sub(&counts->inside, 1);
+  if (index >= counts->fails_at) return lam_fail(error, LAM_CORRUPT, "index %zu", index);
+  return LAM_OK;
+}
+
+static void runs_each_index_once(void **state) {
+  (void)state;
+  static const struct {
+    uint32_t threads, width;
+    size_t count;
+  } cases[] = {{1, 0, MANY}, {4, 0, MANY}, {4, 2, MANY}, {4, 1, MANY}, {2, 9, MANY}, {4, 0, 0}, {4, 0, 1}, {4, 0, 3}};
+  for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+    struct lam_pool *pool;
+    struct counts counts = {.fails_at = MANY};
+    assert_int_equal(lam_pool_create(cases[c].threads, &pool, NULL), LAM_OK);
+    assert_int_equal(lam_pool_threads(pool), cases[c].threads);
+    for (int round = 1; round <= 5; round++) {
+      assert_int_equal(lam_pool_run(pool, cases[c].count, cases[c].width, count_run, &counts, NULL), LAM_OK);
+      for (size_t i = 0; i < MANY; i++) assert_int_equal(counts.runs[i], i < cases[c].count ? round : 0);
+    }
+    uint32_t width = cases[c].width && cases[c].width < cases[c].threads ? cases[c].width : cases[c].threads;
+    assert_true((uint32_t)counts.most_inside <= width);
+    lam_pool_free(pool);
+  }
+}
+
+/* Every index from the 100th on fails: what comes back is one of them, whole, and most are not begun. */
+static void the_first_failure_wins(void **state) {
+  (void)state;
+  for (uint32_t threads = 1; threads <= 4; threads++) {
+    struct lam_pool *pool;
+    struct counts counts = {.fails_at = 100};
+    struct lam_error error = LAM_ERROR_INIT;
+    assert_int_equal(lam_pool_create(threads, &pool, NULL), LAM_OK);
+    assert_int_equal(lam_pool_run(pool, MANY, 0, count_run, &counts, &error), LAM_CORRUPT);
+    size_t index = 0;
+    assert_int_equal(sscanf(error.message, "index %zu", &index), 1);
+    assert_in_range(index, 100, 100 + threads - 1);
+    int begun = 0;
+    for (size_t i = 0; i < MANY; i++) begun += counts.runs[i];
+    assert_in_range(begun, 101, 100 + threads);
+    assert_int_equal(lam_pool_run(pool, MANY, 0, count_run, &counts, NULL), LAM_CORRUPT);
+    lam_pool_free(pool);
+  }
+}
+
+static enum lam_status run_inner(void *user, size_t index, struct lam_error *error) {
+  struct counts *counts = user;
+  (void)index;
+  return lam_pool_run(counts->pool, MANY, 0, count_run, counts, error);
+}
+
+static enum lam_status run_middle(void *user, size_t index, struct lam_error *error) {
+  struct counts *counts = user;
+  (void)index;
+  return lam_pool_run(counts->pool, 3, 2, run_inner, counts, error);
+}
+
+static void loops_nest(void **state) {
+  (void)state;
+  struct counts counts = {.fails_at = MANY};
+  assert_int_equal(lam_pool_create(3, &counts.pool, NULL), LAM_OK);
+  assert_int_equal(lam_pool_run(counts.pool, 7, 0, run_middle, &counts, NULL), LAM_OK);
+  for (size_t i = 0; i < MANY; i++) assert_int_equal(counts.runs[i], 21);
+  counts.fails_at = 0;
+  struct lam_error error = LAM_ERROR_INIT;
+  assert_int_equal(lam_pool_run(counts.pool, 7, 0, run_middle, &counts, &error), LAM_CORRUPT);
+  assert_int_equal(strncmp(error.message, "index ", 6), 0);
+  lam_pool_free(counts.pool);
+}
+
+/* Both threads must be in the loop at once for it to end: the pool does run in parallel. */
+static enum lam_status meet(void *user, size_t index, struct lam_error *error) {
+  _Atomic int *arrived = user;
+  (void)index, (void)error;
+  atomic_fetch_add(arrived, 1);
+  while (atomic_load(arrived) < 2) usleep(100);
+  return LAM_OK;
+}
+
+static void works_at_the_same_time(void **state) {
+  (void)state;
+  struct lam_pool *pool;
+  _Atomic int arrived = 0;
+  assert_int_equal(lam_pool_create(2, &pool, NULL), LAM_OK);
+  assert_int_equal(lam_pool_run(pool, 2, 0, meet, &arrived, NULL), LAM_OK);
+  lam_pool_free(pool);
+}
+
+static void a_pool_of_none_is_one_of_one(void **state) {
+  (void)state;
+  struct lam_pool *pool;
+  assert_int_equal(lam_pool_create(0, &pool, NULL), LAM_OK);
+  assert_int_equal(lam_pool_threads(pool), 1);
+  lam_pool_free(pool);
+  lam_pool_free(NULL);
+}
+
+static void knows_the_machine(void **state) {
+  (void)state;
+  assert_in_range(lam_processors(), 1, (uint32_t)sysconf(_SC_NPROCESSORS_CONF));
+  uint64_t physical = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+  assert_in_range(lam_memory_of_process(), 1 << 20, physical);
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
+/* The sanitizers need more address space than any limit. */
+static void a_limit_of_address_space_counts(void **state) {
+  (void)state;
+  struct rlimit before, limit;
+  assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+  limit = before;
+  limit.rlim_cur = (rlim_t)100 << 20;
+  assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+  uint64_t bytes = lam_memory_of_process();
+  assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+  assert_in_range(bytes, 1, (uint64_t)100 << 20);
+}
+#endif
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(runs_each_index_once),
+    cmocka_unit_test(the_first_failure_wins),
+    cmocka_unit_test(loops_nest),
+    cmocka_unit_test(works_at_the_same_time),
+    cmocka_unit_test(a_pool_of_none_is_one_of_one),
+    cmocka_unit_test(knows_the_machine),
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
+    cmocka_unit_test(a_limit_of_address_space_counts),
+#endif
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
