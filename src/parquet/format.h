@@ -131,6 +131,7 @@ struct lam_schema_node {
   int8_t reserved;
   struct lam_logical logical;             /* kind NONE where the file has none */
   int16_t max_definition, max_repetition; /* of this node */
+  struct lam_bytes raw;                   /* the SchemaElement as it was read; empty in schemas that we make */
 };
 
 struct lam_statistics {
@@ -225,6 +226,8 @@ struct lam_page_header {
  * with LAM_CORRUPT ("Required field num_rows is missing"). `footer` outlives the result. */
 enum lam_status lam_file_meta_parse(struct lam_bytes footer, uint64_t file_size, struct lam_arena *arena,
                                     struct lam_file_meta *out, struct lam_error *error);
+/* Parses one SchemaElement that fills `bytes`; the tree's fields stay empty. */
+enum lam_status lam_schema_node_parse(struct lam_bytes bytes, struct lam_schema_node *out, struct lam_error *error);
 /* Fills parents, leaves, tops and levels from the nodes' order and counts of children. */
 enum lam_status lam_schema_link(struct lam_file_meta *meta, struct lam_arena *arena, struct lam_error *error);
 /* Appends the thrift form. A chunk whose `path` is empty gets it from the schema's tree; orders of columns are written

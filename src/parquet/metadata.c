@@ -78,6 +78,7 @@ static enum lam_status parse_logical(struct lam_thrift *in, struct lam_logical *
 }
 
 static enum lam_status parse_node(struct lam_thrift *in, struct lam_schema_node *out) {
+  const uint8_t *from = in->at;
   struct lam_thrift_field field = {0};
   *out = (struct lam_schema_node){.field_id = -1, .physical = -1, .converted = LAM_CONVERTED_NONE};
   for (;;) {
@@ -110,7 +111,13 @@ static enum lam_status parse_node(struct lam_thrift *in, struct lam_schema_node 
             (int)lam_min_u64(out->name.size, 100), (const char *)out->name.data, out->repetition);
   /* Group or leaf: some writers give groups a type, and leaves 0 children. */
   if (out->children > 0) out->physical = -1;
+  out->raw = (struct lam_bytes){from, (size_t)(in->at - from)};
   return LAM_OK;
+}
+
+enum lam_status lam_schema_node_parse(struct lam_bytes bytes, struct lam_schema_node *out, struct lam_error *error) {
+  struct lam_thrift in = lam_thrift_of(bytes, "schema element", error);
+  return parse_node(&in, out);
 }
 
 static void set_levels(struct lam_schema_node *node, const struct lam_schema_node *parent) {

@@ -50,6 +50,14 @@ int32_t lam_top_node(const struct lam_file_meta *meta, int32_t column);
 enum lam_order { LAM_ORDERED_NOT, LAM_ORDERED_SIGNED, LAM_ORDERED_UNSIGNED };
 enum lam_order lam_order_of(const struct lam_schema_node *node);
 
+/* The metadata key of an Arrow field that holds the thrift SchemaElement which it was read from, where its type alone
+ * would be written as another one (decimals in integers, ENUM, BSON, INTERVAL, types unknown to us). A field whose type
+ * still agrees with it is written as it says. */
+#define LAM_ELEMENT_KEY "PARQUET:element"
+/* The leaf that a field is written as. Slices point into `schema`. */
+enum lam_status lam_node_of_schema(const struct ArrowSchema *schema, struct lam_schema_node *out,
+                                   struct lam_error *error);
+
 /* Fills nodes, leaves, tops and column_orders of `out` from an Arrow struct schema of flat columns (those of
  * dictionaries are their values' types); everything is allocated in `arena`. LAM_UNSUPPORTED or
  * LAM_INVALID names the column. Both the logical and the converted type are written. */

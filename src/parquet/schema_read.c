@@ -248,6 +248,16 @@ static enum lam_status set_text(struct ArrowSchema *schema, const char *key, con
   return lam_schema_set_metadata(schema, key, lam_bytes_of_string(value), error);
 }
 
+/* Whether a writer would make the same element of the column without being told. */
+static bool is_usual(const struct lam_schema_node *a, const struct ArrowSchema *schema) {
+  struct lam_schema_node b;
+  if (lam_node_of_schema(schema, &b, NULL) != LAM_OK) return true; /* there is nothing to be told */
+  const struct lam_logical x = lam_logical_of(a), y = lam_logical_of(&b);
+  return a->physical == b.physical && a->type_length == b.type_length && x.kind == y.kind && x.utc == y.utc &&
+         x.unit == y.unit && (a->converted == LAM_CONVERTED_INTERVAL) == (b.converted == LAM_CONVERTED_INTERVAL) &&
+         (a->logical.kind <= LAM_LOGICAL_FLOAT16 || a->logical.kind == b.logical.kind);
+}
+
 static enum lam_status annotate(const struct lam_schema_node *node, struct ArrowSchema *schema,
                                 struct lam_error *error) {
   enum lam_logical_kind kind = lam_logical_of(node).kind;
@@ -256,9 +266,13 @@ static enum lam_status annotate(const struct lam_schema_node *node, struct Arrow
     snprintf(id, sizeof id, "%" PRId32, node->field_id);
     LAM_TRY(set_text(schema, "PARQUET:field_id", id, error));
   }
-  if (kind != LAM_LOGICAL_UUID && kind != LAM_LOGICAL_JSON) return LAM_OK;
-  LAM_TRY(set_text(schema, "ARROW:extension:name", kind == LAM_LOGICAL_UUID ? "arrow.uuid" : "arrow.json", error));
-  return set_text(schema, "ARROW:extension:metadata", "", error);
+  if (kind == LAM_LOGICAL_UUID || kind == LAM_LOGICAL_JSON) {
+    LAM_TRY(set_text(schema, "ARROW:extension:name", kind == LAM_LOGICAL_UUID ? "arrow.uuid" : "arrow.json", error));
+    LAM_TRY(set_text(schema, "ARROW:extension:metadata", "", error));
+  }
+  /* INT96 is read, not written. */
+  if (node->raw.size == 0 || node->physical == LAM_INT96 || is_usual(node, schema)) return LAM_OK;
+  return lam_schema_set_metadata(schema, LAM_ELEMENT_KEY, node->raw, error);
 }
 
 static enum lam_status init_named(const struct lam_type *type, const struct lam_schema_node *node,

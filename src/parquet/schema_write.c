@@ -121,28 +121,59 @@ static enum lam_status set_parameters(const struct lam_type *type, const struct 
   return LAM_OK;
 }
 
-static enum lam_status set_node(const struct ArrowSchema *schema, struct lam_arena *arena, struct lam_schema_node *node,
-                                struct lam_error *error) {
+/* Takes over the element that the field was read from, if it still says the same type. */
+static void take_element(const struct ArrowSchema *schema, const struct lam_type *type, struct lam_schema_node *node) {
+  struct lam_bytes bytes = lam_schema_metadata(schema, LAM_ELEMENT_KEY);
+  struct lam_schema_node element;
+  struct lam_leaf leaf;
+  if (!bytes.size || lam_schema_node_parse(bytes, &element, NULL) != LAM_OK) return;
+  struct lam_file_meta meta = {.nodes = &element, .node_count = 1};
+  if (element.physical < 0 || element.physical == LAM_INT96 || lam_leaf_of_node(&meta, 0, &leaf, NULL) != LAM_OK ||
+      !lam_type_equal(&leaf.type, type))
+    return;
+  node->physical = element.physical;
+  node->type_length = element.type_length;
+  node->converted = element.converted;
+  node->precision = element.precision;
+  node->scale = element.scale;
+  node->logical = element.logical;
+}
+
+enum lam_status lam_node_of_schema(const struct ArrowSchema *schema, struct lam_schema_node *out,
+                                   struct lam_error *error) {
   struct lam_type type;
-  char *name, shown[96];
-  struct lam_bytes text = lam_bytes_of_string(schema->name ? schema->name : "");
+  char shown[96];
   LAM_TRY(lam_type_parse(schema->dictionary ? schema->dictionary : schema, &type, error));
   if (lam_type_is_nested(type.id)) return lam_fail(error, LAM_UNSUPPORTED, "nested columns cannot be written yet");
-  bool known = (size_t)type.id < sizeof forms / sizeof forms[0];
-  if (!known)
+  if ((size_t)type.id >= sizeof forms / sizeof forms[0])
     return lam_fail(error, LAM_UNSUPPORTED, "the type %s has no form in Parquet",
                     lam_type_name(&type, shown, sizeof shown));
-  LAM_TRY(lam_arena_string(arena, text, &name, error));
   const struct form *form = &forms[type.id];
-  *node = (struct lam_schema_node){
-      .name = {(const uint8_t *)name, text.size},
+  *out = (struct lam_schema_node){
+      .name = lam_bytes_of_string(schema->name ? schema->name : ""),
       .field_id = lam_schema_field_id(schema),
       .physical = form->physical,
       .repetition = schema->flags & ARROW_FLAG_NULLABLE ? LAM_OPTIONAL : LAM_REQUIRED,
       .converted = form->converted,
       .logical = form->logical,
   };
-  return set_parameters(&type, schema, node, error);
+  LAM_TRY(set_parameters(&type, schema, out, error));
+  take_element(schema, &type, out);
+  return LAM_OK;
+}
+
+static enum lam_status keep(struct lam_arena *arena, struct lam_bytes *bytes, struct lam_error *error) {
+  char *copy;
+  LAM_TRY(lam_arena_string(arena, *bytes, &copy, error));
+  bytes->data = (const uint8_t *)copy;
+  return LAM_OK;
+}
+
+static enum lam_status set_node(const struct ArrowSchema *schema, struct lam_arena *arena, struct lam_schema_node *node,
+                                struct lam_error *error) {
+  LAM_TRY(lam_node_of_schema(schema, node, error));
+  LAM_TRY(keep(arena, &node->name, error));
+  return node->logical.raw.size ? keep(arena, &node->logical.raw, error) : LAM_OK;
 }
 
 enum lam_status lam_schema_to_parquet(const struct ArrowSchema *schema, struct lam_arena *arena,
