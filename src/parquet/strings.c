@@ -47,9 +47,9 @@ static enum lam_status too_long(uint64_t size, struct lam_error *error) {
                   (unsigned long long)size);
 }
 
-/* Whether a value that would bring `size` bytes to `next` is left for another call. */
+/* Whether a value that would bring `size` bytes to `next` is left for another call; an empty one always fits. */
 static bool stops(size_t size, size_t next, size_t max_bytes) {
-  return size && next > max_bytes;
+  return size && next > size && next > max_bytes;
 }
 
 /* ---- PLAIN ---- */
