@@ -1,0 +1,36 @@
+# Completion of lamella(1) for bash.
+_lamella() {
+  local current=$2 previous=$3 command='' i
+  local global='--threads --memory-limit --json --quiet --log-level --version --help'
+  local change='--dry-run --partition --compression --verify --backup --meta-dir --no-wait'
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case ${COMP_WORDS[i]} in
+      --threads | --memory-limit | --log-level) i=$((i + 1)) ;;
+      -*) ;;
+      *) command=${COMP_WORDS[i]} && break ;;
+    esac
+  done
+  local words
+  case $previous in
+    --format) words='csv json parquet' ;;
+    --log-level) words='error warn info debug' ;;
+    --compression) words='none snappy gzip brotli zstd lz4_raw' ;;
+    --verify) words='full' ;;
+    *)
+      case $command in
+        '') words="$global inspect cat count verify import compact" ;;
+        inspect) words='--pages' ;;
+        cat) words='--columns --limit --format -o --partition --no-checksums' ;;
+        count) words='--partition' ;;
+        verify) words='--full' ;;
+        import) words="--into --partition-by --rows-per-file $change" ;;
+        compact) words="--target-size --min-files --max-file-size --sort-by $change" ;;
+        *) words='' ;;
+      esac
+      if [[ $current != -* && -n $command ]]; then words=''; fi
+      ;;
+  esac
+  # Without a word that fits, names of files (complete -o default).
+  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+}
+complete -o default -F _lamella lamella
