@@ -121,16 +121,21 @@ static enum lam_status set_parameters(const struct lam_type *type, const struct 
   return LAM_OK;
 }
 
-/* Takes over the element that the field was read from, if it still says the same type. */
+static bool is_decimal(const struct lam_type *type) {
+  return type->id == LAM_TYPE_DECIMAL128 || type->id == LAM_TYPE_DECIMAL256;
+}
+
+/* Takes over the element that the field was read from, if it still says the same type. Decimals of varying length
+ * and INT96 are read only. */
 static void take_element(const struct ArrowSchema *schema, const struct lam_type *type, struct lam_schema_node *node) {
   struct lam_bytes bytes = lam_schema_metadata(schema, LAM_ELEMENT_KEY);
   struct lam_schema_node element;
   struct lam_leaf leaf;
   if (!bytes.size || lam_schema_node_parse(bytes, &element, NULL) != LAM_OK) return;
   struct lam_file_meta meta = {.nodes = &element, .node_count = 1};
-  if (element.physical < 0 || element.physical == LAM_INT96 || lam_leaf_of_node(&meta, 0, &leaf, NULL) != LAM_OK ||
-      !lam_type_equal(&leaf.type, type))
-    return;
+  bool written = element.physical >= 0 && element.physical != LAM_INT96 &&
+                 !(element.physical == LAM_BYTE_ARRAY && is_decimal(type));
+  if (!written || lam_leaf_of_node(&meta, 0, &leaf, NULL) != LAM_OK || !lam_type_equal(&leaf.type, type)) return;
   node->physical = element.physical;
   node->type_length = element.type_length;
   node->converted = element.converted;
