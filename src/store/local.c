@@ -165,21 +165,13 @@ static enum lam_status places_open(struct lam_store *from, const char *from_key,
   return status;
 }
 
-/* Closes both places and explains a failure; `code` 0 is success. Where something is missing it is
- * not known which, so the message names both keys. */
+/* Closes both places and explains a failure; `code` 0 is success. */
 static enum lam_status places_done(struct lam_store *from, const char *from_key, struct lam_store *to,
                                    const char *to_key, const char *verb, struct place *a, struct place *b, int code,
                                    struct lam_error *error) {
   place_close(a);
   place_close(b);
-  if (code == 0) return LAM_OK;
-  char what[64];
-  if (code == EEXIST || code == EISDIR) {
-    snprintf(what, sizeof what, "%s something to", verb);
-    return lam_store_fail(to, to_key, code, what, error);
-  }
-  enum lam_status status = lam_store_fail(from, from_key, code, verb, error);
-  return lam_fail_in(error, status, "to %s/%s", to->root, to_key);
+  return code ? lam_store_fail_pair(from, from_key, to, to_key, code, verb, error) : LAM_OK;
 }
 
 /* ---- looking ---- */

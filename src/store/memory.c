@@ -522,7 +522,7 @@ static enum lam_status pair(enum pair_kind kind, struct lam_store *from, const c
   LAM_TRY(lam_key_check(from_key, error));
   LAM_TRY(lam_key_check(to_key, error));
   if (from->ops != to->ops || one->fs != other->fs)
-    return lam_store_fail(from, from_key, EXDEV, pair_verbs[kind], error);
+    return lam_store_fail_pair(from, from_key, to, to_key, EXDEV, pair_verbs[kind], error);
   struct place a, b;
   lock_fs(from);
   int code = find_place(one, from_key, NULL, &a);
@@ -533,8 +533,7 @@ static enum lam_status pair(enum pair_kind kind, struct lam_store *from, const c
   enum lam_status status = code ? LAM_OK : apply_pair(one->fs, kind, &a, &b, error);
   unlock_fs(from);
   if (code == 0) return status;
-  bool of_target = code == EEXIST || code == EISDIR;
-  return lam_store_fail(of_target ? to : from, of_target ? to_key : from_key, code, pair_verbs[kind], error);
+  return lam_store_fail_pair(from, from_key, to, to_key, code, pair_verbs[kind], error);
 }
 
 static enum lam_status memory_link(struct lam_store *from, const char *from_key, struct lam_store *to,

@@ -61,6 +61,14 @@ enum lam_status lam_store_fail(const struct lam_store *store, const char *key, i
   return status;
 }
 
+enum lam_status lam_store_fail_pair(const struct lam_store *from, const char *from_key, const struct lam_store *to,
+                                    const char *to_key, int code, const char *verb, struct lam_error *error) {
+  lam_fail_errno(error, code, "cannot %s %s/%s to %s/%s", verb, from->root, from_key, to->root, to_key);
+  enum lam_status status = status_of(code);
+  if (error) error->status = status;
+  return status;
+}
+
 enum lam_status lam_store_fail_short(const struct lam_store *store, const char *key, uint64_t offset, size_t size,
                                      uint64_t end, struct lam_error *error) {
   return lam_fail(error, LAM_CORRUPT, "%s/%s ends at byte %llu; %zu bytes at offset %llu were to be read", store->root,

@@ -156,6 +156,9 @@ enum lam_status lam_store_remove_tree(struct lam_store *store, const char *key, 
  * for it; returns that status. */
 enum lam_status lam_store_fail(const struct lam_store *store, const char *key, int code, const char *verb,
                                struct lam_error *error);
+/* The same for a function of two keys. */
+enum lam_status lam_store_fail_pair(const struct lam_store *from, const char *from_key, const struct lam_store *to,
+                                    const char *to_key, int code, const char *verb, struct lam_error *error);
 /* The read of [offset, offset + size) met the end of the object. */
 enum lam_status lam_store_fail_short(const struct lam_store *store, const char *key, uint64_t offset, size_t size,
                                      uint64_t end, struct lam_error *error);
