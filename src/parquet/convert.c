@@ -95,14 +95,18 @@ enum lam_status lam_convert_bytes(const struct lam_leaf *leaf, const uint8_t *da
 static const int64_t units_per_second[] = {
     [LAM_UNIT_SECOND] = 1, [LAM_UNIT_MILLI] = 1000, [LAM_UNIT_MICRO] = 1000000, [LAM_UNIT_NANO] = 1000000000};
 
-/* Nanoseconds of the day in 8 bytes, then the Julian day in 4. */
+/* Nanoseconds of the day in 8 bytes, then the Julian day in 4. Spark counts days from a sum that wraps for dates near
+ * the end of its range (the year 290000) and wraps back when it reads, so microseconds wrap here too; nanoseconds are
+ * what others give the same bytes, and must fit. */
 static enum lam_status timestamps(const struct lam_leaf *leaf, const uint8_t *from, size_t count, uint8_t *to,
                                   struct lam_error *error) {
   int64_t units = units_per_second[leaf->type.unit], nanoseconds_per_unit = 1000000000 / units;
   for (size_t i = 0; i < count; i++, from += 12, to += 8) {
     int64_t of_day = (int64_t)lam_load64(from) / nanoseconds_per_unit;
     int64_t days = (int64_t)(int32_t)lam_load32(from + 8) - EPOCH_JULIAN_DAY, value;
-    if (__builtin_mul_overflow(days, 86400 * units, &value) || __builtin_add_overflow(value, of_day, &value)) {
+    bool wraps = __builtin_mul_overflow(days, 86400 * units, &value);
+    wraps |= __builtin_add_overflow(value, of_day, &value);
+    if (wraps && leaf->type.unit == LAM_UNIT_NANO) {
       char name[96];
       return lam_fail(error, LAM_CORRUPT,
                       "value %zu is an INT96 of Julian day %" PRId64 ", which is beyond the range of %s", i,
