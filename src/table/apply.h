@@ -6,14 +6,16 @@
 #include "table/commit.h"
 #include "table/journal.h"
 
-/* The planned file of that name and identity, or NULL. Of several actions on one (a file that is kept and, by another
- * name, …) there is at most one. Files are sorted by name. */
+/* The planned file of that name and identity, or NULL. The files are sorted by name. */
 const struct lam_journal_file *lam_journal_find(const struct lam_journal_directory *directory, const char *name,
                                                 struct lam_identity identity);
 /* Where an added file waits: under its final name where the whole directory is swapped or renamed, else with ".part"
  * behind it. */
 enum lam_status lam_journal_staged_key(struct lam_arena *arena, const struct lam_journal_directory *directory,
                                        const char *name, char **out, struct lam_error *error);
+
+/* Removes the journal, durably; none there is fine. */
+enum lam_status lam_journal_remove(struct lam_directory *directory, struct lam_error *error);
 
 /* Looks whether everything that the journal needs is still there. LAM_CORRUPT says what is not, before anything is
  * touched. */

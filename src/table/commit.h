@@ -71,7 +71,6 @@ enum lam_status lam_change_scope(struct lam_change *change, const char *director
 struct lam_commit_options {
   bool no_wait;             /* LAM_CONFLICT where another writer holds the lock */
   bool no_sync;             /* nothing is made durable: scratch data only */
-  bool synced;              /* the staged files' bytes are durable already (not their names) */
   int64_t grace_seconds;    /* of files retired earlier: 0: LAM_GRACE_SECONDS; -1: none */
   struct lam_store *backup; /* where replaced files are kept too, in a new folder; NULL: not */
 };
@@ -91,6 +90,10 @@ struct lam_commit_result {
 enum lam_status lam_commit(struct lam_stage *stage, const struct lam_change *change,
                            const struct lam_commit_options *options, struct lam_commit_result *result,
                            struct lam_error *error);
+
+/* Opens the directory of --backup, made if missing; LAM_INVALID where it lies in the table or its state. */
+enum lam_status lam_backup_open(struct lam_directory *directory, const char *path, struct lam_store **out,
+                                struct lam_error *error);
 
 /* Finishes a commit that another writer left, and sweeps what is past its lease or grace (seconds; as in
  * lam_commit_options). Called by lam_commit; alone, for tools. The lock is taken; *recovered says whether there was

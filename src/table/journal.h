@@ -34,7 +34,7 @@ struct lam_journal_directory {
   const char *staged; /* in the meta store: a directory that holds the added files under their final names */
   uint64_t old_inode; /* of the live directory before; 0 for NEW */
   uint64_t new_inode; /* of the staged one */
-  struct lam_journal_file *files;
+  struct lam_journal_file *files; /* sorted by name */
   size_t file_count;
 };
 
@@ -66,6 +66,7 @@ struct lam_head {
   uint64_t sequence;                /* of the last commit; 0: none */
   struct lam_head_retired *retired; /* folders not yet swept, oldest first */
   size_t retired_count;
+  bool rebuilt; /* there was no head: the sequence says nothing about whether a journal was applied */
 };
 void lam_head_release(struct lam_head *head);
 enum lam_status lam_head_encode(const struct lam_head *head, struct lam_buf *out, struct lam_error *error);

@@ -43,6 +43,7 @@ enum lam_status lam_head_have(struct lam_directory *directory, struct lam_head *
   bool there;
   LAM_TRY(lam_head_read(directory->meta, directory->mem, &there, out, error));
   if (there) return LAM_OK;
+  out->rebuilt = true;
   enum lam_status status = rebuild(directory, out, error);
   if (status != LAM_OK) lam_head_release(out);
   return status;

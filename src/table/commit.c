@@ -1,0 +1,202 @@
+#include "table/commit.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/context.h"
+#include "table/apply.h"
+#include "table/backup.h"
+#include "table/prepare.h"
+#include "table/sweep.h"
+
+static bool is_empty(const struct lam_change *change) {
+  return change->add_count == 0 && change->remove_count == 0;
+}
+
+/* ---- recovery ---- */
+
+/* Its writer may still be there, with nothing more to write: after an error past the commit point. */
+static void remove_stage(struct lam_directory *directory, const char *change) {
+  char prefix[64];
+  if (snprintf(prefix, sizeof prefix, "stage/%s", change) < (int)sizeof prefix)
+    lam_store_remove_tree(directory->meta, prefix, NULL);
+}
+
+static enum lam_status roll_forward(struct lam_directory *directory, const struct lam_journal *journal,
+                                    struct lam_head *head, struct lam_error *error) {
+  struct lam_commit_result counts = {0};
+  /* The head is written once a commit is applied: what is left of it then is only the journal's name. */
+  if (!head->rebuilt && head->sequence >= journal->sequence) return lam_journal_remove(directory, error);
+  LAM_TRY(lam_apply_check(directory, journal, error));
+  /* Its writer may have died before the journal's name was durable, and nothing may be applied before. */
+  LAM_TRY(directory->meta->ops->sync_directory(directory->meta, "", error));
+  LAM_TRY(lam_apply(directory, journal, head, false, &counts, error));
+  lam_log(directory->context, LAM_LOG_WARN, "finished commit %" PRIu64 " of '%s', which its writer had left",
+          journal->sequence, directory->name);
+  remove_stage(directory, journal->change);
+  return LAM_OK;
+}
+
+/* Under the lock: the head, after whatever was left has been finished. */
+static enum lam_status recover(struct lam_directory *directory, bool *recovered, struct lam_head *head,
+                               struct lam_error *error) {
+  struct lam_journal journal;
+  LAM_TRY(lam_head_have(directory, head, error));
+  enum lam_status status = lam_journal_read(directory->meta, directory->mem, recovered, &journal, error);
+  if (status == LAM_OK && *recovered)
+    status = lam_fail_in(error, roll_forward(directory, &journal, head, error),
+                         "while the commit %" PRIu64 " of '%s', which another writer had left, was finished",
+                         journal.sequence, directory->name);
+  lam_journal_release(&journal);
+  if (status != LAM_OK) lam_head_release(head);
+  return status;
+}
+
+/* What is not swept now is swept by the next writer. */
+static void sweep(struct lam_directory *directory, struct lam_head *head, const char *own, int64_t grace_seconds) {
+  struct lam_error error = LAM_ERROR_INIT;
+  bool changed;
+  enum lam_status status = lam_sweep_retired(directory, head, grace_seconds, &changed, &error);
+  if (changed) status = lam_head_write(directory, head, &error);
+  if (status == LAM_OK) status = lam_sweep_stages(directory, own, &error);
+  if (status != LAM_OK)
+    lam_log(directory->context, LAM_LOG_WARN, "'%s' could not be swept: %s", directory->meta->root, error.message);
+}
+
+enum lam_status lam_directory_recover(struct lam_directory *directory, int64_t grace_seconds, bool no_wait,
+                                      bool *recovered, struct lam_error *error) {
+  struct lam_lock *lock;
+  struct lam_head head;
+  *recovered = false;
+  LAM_TRY(lam_directory_prepare(directory, error));
+  LAM_TRY(directory->meta->ops->lock(directory->meta, LAM_LOCK_KEY, !no_wait, &lock, error));
+  enum lam_status status = recover(directory, recovered, &head, error);
+  if (status == LAM_OK) {
+    sweep(directory, &head, "", grace_seconds);
+    lam_head_release(&head);
+  }
+  directory->meta->ops->unlock(lock);
+  return status;
+}
+
+/* ---- commit ---- */
+
+struct commit {
+  struct lam_stage *stage;
+  struct lam_directory *directory;
+  const struct lam_change *change;
+  struct lam_commit_options options;
+  struct lam_commit_result *result;
+  struct lam_journal journal;
+  struct lam_head head;
+};
+
+/* The commit point. A failure may come after the journal has its name: then only its durability is in question, and
+ * asking for that again settles it. */
+static enum lam_status write_journal(struct commit *commit, struct lam_error *error) {
+  struct lam_store *meta = commit->directory->meta;
+  struct lam_buf text;
+  lam_buf_init(&text, commit->directory->mem);
+  enum lam_status status = lam_journal_encode(&commit->journal, &text, error);
+  if (status == LAM_OK) {
+    commit->result->in_doubt = true;
+    status = lam_store_put(meta, LAM_JOURNAL_KEY, lam_bytes_of(text.data, text.size), error);
+  }
+  lam_buf_release(&text);
+  if (status != LAM_OK && commit->result->in_doubt) {
+    bool there;
+    if (lam_store_exists(meta, LAM_JOURNAL_KEY, &there, NULL) != LAM_OK)
+      return lam_fail_in(error, status,
+                         "whether commit %" PRIu64
+                         " of '%s' was made is not known yet: the next writer "
+                         "finishes it if it was",
+                         commit->journal.sequence, commit->directory->name);
+    commit->result->in_doubt = there;
+    if (there && meta->ops->sync_directory(meta, "", NULL) == LAM_OK) status = LAM_OK;
+  }
+  commit->result->in_doubt = status != LAM_OK && commit->result->in_doubt;
+  if (status != LAM_OK && commit->result->in_doubt)
+    return lam_fail_in(error, status,
+                       "commit %" PRIu64
+                       " of '%s' was made, but may not survive a power cut; the next "
+                       "writer finishes it",
+                       commit->journal.sequence, commit->directory->name);
+  return status;
+}
+
+static enum lam_status make_durable(struct commit *commit, struct lam_error *error) {
+  struct lam_store *meta = commit->directory->meta;
+  return commit->options.no_sync ? LAM_OK : meta->ops->sync_all(meta, error);
+}
+
+/* Up to the commit point. */
+static enum lam_status prepare(struct commit *commit, struct lam_error *error) {
+  struct lam_prepare prepare = {
+      .stage = commit->stage, .directory = commit->directory, .change = commit->change, .journal = &commit->journal};
+  LAM_TRY(lam_prepare_check(&prepare, error));
+  LAM_TRY(lam_prepare_stage(&prepare, error));
+  if (commit->options.backup)
+    LAM_TRY(lam_backup_make(commit->directory, &commit->journal, commit->options.backup, commit->options.no_sync,
+                            commit->result->backup, error));
+  LAM_TRY(make_durable(commit, error));
+  return lam_check_cancel(commit->directory->context, error);
+}
+
+static void drop_backup(struct commit *commit) {
+  if (!*commit->result->backup || commit->result->in_doubt) return;
+  lam_store_remove_tree(commit->options.backup, commit->result->backup, NULL);
+  commit->result->backup[0] = 0;
+}
+
+static enum lam_status commit_recovered(struct commit *commit, struct lam_error *error) {
+  struct lam_commit_result *result = commit->result;
+  commit->journal.sequence = commit->head.sequence + 1;
+  commit->journal.time = commit->directory->now();
+  commit->journal.change = commit->stage->id;
+  enum lam_status status = prepare(commit, error);
+  if (status == LAM_OK) status = write_journal(commit, error);
+  if (status != LAM_OK) {
+    drop_backup(commit);
+    return status;
+  }
+  result->committed = true;
+  result->sequence = commit->journal.sequence;
+  status = lam_apply(commit->directory, &commit->journal, &commit->head, commit->options.no_sync, result, error);
+  if (status != LAM_OK)
+    return lam_fail_in(error, status,
+                       "commit %" PRIu64
+                       " of '%s' is made, but not all of its files could be put in place; the next "
+                       "writer finishes it, and readers of ours see it already",
+                       commit->journal.sequence, commit->directory->name);
+  result->applied = true;
+  sweep(commit->directory, &commit->head, commit->stage->id, commit->options.grace_seconds);
+  return LAM_OK;
+}
+
+static enum lam_status commit_locked(struct commit *commit, struct lam_error *error) {
+  bool recovered;
+  LAM_TRY(recover(commit->directory, &recovered, &commit->head, error));
+  lam_arena_init(&commit->journal.arena, commit->directory->mem);
+  enum lam_status status = commit_recovered(commit, error);
+  lam_journal_release(&commit->journal);
+  lam_head_release(&commit->head);
+  return status;
+}
+
+enum lam_status lam_commit(struct lam_stage *stage, const struct lam_change *change,
+                           const struct lam_commit_options *options, struct lam_commit_result *result,
+                           struct lam_error *error) {
+  struct commit commit = {.stage = stage, .directory = stage->directory, .change = change, .result = result};
+  if (options) commit.options = *options;
+  *result = (struct lam_commit_result){0};
+  if (is_empty(change)) {
+    result->applied = true;
+    return LAM_OK;
+  }
+  struct lam_store *meta = commit.directory->meta;
+  struct lam_lock *lock;
+  LAM_TRY(meta->ops->lock(meta, LAM_LOCK_KEY, !commit.options.no_wait, &lock, error));
+  enum lam_status status = commit_locked(&commit, error);
+  meta->ops->unlock(lock);
+  return status;
+}

@@ -1,0 +1,422 @@
+#include "table/prepare.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/context.h"
+#include "table/apply.h"
+
+enum role { ADDED, REMOVED, READ };
+
+/* A file that the change is about. */
+struct part {
+  const char *directory, *name;
+  enum role role;
+  const char *staged;           /* ADDED */
+  struct lam_identity identity; /* the others */
+};
+
+/* A directory that the change is about, and how it is now. */
+struct lam_touched {
+  const char *key;
+  const struct part *parts; /* sorted by name */
+  size_t part_count, added, removed;
+  bool there;
+  struct lam_object_info info;
+  struct lam_entries live;
+};
+
+static int by_key(const void *a, const void *b) {
+  const struct part *x = a, *y = b;
+  int order = strcmp(x->directory, y->directory);
+  if (!order) order = strcmp(x->name, y->name);
+  return order ? order : (int)x->role - (int)y->role;
+}
+
+static enum lam_status make_part(struct lam_prepare *prepare, const char *key, struct part part, struct part *out,
+                                 struct lam_error *error) {
+  char *directory;
+  LAM_TRY(lam_key_directory(&prepare->journal->arena, key, &directory, error));
+  part.directory = directory;
+  part.name = lam_key_name(key);
+  *out = part;
+  return LAM_OK;
+}
+
+/* All files of the change in one array, grouped by directory. */
+static enum lam_status group(struct lam_prepare *prepare, struct lam_error *error) {
+  const struct lam_change *change = prepare->change;
+  struct lam_arena *arena = &prepare->journal->arena;
+  size_t count = change->add_count + change->remove_count + change->read_count, n = 0;
+  void *memory;
+  LAM_TRY(lam_arena_array(arena, count, sizeof(struct part), &memory, error));
+  struct part *parts = memory;
+  for (size_t i = 0; i < change->add_count; i++, n++)
+    LAM_TRY(make_part(prepare, change->adds[i].key, (struct part){.role = ADDED, .staged = change->adds[i].staged},
+                      &parts[n], error));
+  for (size_t i = 0; i < change->remove_count; i++, n++)
+    LAM_TRY(make_part(prepare, change->removes[i].key,
+                      (struct part){.role = REMOVED, .identity = change->removes[i].identity}, &parts[n], error));
+  for (size_t i = 0; i < change->read_count; i++, n++)
+    LAM_TRY(make_part(prepare, change->reads[i].key, (struct part){.role = READ, .identity = change->reads[i].identity},
+                      &parts[n], error));
+  if (count) qsort(parts, count, sizeof *parts, by_key);
+  LAM_TRY(lam_arena_array(arena, count, sizeof(struct lam_touched), &memory, error));
+  prepare->touched = memory;
+  for (size_t i = 0; i < count; i++) {
+    if (i && by_key(&parts[i - 1], &parts[i]) == 0)
+      return lam_fail(error, LAM_INVALID, "the change names '%s/%s' twice", parts[i].directory, parts[i].name);
+    if (i == 0 || strcmp(parts[i].directory, parts[i - 1].directory) != 0)
+      prepare->touched[prepare->touched_count++] = (struct lam_touched){.key = parts[i].directory, .parts = &parts[i]};
+    struct lam_touched *touched = &prepare->touched[prepare->touched_count - 1];
+    touched->part_count++;
+    touched->added += parts[i].role == ADDED;
+    touched->removed += parts[i].role == REMOVED;
+  }
+  return LAM_OK;
+}
+
+/* ---- conflicts ---- */
+
+static enum lam_status conflict(const struct lam_prepare *prepare, const char *directory, const char *name,
+                                const char *what, struct lam_error *error) {
+  return lam_fail(error, LAM_CONFLICT, "%s/%s%s%s was %s by another writer since it was planned; nothing was changed",
+                  prepare->directory->data->root, directory, *directory ? "/" : "", name, what);
+}
+
+static enum lam_status check_part(const struct lam_prepare *prepare, const struct lam_touched *touched,
+                                  const struct part *part, struct lam_error *error) {
+  const struct lam_entry *entry = lam_entry_find(&touched->live, part->name);
+  if (part->role == ADDED) {
+    struct part removed = *part;
+    removed.role = REMOVED;
+    bool goes = bsearch(&removed, touched->parts, touched->part_count, sizeof removed, by_key) != NULL;
+    if (entry && !goes)
+      return lam_fail(error, LAM_EXISTS, "%s/%s/%s is there already", prepare->directory->data->root, touched->key,
+                      part->name);
+    return LAM_OK;
+  }
+  if (!entry) return conflict(prepare, touched->key, part->name, "removed", error);
+  if (entry->info.kind == LAM_OBJECT_LINK && part->role == REMOVED)
+    return lam_fail(error, LAM_UNSUPPORTED, "%s/%s/%s is a symbolic link; writers go through none",
+                    prepare->directory->data->root, touched->key, part->name);
+  bool same = entry->info.kind == LAM_OBJECT_LINK || lam_identity_equal(lam_identity_of(&entry->info), part->identity);
+  return same ? LAM_OK : conflict(prepare, touched->key, part->name, "changed", error);
+}
+
+static enum lam_status check_touched(struct lam_prepare *prepare, struct lam_touched *touched,
+                                     struct lam_error *error) {
+  struct lam_store *data = prepare->directory->data;
+  LAM_TRY(lam_check_cancel(prepare->directory->context, error));
+  LAM_TRY(lam_stat(data, touched->key, &touched->there, &touched->info, error));
+  if (touched->there) LAM_TRY(lam_list(data, touched->key, &prepare->journal->arena, &touched->live, error));
+  for (size_t i = 0; i < touched->part_count; i++) LAM_TRY(check_part(prepare, touched, &touched->parts[i], error));
+  return LAM_OK;
+}
+
+static bool is_below(const char *directory, const char *scope) {
+  size_t size = strlen(scope);
+  return size == 0 || (strncmp(directory, scope, size) == 0 && (directory[size] == 0 || directory[size] == '/'));
+}
+
+static int file_by_key(const void *a, const void *b) {
+  return strcmp(((const struct lam_data_file *)a)->key, ((const struct lam_data_file *)b)->key);
+}
+
+/* Every data file in the scope must be one that the plan knew, in the state that it knew. */
+static enum lam_status check_scope(struct lam_prepare *prepare, struct lam_error *error) {
+  const struct lam_change *change = prepare->change;
+  if (change->scope_count == 0) return LAM_OK;
+  struct lam_arena *arena = &prepare->journal->arena;
+  struct lam_snapshot now;
+  void *memory;
+  size_t known = change->known ? change->known->file_count : 0;
+  /* A snapshot is sorted by directory, then name; keys are looked up as wholes. */
+  LAM_TRY(lam_arena_array(arena, known, sizeof(struct lam_data_file), &memory, error));
+  struct lam_data_file *files = memory;
+  if (known) memcpy(files, change->known->files, known * sizeof *files);
+  if (known) qsort(files, known, sizeof *files, file_by_key);
+  LAM_TRY(lam_snapshot_open(prepare->directory, NULL, &now, error));
+  enum lam_status status = LAM_OK;
+  for (size_t i = 0; status == LAM_OK && i < now.file_count; i++) {
+    const char *directory = now.partitions[now.files[i].partition].directory;
+    bool in_scope = false;
+    for (size_t j = 0; j < change->scope_count && !in_scope; j++) in_scope = is_below(directory, change->scope[j]);
+    if (!in_scope) continue;
+    const struct lam_data_file *file = known ? bsearch(&now.files[i], files, known, sizeof *files, file_by_key) : NULL;
+    if (!file)
+      status = conflict(prepare, "", now.files[i].key, "added", error);
+    else if (!lam_identity_equal(file->identity, now.files[i].identity))
+      status = conflict(prepare, "", now.files[i].key, "changed", error);
+  }
+  lam_snapshot_release(&now);
+  return status;
+}
+
+enum lam_status lam_prepare_check(struct lam_prepare *prepare, struct lam_error *error) {
+  LAM_TRY(group(prepare, error));
+  for (size_t i = 0; i < prepare->touched_count; i++) LAM_TRY(check_touched(prepare, &prepare->touched[i], error));
+  return check_scope(prepare, error);
+}
+
+/* ---- staging ---- */
+
+static const char *const summaries[] = {"_metadata", "_common_metadata", "._metadata.crc", "._common_metadata.crc"};
+enum { SUMMARIES = sizeof summaries / sizeof *summaries };
+
+static bool is_removed(const struct lam_touched *touched, const char *name, size_t size) {
+  for (size_t i = 0; i < touched->part_count; i++) {
+    const struct part *part = &touched->parts[i];
+    if (part->role == REMOVED && strlen(part->name) == size && memcmp(part->name, name, size) == 0) return true;
+  }
+  return false;
+}
+
+/* Removed files, their ".<name>.crc", and the summaries, which the change makes wrong. */
+static bool goes(const struct lam_touched *touched, const char *name) {
+  size_t size = strlen(name);
+  for (size_t i = 0; i < SUMMARIES; i++) {
+    if (strcmp(name, summaries[i]) == 0) return true;
+  }
+  bool crc = name[0] == '.' && size > 5 && strcmp(name + size - 4, ".crc") == 0;
+  return touched->removed && (is_removed(touched, name, size) || (crc && is_removed(touched, name + 1, size - 5)));
+}
+
+/* One file removed, or one added, is one rename: as atomic as an exchange, and nothing needs to be linked. */
+static enum lam_journal_how choose_how(const struct lam_touched *touched) {
+  if (!touched->there) return LAM_JOURNAL_NEW;
+  if (!*touched->key || touched->added + touched->removed == 1) return LAM_JOURNAL_FILES;
+  for (size_t i = 0; i < touched->live.count; i++) {
+    if (touched->live.items[i].info.kind != LAM_OBJECT_FILE) return LAM_JOURNAL_FILES;
+  }
+  return LAM_JOURNAL_EXCHANGE;
+}
+
+/* What a staged directory is made from. */
+struct staging {
+  struct lam_prepare *prepare;
+  const struct lam_touched *touched;
+  struct lam_journal_directory *out;
+  size_t room; /* of out->files */
+};
+
+static enum lam_status add_file(struct staging *staging, enum lam_journal_action action, const char *name,
+                                struct lam_identity identity, struct lam_error *error) {
+  struct lam_journal_directory *out = staging->out;
+  void *items = out->files;
+  LAM_TRY(lam_vector_grow(&staging->prepare->journal->arena, &items, out->file_count, &staging->room,
+                          sizeof *out->files, error));
+  out->files = items;
+  out->files[out->file_count++] = (struct lam_journal_file){action, name, identity};
+  return LAM_OK;
+}
+
+/* The status of the first link that fails; the caller then does without. */
+static enum lam_status link_kept(struct staging *staging, struct lam_error *error) {
+  struct lam_directory *directory = staging->prepare->directory;
+  struct lam_arena *arena = &staging->prepare->journal->arena;
+  for (size_t i = 0; i < staging->touched->live.count; i++) {
+    const struct lam_entry *entry = &staging->touched->live.items[i];
+    char *from, *to;
+    if (goes(staging->touched, entry->name)) continue;
+    LAM_TRY(lam_key_join(arena, staging->out->key, entry->name, "", &from, error));
+    LAM_TRY(lam_key_join(arena, staging->out->staged, entry->name, "", &to, error));
+    LAM_TRY(directory->data->ops->link(directory->data, from, directory->meta, to, error));
+  }
+  return LAM_OK;
+}
+
+/* The file whose mode, owner and extended attributes the new files of a directory get, or NULL. */
+static const char *model_file(const struct lam_touched *touched) {
+  for (size_t i = 0; i < touched->part_count; i++) {
+    if (touched->parts[i].role == REMOVED) return touched->parts[i].name;
+  }
+  for (size_t i = 0; i < touched->live.count; i++) {
+    const struct lam_entry *entry = &touched->live.items[i];
+    if (entry->info.kind == LAM_OBJECT_FILE && lam_is_data_name(entry->name)) return entry->name;
+  }
+  return NULL;
+}
+
+static enum lam_status move_added(struct staging *staging, struct lam_error *error) {
+  struct lam_directory *directory = staging->prepare->directory;
+  struct lam_arena *arena = &staging->prepare->journal->arena;
+  const char *model = model_file(staging->touched);
+  char *model_key = NULL;
+  if (model) LAM_TRY(lam_key_join(arena, staging->out->key, model, "", &model_key, error));
+  for (size_t i = 0; i < staging->touched->part_count; i++) {
+    const struct part *part = &staging->touched->parts[i];
+    struct lam_object_info info;
+    char *to;
+    if (part->role != ADDED) continue;
+    if (model) {
+      LAM_TRY(directory->data->ops->copy_attributes(directory->data, model_key, directory->meta, part->staged, error));
+    }
+    LAM_TRY(lam_journal_staged_key(arena, staging->out, part->name, &to, error));
+    LAM_TRY(directory->meta->ops->rename(directory->meta, part->staged, directory->meta, to, error));
+    LAM_TRY(directory->meta->ops->stat(directory->meta, to, &info, error));
+    LAM_TRY(add_file(staging, LAM_JOURNAL_ADD, part->name, lam_identity_of(&info), error));
+  }
+  return LAM_OK;
+}
+
+/* What was linked may have been rewritten since the directory was listed: the link is what counts. */
+static enum lam_status note_kept(struct staging *staging, struct lam_error *error) {
+  struct lam_entries entries;
+  LAM_TRY(lam_list(staging->prepare->directory->meta, staging->out->staged, &staging->prepare->journal->arena, &entries,
+                   error));
+  for (size_t i = 0; i < entries.count; i++)
+    LAM_TRY(add_file(staging, LAM_JOURNAL_KEEP, entries.items[i].name, lam_identity_of(&entries.items[i].info), error));
+  return LAM_OK;
+}
+
+static enum lam_status note_removed(struct staging *staging, struct lam_error *error) {
+  for (size_t i = 0; i < staging->touched->live.count; i++) {
+    const struct lam_entry *entry = &staging->touched->live.items[i];
+    if (!goes(staging->touched, entry->name) || entry->info.kind != LAM_OBJECT_FILE) continue;
+    LAM_TRY(add_file(staging, LAM_JOURNAL_REMOVE, entry->name, lam_identity_of(&entry->info), error));
+  }
+  return LAM_OK;
+}
+
+/* From the live directory, or from the nearest above a new one. Fails, in time, where a symbolic link is in the way. */
+static enum lam_status copy_directory_attributes(struct staging *staging, struct lam_error *error) {
+  struct lam_directory *directory = staging->prepare->directory;
+  const char *key = staging->out->key;
+  for (;;) {
+    struct lam_object_info info;
+    bool there;
+    LAM_TRY(lam_stat(directory->data, key, &there, &info, error));
+    if (there && info.kind != LAM_OBJECT_DIRECTORY)
+      return lam_fail(error, LAM_CONFLICT, "%s/%s is not a directory; nothing was changed", directory->data->root, key);
+    if (there)
+      return directory->data->ops->copy_attributes(directory->data, key, directory->meta, staging->out->staged, error);
+    char *parent;
+    LAM_TRY(lam_key_directory(&staging->prepare->journal->arena, key, &parent, error));
+    key = parent;
+  }
+}
+
+static int file_by_name(const void *a, const void *b) {
+  return strcmp(((const struct lam_journal_file *)a)->name, ((const struct lam_journal_file *)b)->name);
+}
+
+static enum lam_status stage_directory(struct staging *staging, struct lam_error *error) {
+  struct lam_store *meta = staging->prepare->directory->meta;
+  struct lam_journal_directory *out = staging->out;
+  struct lam_object_info info;
+  out->old_inode = staging->touched->there ? staging->touched->info.inode : 0;
+  LAM_TRY(meta->ops->make_directory(meta, out->staged, error));
+  if (out->how == LAM_JOURNAL_EXCHANGE) {
+    enum lam_status status = link_kept(staging, error);
+    if (status == LAM_UNSUPPORTED) { /* no hard links here, or too many of them */
+      LAM_TRY(lam_store_remove_tree(meta, out->staged, error));
+      LAM_TRY(meta->ops->make_directory(meta, out->staged, error));
+      out->how = LAM_JOURNAL_FILES;
+    } else if (status == LAM_NOT_FOUND) {
+      return conflict(staging->prepare, out->key, "a file", "removed", error);
+    } else if (status != LAM_OK) {
+      return status;
+    }
+  }
+  if (out->how == LAM_JOURNAL_EXCHANGE) LAM_TRY(note_kept(staging, error));
+  LAM_TRY(move_added(staging, error));
+  LAM_TRY(note_removed(staging, error));
+  LAM_TRY(copy_directory_attributes(staging, error));
+  LAM_TRY(meta->ops->stat(meta, out->staged, &info, error));
+  out->new_inode = info.inode;
+  if (out->file_count) qsort(out->files, out->file_count, sizeof *out->files, file_by_name);
+  return LAM_OK;
+}
+
+static enum lam_status next_directory(struct lam_prepare *prepare, const char *key, struct lam_journal_directory **out,
+                                      size_t *room, struct lam_error *error) {
+  struct lam_journal *journal = prepare->journal;
+  void *items = journal->directories;
+  char staged[128], *copy;
+  snprintf(staged, sizeof staged, "%s/dirs/%zu", prepare->stage->prefix, journal->directory_count);
+  LAM_TRY(lam_arena_string(&journal->arena, lam_bytes_of_string(staged), &copy, error));
+  LAM_TRY(lam_vector_grow(&journal->arena, &items, journal->directory_count, room, sizeof **out, error));
+  journal->directories = items;
+  *out = &journal->directories[journal->directory_count++];
+  **out = (struct lam_journal_directory){.how = LAM_JOURNAL_FILES, .key = key, .staged = copy};
+  return LAM_OK;
+}
+
+static int by_text(const void *a, const void *b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+static int touched_by_key(const void *a, const void *b) {
+  return strcmp(((const struct lam_touched *)a)->key, ((const struct lam_touched *)b)->key);
+}
+
+/* The directories above those that change, each once, without those that change themselves. */
+static enum lam_status find_above(struct lam_prepare *prepare, const char ***out, size_t *count,
+                                  struct lam_error *error) {
+  struct lam_arena *arena = &prepare->journal->arena;
+  size_t room = 0, kept = 0;
+  *out = NULL;
+  *count = 0;
+  for (size_t i = 0; i < prepare->touched_count; i++) {
+    if (prepare->touched[i].added + prepare->touched[i].removed == 0) continue;
+    for (const char *key = prepare->touched[i].key; *key;) {
+      char *parent;
+      LAM_TRY(lam_key_directory(arena, key, &parent, error));
+      void *items = *out;
+      LAM_TRY(lam_vector_grow(arena, &items, *count, &room, sizeof **out, error));
+      *out = items;
+      (*out)[(*count)++] = key = parent;
+    }
+  }
+  if (*count) qsort(*out, *count, sizeof **out, by_text);
+  for (size_t i = 0; i < *count; i++) {
+    struct lam_touched wanted = {.key = (*out)[i]};
+    const struct lam_touched *touched =
+        bsearch(&wanted, prepare->touched, prepare->touched_count, sizeof wanted, touched_by_key);
+    bool again = kept && strcmp((*out)[kept - 1], (*out)[i]) == 0;
+    if (!again && !(touched && touched->added + touched->removed)) (*out)[kept++] = (*out)[i];
+  }
+  *count = kept;
+  return LAM_OK;
+}
+
+/* Summaries in the directories above describe the files below, too. */
+static enum lam_status stage_summaries(struct lam_prepare *prepare, size_t *room, struct lam_error *error) {
+  const char **above;
+  size_t count;
+  LAM_TRY(find_above(prepare, &above, &count, error));
+  for (size_t i = 0; i < count; i++) {
+    struct staging staging = {.prepare = prepare};
+    for (size_t j = 0; j < SUMMARIES; j++) {
+      struct lam_object_info info;
+      bool there;
+      char *key;
+      LAM_TRY(lam_key_join(&prepare->journal->arena, above[i], summaries[j], "", &key, error));
+      LAM_TRY(lam_stat(prepare->directory->data, key, &there, &info, error));
+      if (!there || info.kind != LAM_OBJECT_FILE) continue;
+      if (!staging.out) LAM_TRY(next_directory(prepare, above[i], &staging.out, room, error));
+      LAM_TRY(add_file(&staging, LAM_JOURNAL_REMOVE, summaries[j], lam_identity_of(&info), error));
+    }
+    if (staging.out) qsort(staging.out->files, staging.out->file_count, sizeof *staging.out->files, file_by_name);
+  }
+  return LAM_OK;
+}
+
+enum lam_status lam_prepare_stage(struct lam_prepare *prepare, struct lam_error *error) {
+  char dirs[80];
+  size_t room = 0;
+  snprintf(dirs, sizeof dirs, "%s/dirs", prepare->stage->prefix);
+  LAM_TRY(prepare->directory->meta->ops->make_directory(prepare->directory->meta, dirs, error));
+  for (size_t i = 0; i < prepare->touched_count; i++) {
+    const struct lam_touched *touched = &prepare->touched[i];
+    if (touched->added + touched->removed == 0) continue;
+    struct staging staging = {.prepare = prepare, .touched = touched};
+    LAM_TRY(next_directory(prepare, touched->key, &staging.out, &room, error));
+    staging.out->how = choose_how(touched);
+    enum lam_status status = stage_directory(&staging, error);
+    if (status != LAM_OK)
+      return lam_fail_in(error, status, "while '%s/%s' was prepared for the commit", prepare->directory->data->root,
+                         touched->key);
+  }
+  return stage_summaries(prepare, &room, error);
+}
