@@ -225,6 +225,10 @@ static enum lam_status parse_encodings(struct lam_thrift *in, struct lam_thrift_
   return LAM_OK;
 }
 
+static enum lam_status keep_list(struct lam_thrift *in, struct lam_thrift_field field, struct lam_bytes *out) {
+  return field.type == LAM_THRIFT_LIST ? lam_thrift_raw(in, field.type, out) : lam_thrift_wrong(in, field, "a list");
+}
+
 static enum lam_status parse_page_stats(struct lam_thrift *in, int32_t *page, int32_t *encoding, int32_t *pages) {
   struct lam_thrift_field field = {0};
   *page = *encoding = -1;
@@ -298,12 +302,12 @@ static enum lam_status parse_column_meta(struct lam_thrift *in, struct lam_chunk
     switch (field.id) {
       case 1: LAM_TRY(lam_thrift_enum(in, field, &out->physical)); break;
       case 2: LAM_TRY(parse_encodings(in, field, &out->encodings)); break;
-      case 3: LAM_TRY(lam_thrift_raw(in, field.type, &out->path)); break;
+      case 3: LAM_TRY(keep_list(in, field, &out->path)); break;
       case 4: LAM_TRY(lam_thrift_enum(in, field, &out->codec)); break;
       case 5: LAM_TRY(lam_thrift_i64(in, field, &out->values)); break;
       case 6: LAM_TRY(lam_thrift_i64(in, field, &out->uncompressed_size)); break;
       case 7: LAM_TRY(lam_thrift_i64(in, field, &out->compressed_size)); break;
-      case 8: LAM_TRY(lam_thrift_raw(in, field.type, &out->key_values)); break;
+      case 8: LAM_TRY(keep_list(in, field, &out->key_values)); break;
       case 9: LAM_TRY(lam_thrift_i64(in, field, &out->data_page_offset)); break;
       case 11:
         LAM_TRY(lam_thrift_i64(in, field, &out->dictionary_page_offset));
@@ -327,7 +331,10 @@ static enum lam_status parse_column_meta(struct lam_thrift *in, struct lam_chunk
         LAM_TRY(lam_thrift_struct(in, field));
         LAM_TRY(parse_size_statistics(in, out));
         break;
-      case 17: LAM_TRY(lam_thrift_raw(in, field.type, &out->geospatial_statistics)); break;
+      case 17:
+        LAM_TRY(lam_thrift_struct(in, field));
+        LAM_TRY(lam_thrift_raw(in, field.type, &out->geospatial_statistics));
+        break;
       default: LAM_TRY(lam_thrift_skip(in, field.type));
     }
   }

@@ -1,8 +1,8 @@
+/* Page headers, and the offset indexes that say where pages are. */
 #include <inttypes.h>
 
 #include "parquet/thrift.h"
 
-/* What the three kinds of page have, numbered by their fields: the meaning of each by its id. */
 struct reading {
   struct lam_thrift in;
   struct lam_page_header *header;
@@ -163,4 +163,109 @@ enum lam_status lam_page_header_parse(struct lam_bytes bytes, struct lam_page_he
   LAM_TRY(check(&r, error));
   *header_size = lam_thrift_offset(&r.in);
   return LAM_OK;
+}
+
+/* ---- writing ---- */
+
+static void put_data_page(struct lam_thrift_out *out, const struct lam_page_header *h) {
+  int16_t outer = lam_thrift_begin(out, 5);
+  lam_thrift_put_i32(out, 1, h->values);
+  lam_thrift_put_i32(out, 2, (int32_t)h->encoding);
+  lam_thrift_put_i32(out, 3, (int32_t)h->definition_encoding);
+  lam_thrift_put_i32(out, 4, (int32_t)h->repetition_encoding);
+  lam_statistics_write(out, 5, &h->statistics);
+  lam_thrift_end(out, outer);
+}
+
+static void put_dictionary_page(struct lam_thrift_out *out, const struct lam_page_header *h) {
+  int16_t outer = lam_thrift_begin(out, 7);
+  lam_thrift_put_i32(out, 1, h->values);
+  lam_thrift_put_i32(out, 2, (int32_t)h->encoding);
+  if (h->sorted) lam_thrift_put_bool(out, 3, true);
+  lam_thrift_end(out, outer);
+}
+
+static void put_data_page_v2(struct lam_thrift_out *out, const struct lam_page_header *h) {
+  int16_t outer = lam_thrift_begin(out, 8);
+  lam_thrift_put_i32(out, 1, h->values);
+  lam_thrift_put_i32(out, 2, h->nulls);
+  lam_thrift_put_i32(out, 3, h->rows);
+  lam_thrift_put_i32(out, 4, (int32_t)h->encoding);
+  lam_thrift_put_i32(out, 5, h->definition_size);
+  lam_thrift_put_i32(out, 6, h->repetition_size);
+  lam_thrift_put_bool(out, 7, h->compressed);
+  lam_statistics_write(out, 8, &h->statistics);
+  lam_thrift_end(out, outer);
+}
+
+enum lam_status lam_page_header_write(const struct lam_page_header *h, struct lam_buf *to, struct lam_error *error) {
+  struct lam_thrift_out out = lam_thrift_to(to, error);
+  lam_thrift_put_i32(&out, 1, (int32_t)h->kind);
+  lam_thrift_put_i32(&out, 2, h->uncompressed_size);
+  lam_thrift_put_i32(&out, 3, h->compressed_size);
+  if (h->has_crc) lam_thrift_put_i32(&out, 4, (int32_t)h->crc);
+  switch (h->kind) {
+    case LAM_DATA_PAGE: put_data_page(&out, h); break;
+    case LAM_DICTIONARY_PAGE: put_dictionary_page(&out, h); break;
+    case LAM_DATA_PAGE_V2: put_data_page_v2(&out, h); break;
+    default: lam_thrift_end(&out, lam_thrift_begin(&out, 6)); break;
+  }
+  lam_thrift_end(&out, 0);
+  return out.status;
+}
+
+/* ---- offset indexes ---- */
+
+/* One PageLocation; only its first field changes. */
+static enum lam_status move_location(struct lam_thrift *in, int64_t delta, struct lam_thrift_out *out) {
+  struct lam_thrift_field field = {0};
+  int16_t outer = lam_thrift_begin(out, 0);
+  for (;;) {
+    LAM_TRY(lam_thrift_next(in, &field));
+    if (!field.type) break;
+    if (field.id == 1) {
+      int64_t offset = 0;
+      LAM_TRY(lam_thrift_i64(in, field, &offset));
+      LAM_CHECK(!__builtin_add_overflow(offset, delta, &offset) && offset >= 0, in->error,
+                "the offset index has a page at offset %" PRId64 " after it was moved by %" PRId64, offset, delta);
+      lam_thrift_put_i64(out, 1, offset);
+    } else {
+      struct lam_bytes raw;
+      LAM_TRY(lam_thrift_raw(in, field.type, &raw));
+      lam_thrift_put_raw(out, field.id, field.type, raw);
+    }
+  }
+  lam_thrift_end(out, outer);
+  return LAM_OK;
+}
+
+static enum lam_status move_index(struct lam_thrift *in, int64_t delta, struct lam_thrift_out *out) {
+  struct lam_thrift_field field = {0};
+  for (;;) {
+    LAM_TRY(lam_thrift_next(in, &field));
+    if (!field.type) break;
+    if (field.id == 1) {
+      uint32_t count;
+      LAM_TRY(lam_thrift_list(in, field, LAM_THRIFT_STRUCT, 1, &count));
+      lam_thrift_put_list(out, 1, LAM_THRIFT_STRUCT, count);
+      for (uint32_t i = 0; i < count; i++) LAM_TRY(move_location(in, delta, out));
+    } else {
+      struct lam_bytes raw;
+      LAM_TRY(lam_thrift_raw(in, field.type, &raw));
+      lam_thrift_put_raw(out, field.id, field.type, raw);
+    }
+  }
+  lam_thrift_end(out, 0);
+  return LAM_OK;
+}
+
+enum lam_status lam_offset_index_move(struct lam_bytes index, int64_t delta, struct lam_buf *to,
+                                      struct lam_error *error) {
+  struct lam_thrift in = lam_thrift_of(index, "offset index", error);
+  struct lam_thrift_out out = lam_thrift_to(to, error);
+  size_t before = to->size;
+  enum lam_status status = move_index(&in, delta, &out);
+  if (status == LAM_OK) status = out.status;
+  if (status != LAM_OK) to->size = before;
+  return status;
 }
