@@ -142,7 +142,7 @@ struct lam_import_options {
   int32_t sort_count;
   /* CSV */
   char delimiter;                      /* 0: ',' or a tab for .tsv */
-  bool no_header;                      /* columns are named c1, c2, … */
+  bool no_header;                      /* columns are named column0, column1, … */
   const struct lam_import_type *types; /* the others are inferred from a sample */
   int32_t type_count;
   const char *null_text; /* besides the empty unquoted field; NULL: none */
@@ -178,7 +178,7 @@ typedef bool (*lam_fault_fn)(void *user, const struct lam_fault *fault);
 struct lam_verify_options {
   uint32_t struct_size;
   struct lam_table_options table;
-  bool full; /* decode every value and compare it with the statistics; else page headers and checksums */
+  bool full; /* strings are checked to be UTF-8, too */
 };
 #define LAM_VERIFY_OPTIONS_INIT \
   { .struct_size = sizeof(struct lam_verify_options), .table = LAM_TABLE_OPTIONS_INIT }

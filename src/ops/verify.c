@@ -1,0 +1,358 @@
+/* Verify: every page header and checksum, every value, the statistics against the values, and the
+ * partition columns against the path. Faults are handed on one by one and the work goes on behind them. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "arrow/value_text.h"
+#include "base/context.h"
+#include "parquet/statistics.h"
+#include "parquet/store_value.h"
+#include "table/table.h"
+
+enum { VERIFY_MEMORY = 48 << 20 };
+
+struct verify_run {
+  struct lam_context *context;
+  struct lam_mem *mem;
+  struct lam_directory *directory;
+  struct lam_snapshot snapshot;
+  const struct lam_verify_options *options;
+  lam_fault_fn each;
+  void *user;
+  struct lam_verify_result *result;
+  bool stopped;
+};
+
+/* One leaf of one row group under verification. */
+struct chunk_run {
+  struct verify_run *run;
+  struct lam_file *file;
+  const struct lam_data_file *entry;
+  int32_t row_group, leaf, column; /* column: of the top level */
+  const struct ArrowSchema *schema;
+  struct lam_type type;
+};
+
+static void fault(struct verify_run *run, const char *file, const char *message) {
+  struct lam_fault f = {.struct_size = sizeof f, .file = file, .message = message};
+  run->result->faults++;
+  if (run->each && !run->each(run->user, &f)) run->stopped = true;
+}
+
+/* True for failures that say something about the file, and so are faults; the rest ends the verification. */
+static bool is_fault(enum lam_status status) {
+  return status == LAM_CORRUPT || status == LAM_INVALID || status == LAM_UNSUPPORTED || status == LAM_LIMIT;
+}
+
+static void chunk_fault(const struct chunk_run *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void chunk_fault(const struct chunk_run *c, const char *format, ...) {
+  char text[512], message[768];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  snprintf(message, sizeof message, "row group %d, column \"%s\": %s", c->row_group, c->schema->name, text);
+  fault(c->run, c->entry->key, message);
+}
+
+/* ---- statistics against values ---- */
+
+struct check {
+  struct chunk_run *chunk;
+  const struct lam_schema_node *node;
+  struct lam_storing storing;
+  bool compares;            /* bounds can be compared with the values */
+  struct lam_bounds bounds; /* begun with the bounds of the file: they must not move */
+  struct lam_buf physical;
+  int64_t rows, nulls;
+};
+
+static enum lam_status add_value(struct check *check, struct lam_bytes value, struct lam_error *error) {
+  if (check->node->physical == LAM_BYTE_ARRAY) return lam_bounds_add_bytes(&check->bounds, &value, 1, error);
+  return lam_bounds_add(&check->bounds, value.data, 1, error);
+}
+
+/* Wide enough to be a value of the leaf: a shorter one would be read beyond its end. */
+static bool bound_fits(const struct lam_schema_node *node, struct lam_bytes bound) {
+  static const size_t widths[] = {1, 4, 8, 12, 4, 8, 0, 0};
+  if (!bound.data) return false;
+  if (node->physical == LAM_BYTE_ARRAY) return true;
+  return bound.size ==
+         (node->physical == LAM_FIXED_LEN_BYTE_ARRAY ? (size_t)node->type_length : widths[node->physical]);
+}
+
+static enum lam_status begin_check(struct check *check, struct chunk_run *c, struct lam_error *error) {
+  const struct lam_file_meta *meta = lam_file_meta(c->file);
+  const struct lam_statistics *statistics = &meta->row_groups[c->row_group].chunks[c->leaf].statistics;
+  *check = (struct check){.chunk = c, .node = &meta->nodes[meta->leaves[c->leaf]]};
+  lam_buf_init(&check->physical, c->run->mem);
+  lam_bounds_init(&check->bounds, c->run->mem, check->node);
+  check->compares = lam_statistics_trusted(meta, c->leaf, false) && bound_fits(check->node, statistics->min) &&
+                    bound_fits(check->node, statistics->max) &&
+                    lam_storing_of(&c->type, check->node, &check->storing, NULL) == LAM_OK &&
+                    check->storing.rule != LAM_STORE_NULL;
+  if (!check->compares) return LAM_OK;
+  LAM_TRY(add_value(check, statistics->min, error));
+  return add_value(check, statistics->max, error);
+}
+
+static enum lam_status add_valid_bytes(struct check *check, const struct lam_view *view, struct lam_error *error) {
+  for (int64_t row = 0; row < view->length; row++) {
+    struct lam_bytes value = lam_view_bytes(view, row);
+    if (lam_view_valid(view, row)) LAM_TRY(lam_bounds_add_bytes(&check->bounds, &value, 1, error));
+  }
+  return LAM_OK;
+}
+
+static enum lam_status add_valid_fixed(struct check *check, const struct lam_view *view, struct lam_error *error) {
+  size_t from = check->storing.from_width, to = check->storing.to_width;
+  if (check->storing.rule == LAM_STORE_BITS) from = to = 1;
+  LAM_TRY(lam_buf_reset(&check->physical, (size_t)view->length * to, error));
+  const uint8_t *data = view->data;
+  uint8_t *out = check->physical.data;
+  size_t count = 0;
+  for (int64_t row = 0; row < view->length; row++) {
+    if (!lam_view_valid(view, row)) continue;
+    if (check->storing.rule == LAM_STORE_BITS)
+      out[count] = lam_bit_get(data, view->offset + row);
+    else if (check->storing.rule == LAM_STORE_SAME)
+      memcpy(out + count * to, data + (size_t)(view->offset + row) * to, to);
+    else
+      LAM_TRY(
+          lam_store_values(&check->storing, data + (size_t)(view->offset + row) * from, 1, out + count * to, error));
+    count++;
+  }
+  return lam_bounds_add(&check->bounds, out, count, error);
+}
+
+static enum lam_status check_text(struct check *check, const struct lam_view *view) {
+  for (int64_t row = 0; row < view->length; row++) {
+    if (!lam_view_valid(view, row) || lam_utf8_valid(lam_view_bytes(view, row))) continue;
+    chunk_fault(check->chunk, "row %" PRId64 " of the row group is a string that is not UTF-8", check->rows + row);
+    return LAM_OK;
+  }
+  return LAM_OK;
+}
+
+/* The value of the path for this column, where it has one, against every row. */
+static enum lam_status check_path(struct check *check, const struct lam_view *view, struct lam_error *error) {
+  struct verify_run *run = check->chunk->run;
+  const struct lam_partition *partition = &run->snapshot.partitions[check->chunk->entry->partition].values;
+  const char *wanted;
+  if (!lam_partition_find(partition, check->chunk->schema->name, &wanted)) return LAM_OK;
+  struct lam_buf text;
+  enum lam_status status = LAM_OK;
+  lam_buf_init(&text, run->mem);
+  for (int64_t row = 0; status == LAM_OK && row < view->length; row++) {
+    bool null = view->type.id == LAM_TYPE_NULL || !lam_view_valid(view, row);
+    text.size = 0;
+    if (!null) status = lam_value_text(view, row, &text, error);
+    bool same =
+        null ? !wanted : wanted && lam_bytes_equal(lam_bytes_of(text.data, text.size), lam_bytes_of_string(wanted));
+    if (same || status != LAM_OK) continue;
+    char quoted[72];
+    chunk_fault(check->chunk, "row %" PRId64 " of the row group is %s; the path says %s", check->rows + row,
+                null ? "NULL" : lam_text_quote(lam_bytes_of(text.data, text.size), quoted, sizeof quoted),
+                wanted ? wanted : "NULL");
+    break;
+  }
+  lam_buf_release(&text);
+  return status;
+}
+
+static enum lam_status check_batch(struct check *check, const struct ArrowArray *array, struct lam_error *error) {
+  struct lam_view view;
+  LAM_TRY(lam_view_init(check->chunk->schema, array, &view, error));
+  check->nulls += view.type.id == LAM_TYPE_NULL ? view.length : lam_view_null_count(&view);
+  if (check->compares)
+    LAM_TRY(check->storing.rule == LAM_STORE_BYTES ? add_valid_bytes(check, &view, error)
+                                                   : add_valid_fixed(check, &view, error));
+  if (check->chunk->run->options->full && view.type.id == LAM_TYPE_STRING) LAM_TRY(check_text(check, &view));
+  LAM_TRY(check_path(check, &view, error));
+  check->rows += view.length;
+  return LAM_OK;
+}
+
+static enum lam_status bounds_of(struct check *check, struct lam_arena *arena, struct lam_statistics *out,
+                                 struct lam_error *error) {
+  *out = (struct lam_statistics){.null_count = -1};
+  return check->compares ? lam_bounds_finish(&check->bounds, arena, out, error) : LAM_OK;
+}
+
+static void end_check(struct check *check, const struct lam_statistics *before, const struct lam_statistics *after) {
+  struct chunk_run *c = check->chunk;
+  const struct lam_row_group_meta *group = &lam_file_meta(c->file)->row_groups[c->row_group];
+  const struct lam_statistics *statistics = &group->chunks[c->leaf].statistics;
+  if (check->rows != group->rows)
+    chunk_fault(c, "%" PRId64 " rows were decoded; the row group has %" PRId64, check->rows, group->rows);
+  if (statistics->null_count >= 0 && statistics->null_count != check->nulls)
+    chunk_fault(c, "the statistics say %" PRId64 " nulls; there are %" PRId64, statistics->null_count, check->nulls);
+  if (!lam_bytes_equal(before->min, after->min)) chunk_fault(c, "a value lies below the minimum of the statistics");
+  if (!lam_bytes_equal(before->max, after->max)) chunk_fault(c, "a value lies above the maximum of the statistics");
+}
+
+static enum lam_status decode_chunk(struct check *check, struct lam_error *error) {
+  struct chunk_run *c = check->chunk;
+  struct lam_read_options options = LAM_READ_OPTIONS_INIT;
+  struct lam_reader *reader;
+  struct lam_statistics before, after;
+  struct lam_arena arena;
+  options.columns = &c->column;
+  options.column_count = 1;
+  options.row_groups = &c->row_group;
+  options.row_group_count = 1;
+  lam_arena_init(&arena, c->run->mem);
+  enum lam_status status = bounds_of(check, &arena, &before, error);
+  if (status == LAM_OK) status = lam_reader_open_in(c->file, &options, c->run->mem, &reader, error);
+  if (status == LAM_OK) {
+    struct ArrowArray batch;
+    while ((status = lam_reader_next(reader, &batch, error)) == LAM_OK && batch.release) {
+      status = check_batch(check, batch.children[0], error);
+      lam_array_release(&batch);
+      if (status != LAM_OK) break;
+    }
+    lam_reader_close(reader);
+  }
+  if (status == LAM_OK) status = bounds_of(check, &arena, &after, error);
+  if (status == LAM_OK) end_check(check, &before, &after);
+  lam_arena_release(&arena);
+  return status;
+}
+
+/* ---- pages ---- */
+
+static enum lam_status count_page(void *user, const struct lam_page *page, struct lam_error *error) {
+  struct verify_run *run = user;
+  (void)error;
+  run->result->pages++;
+  run->result->checksums += page->header.has_crc;
+  return LAM_OK;
+}
+
+/* A failure that is about the file becomes a fault and LAM_OK. */
+static enum lam_status as_fault(struct verify_run *run, const char *file, enum lam_status status,
+                                struct lam_error *error) {
+  if (!is_fault(status)) return status;
+  fault(run, file, error->message);
+  return LAM_OK;
+}
+
+static enum lam_status verify_chunk(struct chunk_run *c, struct lam_error *error) {
+  struct verify_run *run = c->run;
+  struct check check;
+  LAM_TRY(lam_check_cancel(run->context, error));
+  LAM_TRY(lam_type_parse(c->schema, &c->type, error));
+  enum lam_status status = lam_chunk_walk(c->file, c->row_group, c->leaf, !run->options->table.no_checksums, run->mem,
+                                          count_page, run, error);
+  if (status == LAM_OK) {
+    status = begin_check(&check, c, error);
+    if (status == LAM_OK) status = decode_chunk(&check, error);
+    lam_bounds_release(&check.bounds);
+    lam_buf_release(&check.physical);
+  }
+  return status;
+}
+
+/* ---- files ---- */
+
+static enum lam_status verify_columns(struct verify_run *run, const struct lam_data_file *entry, struct lam_file *file,
+                                      const struct lam_file_columns *columns, struct lam_error *error) {
+  const struct lam_file_meta *meta = lam_file_meta(file);
+  int64_t rows = 0;
+  for (int32_t g = 0; g < meta->row_group_count; g++) {
+    rows += meta->row_groups[g].rows;
+    run->result->row_groups++;
+    for (int64_t i = 0; i < columns->schema.n_children && !run->stopped; i++) {
+      struct chunk_run c = {.run = run,
+                            .file = file,
+                            .entry = entry,
+                            .row_group = g,
+                            .column = columns->columns[i],
+                            .schema = columns->schema.children[i]};
+      c.leaf = meta->nodes[lam_top_node(meta, c.column)].leaf;
+      LAM_TRY(as_fault(run, entry->key, verify_chunk(&c, error), error));
+    }
+    lam_progress_add(run->context, (uint64_t)meta->row_groups[g].rows, 0);
+  }
+  char message[160];
+  snprintf(message, sizeof message, "the footer says %" PRId64 " rows, its row groups add up to %" PRId64, meta->rows,
+           rows);
+  if (rows != meta->rows) fault(run, entry->key, message);
+  run->result->rows += (uint64_t)rows;
+  return LAM_OK;
+}
+
+static enum lam_status verify_file(struct verify_run *run, const struct lam_data_file *entry, struct lam_error *error) {
+  struct lam_file_options options = LAM_FILE_OPTIONS_INIT;
+  struct lam_file *file;
+  struct lam_file_columns columns;
+  struct lam_arena arena;
+  options.no_checksums = run->options->table.no_checksums;
+  run->result->files++;
+  run->result->bytes += entry->identity.size;
+  enum lam_status status = lam_snapshot_file(run->directory, &run->snapshot, entry, &options, run->mem, &file, error);
+  if (status != LAM_OK) return as_fault(run, entry->key, status, error);
+  lam_arena_init(&arena, run->mem);
+  status = lam_file_columns_of(file, &arena, &columns, error);
+  if (status == LAM_OK) {
+    if (columns.unreadable >= 0) {
+      struct ArrowSchema none;
+      status =
+          as_fault(run, entry->key, lam_schema_of_column(lam_file_meta(file), columns.unreadable, &none, error), error);
+    }
+    if (status == LAM_OK) status = verify_columns(run, entry, file, &columns, error);
+    lam_schema_release(&columns.schema);
+  } else {
+    status = as_fault(run, entry->key, status, error);
+  }
+  lam_arena_release(&arena);
+  lam_file_close(file);
+  lam_progress_add(run->context, 0, entry->identity.size);
+  return status;
+}
+
+static enum lam_status verify_snapshot(struct verify_run *run, struct lam_error *error) {
+  lam_progress_begin(run->context, "verify", 0, run->snapshot.bytes);
+  enum lam_status status = LAM_OK;
+  for (size_t i = 0; status == LAM_OK && i < run->snapshot.file_count && !run->stopped; i++)
+    status = verify_file(run, &run->snapshot.files[i], error);
+  lam_progress_end(run->context);
+  return status;
+}
+
+static enum lam_status verify_directory(struct verify_run *run, struct lam_error *error) {
+  struct lam_partition_filter filter;
+  struct lam_arena arena;
+  lam_arena_init(&arena, run->mem);
+  enum lam_status status = lam_partition_filter_parse(&arena, run->options->table.partitions,
+                                                      (size_t)run->options->table.partition_count, &filter, error);
+  if (status == LAM_OK)
+    status = lam_snapshot_open(run->directory, filter.count ? &filter : NULL, &run->snapshot, error);
+  if (status == LAM_OK) {
+    status = verify_snapshot(run, error);
+    lam_snapshot_release(&run->snapshot);
+  }
+  lam_arena_release(&arena);
+  return status;
+}
+
+enum lam_status lam_verify(struct lam_context *context, const char *path, const struct lam_verify_options *given,
+                           lam_fault_fn each, void *user, struct lam_verify_result *result, struct lam_error *error) {
+  struct lam_verify_options options = LAM_VERIFY_OPTIONS_INIT;
+  struct lam_verify_result ignored;
+  struct lam_error own = LAM_ERROR_INIT; /* faults are told from it */
+  if (given) memcpy(&options, given, lam_min_u64(given->struct_size, sizeof options));
+  if (!result) result = &ignored;
+  if (!error) error = &own;
+  *result = (struct lam_verify_result){.struct_size = sizeof *result};
+  struct verify_run run = {.context = context, .options = &options, .each = each, .user = user, .result = result};
+  struct lam_memory_use use = {.struct_size = sizeof use};
+  lam_context_memory(context, &use);
+  LAM_TRY(lam_mem_open(context, lam_min_u64(use.limit / 2, VERIFY_MEMORY), &run.mem, error));
+  enum lam_status status =
+      lam_directory_open(context, path, options.table.meta_dir, false, run.mem, &run.directory, error);
+  if (status == LAM_OK) status = verify_directory(&run, error);
+  lam_directory_close(run.directory);
+  lam_mem_close(run.mem);
+  return status;
+}
