@@ -9,7 +9,7 @@ scripts/venv.sh
 passed=0 failed=0 skipped=0 notes=()
 results=build/results
 mkdir -p "$results"
-rm -f "$results"/*.xml
+rm -f "$results"/*
 ASAN_SYMBOLIZER_PATH=$(command -v llvm-symbolizer-14 || true)
 export ASAN_SYMBOLIZER_PATH
 
@@ -70,5 +70,5 @@ fi
 if [ -z "${FAST:-}" ]; then step "lint" scripts/lint.sh; fi
 
 for note in "${notes[@]}"; do echo "FAILED: $note"; done
-echo "$passed passed, $failed failed, $skipped skipped"
+echo "$passed passed, $failed failed, $skipped skipped" | tee "$results/sum"
 [ "$failed" -eq 0 ]
