@@ -261,7 +261,6 @@ static enum lam_status copy_group(struct lam_writer *writer, const struct lam_fi
 static enum lam_status copy(struct lam_writer *writer, const struct lam_file *from, int32_t row_group,
                             struct lam_error *error) {
   LAM_TRY(lam_writer_end_row_group(writer, error));
-  LAM_TRY(check_source(writer, lam_file_meta(from), row_group, error));
   size_t count = (size_t)writer->meta.leaf_count;
   struct range *ranges;
   int64_t *starts;
@@ -277,8 +276,11 @@ static enum lam_status copy(struct lam_writer *writer, const struct lam_file *fr
 enum lam_status lam_writer_copy_row_group(struct lam_writer *writer, const struct lam_file *from, int32_t row_group,
                                           struct lam_error *error) {
   LAM_TRY(lam_writer_check(writer, error));
-  enum lam_status status = copy(writer, from, row_group, error);
-  if (status != LAM_OK) writer->failed = true;
+  enum lam_status status = check_source(writer, lam_file_meta(from), row_group, error);
+  if (status == LAM_OK) {
+    status = copy(writer, from, row_group, error);
+    writer->failed |= status != LAM_OK; /* a group that does not fit has changed nothing */
+  }
   return lam_fail_in(error, status, "copying row group %" PRId32 " of \"%s\" into \"%s\"", row_group,
                      lam_file_name(from), lam_writer_name(writer));
 }
