@@ -226,6 +226,7 @@ enum lam_status lam_strings_read(struct lam_strings *strings, size_t max, size_t
   if (max_bytes > INT32_MAX) max_bytes = INT32_MAX;
   if (data->size > INT32_MAX) return too_long(data->size, error);
   offsets[0] = (int32_t)data->size;
+  if (!data->data) LAM_TRY(lam_buf_reserve(data, OVER, error)); /* so that empty values have a place too */
   switch (strings->encoding) {
     case LAM_PLAIN: return read_plain(strings, max, max_bytes, offsets, data, count, error);
     case LAM_DELTA_LENGTH_BYTE_ARRAY: return read_delta_length(strings, max, max_bytes, offsets, data, count, error);
