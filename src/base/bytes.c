@@ -3,7 +3,10 @@
 #include <stdio.h>
 #include <strings.h>
 
-int64_t lam_bits_count(const uint8_t *bits, int64_t offset, int64_t count) {
+#include "base/kernel.h"
+
+/* popcnt needs an instruction set above the baseline, without which it is a call. */
+LAM_KERNEL int64_t lam_bits_count(const uint8_t *bits, int64_t offset, int64_t count) {
   int64_t total = 0;
   for (; count > 0 && (offset & 7); offset++, count--) total += lam_bit_get(bits, offset);
   const uint8_t *p = bits + (offset >> 3);

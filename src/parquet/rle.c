@@ -15,6 +15,10 @@ enum lam_status lam_rle_begin(struct lam_rle *rle, struct lam_bytes bytes, int w
 static enum lam_status read_header(struct lam_rle *rle, uint32_t *header, struct lam_error *error) {
   size_t start = rle->position;
   uint64_t value = 0;
+  if (start < rle->bytes.size && rle->bytes.data[start] < 0x80) { /* short runs, where there are many */
+    *header = rle->bytes.data[rle->position++];
+    return LAM_OK;
+  }
   for (int i = 0; i < VARINT32_BYTES; i++) {
     LAM_CHECK(rle->position < rle->bytes.size, error,
               "the run-length encoded values end at byte %zu of them, before all values were read", rle->position);
@@ -117,25 +121,82 @@ enum lam_status lam_rle_skip(struct lam_rle *rle, size_t count, struct lam_error
   return LAM_OK;
 }
 
+/* Bits appended to a bitmap at any position, through a word: runs of levels are short where nulls are many. Nothing
+ * behind the last bit is written, and the neighbours in its byte are kept. */
+struct bit_sink {
+  uint8_t *to;
+  uint64_t word;
+  int held; /* bits in `word`, below 32 */
+};
+
+static inline struct bit_sink sink_begin(uint8_t *bits, int64_t offset) {
+  uint8_t *to = bits + (offset >> 3);
+  int held = (int)(offset & 7);
+  return (struct bit_sink){to, held ? *to & ((1u << held) - 1) : 0, held};
+}
+
+/* Up to 32 bits; those above `count` are 0. */
+static inline void sink_put(struct bit_sink *sink, uint64_t bits, int count) {
+  sink->word |= bits << sink->held;
+  sink->held += count;
+  if (sink->held < 32) return;
+  lam_store32(sink->to, (uint32_t)sink->word);
+  sink->to += 4;
+  sink->word >>= 32;
+  sink->held -= 32;
+}
+
+static void sink_end(struct bit_sink *sink) {
+  for (; sink->held >= 8; sink->held -= 8, sink->word >>= 8) *sink->to++ = (uint8_t)sink->word;
+  if (!sink->held) return;
+  unsigned mask = (1u << sink->held) - 1;
+  *sink->to = (uint8_t)((*sink->to & ~mask) | (sink->word & mask));
+}
+
+static inline uint64_t low_bits(uint64_t word, int count) {
+  return word & (((uint64_t)1 << count) - 1);
+}
+
+static void put_packed(struct bit_sink *sink, struct lam_bytes from, uint64_t bit, size_t count) {
+  while (count) {
+    size_t at = (size_t)(bit >> 3), rest = from.size - at;
+    int n = count < 32 ? (int)count : 32;
+    uint64_t word = 0;
+    if (rest >= 8)
+      word = lam_load64(from.data + at);
+    else
+      memcpy(&word, from.data + at, rest);
+    sink_put(sink, low_bits(word >> (bit & 7), n), n);
+    bit += (unsigned)n;
+    count -= (size_t)n;
+  }
+}
+
+static void put_repeated(struct bit_sink *sink, uint32_t value, size_t count) {
+  uint64_t word = value ? UINT32_MAX : 0;
+  for (; count >= 32; count -= 32) sink_put(sink, word, 32);
+  sink_put(sink, low_bits(word, (int)count), (int)count);
+}
+
 enum lam_status lam_rle_read_validity(struct lam_rle *rle, uint8_t *validity, int64_t offset, size_t count,
                                       int64_t *valid, struct lam_error *error) {
   assert(rle->width == 1);
   *valid = 0;
-  while (count) {
+  if (!count) return LAM_OK;
+  struct bit_sink sink = sink_begin(validity, offset);
+  for (size_t left = count, given; left; left -= given) {
     LAM_TRY(next_run(rle, error));
-    size_t given = (size_t)lam_min_u64(rle->run_left ? rle->run_left : rle->packed_left, count);
+    given = (size_t)lam_min_u64(rle->run_left ? rle->run_left : rle->packed_left, left);
     if (rle->run_left) {
-      lam_bits_fill(validity, offset, (int64_t)given, rle->run_value);
-      if (rle->run_value) *valid += (int64_t)given;
+      put_repeated(&sink, rle->run_value, given);
       rle->run_left -= given;
     } else {
-      lam_bits_copy(validity, offset, rle->bytes.data, (int64_t)rle->packed_bit, (int64_t)given);
-      *valid += lam_bits_count(validity, offset, (int64_t)given);
+      put_packed(&sink, rle->bytes, rle->packed_bit, given);
       take_packed(rle, given);
     }
-    offset += (int64_t)given;
-    count -= given;
   }
+  sink_end(&sink);
+  *valid = lam_bits_count(validity, offset, (int64_t)count);
   return LAM_OK;
 }
 
