@@ -6,10 +6,16 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "base/context.h"
 #include "store/spill.h"
@@ -114,10 +120,49 @@ static void the_directory_is_named(void **state) {
   lam_context_free(lost);
 }
 
+/* openat with the bit that O_TMPFILE has beyond O_DIRECTORY fails, as on NFS. */
+static void forbid_unnamed_files(void) {
+  enum { TMPFILE_BIT = O_TMPFILE & ~O_DIRECTORY };
+  struct sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, TMPFILE_BIT, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
+  assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+  assert_int_equal(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+static void file_systems_without_unnamed_files(void **state) {
+  (void)state;
+  fflush(NULL);
+  pid_t child = fork();
+  if (child == 0) {
+    struct lam_spill *spill;
+    forbid_unnamed_files();
+    OK(lam_spill_create(mem, &spill, &error));
+    OK(lam_spill_append(spill, lam_bytes_of_string("named"), &error));
+    char bytes[6] = "";
+    OK(lam_spill_read(spill, 0, bytes, 5, &error));
+    assert_string_equal(bytes, "named");
+    assert_int_equal(rmdir(directory), 0); /* the name went at once */
+    assert_int_equal(mkdir(directory, 0700), 0);
+    lam_spill_release(spill);
+    exit(42);
+  }
+  int status;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(what_was_appended_is_read, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_failed_append_can_be_repeated, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(file_systems_without_unnamed_files, set_up, tear_down),
       cmocka_unit_test_setup_teardown(the_directory_is_named, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
