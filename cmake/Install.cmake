@@ -19,6 +19,9 @@ write_basic_package_version_file(lamella-config-version.cmake COMPATIBILITY Same
 install(FILES ${PROJECT_BINARY_DIR}/lamella-config.cmake ${PROJECT_BINARY_DIR}/lamella-config-version.cmake
         DESTINATION ${package_dir})
 
+# Relative, so that an installed tree can be moved and `cmake --install --prefix` works.
+file(RELATIVE_PATH prefix_from_pc /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+string(REGEX REPLACE "/$" "" prefix_from_pc ${prefix_from_pc})
 list(JOIN LAM_PC_REQUIRES " " LAM_PC_REQUIRES)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/lamella.pc.in lamella.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/lamella.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -12,7 +12,5 @@ if [ -x "$dir/lamella" ] && ls tests/integration/test_*.py tests/conformance/tes
 fi
 mkdir -p coverage
 gcovr --root . --filter 'src/' --exclude 'src/cli/' --object-directory "$dir" -j "$(nproc)" \
-  --exclude-throw-branches --html-details coverage/index.html --txt coverage/report.txt --txt-summary \
-  --print-summary --fail-under-line "${COVERAGE_MINIMUM:-90}" "$dir" || status=$?
-tail -n 4 coverage/report.txt
-exit "${status:-0}"
+  --html-details coverage/index.html --txt coverage/report.txt --print-summary \
+  --fail-under-line "${COVERAGE_MINIMUM:-90}" "$dir"
