@@ -17,6 +17,7 @@ struct apply {
   const struct lam_journal *journal;
   struct lam_commit_result *result;
   struct lam_arena *arena; /* for one directory at a time */
+  bool replay;
 };
 
 const struct lam_journal_file *lam_journal_find(const struct lam_journal_directory *directory, const char *name,
@@ -220,12 +221,27 @@ static enum lam_status look(struct apply *apply, const struct lam_journal_direct
   return lam_stat(apply->meta, directory->staged, &out->staged_there, &out->staged, error);
 }
 
+/* Where the exchange could not be had, and renaming the files one by one was stopped, the prepared directory is not
+ * whole any more: were it swapped now that it can be, files would be lost. */
+static enum lam_status is_whole(struct apply *apply, const struct lam_journal_directory *directory, bool *out,
+                                struct lam_error *error) {
+  struct lam_entries entries;
+  LAM_TRY(lam_list(apply->meta, directory->staged, apply->arena, &entries, error));
+  *out = true;
+  for (size_t i = 0; i < directory->file_count && *out; i++) {
+    const struct lam_journal_file *file = &directory->files[i];
+    if (file->action != LAM_JOURNAL_REMOVE) *out = lam_entry_find(&entries, file->name) != NULL;
+  }
+  return LAM_OK;
+}
+
 static enum lam_status apply_exchange(struct apply *apply, const struct lam_journal_directory *directory,
                                       struct lam_error *error) {
   struct places places;
   LAM_TRY(look(apply, directory, &places, error));
   if (places.live_there && places.live.inode == directory->new_inode) return settle(apply, directory, error);
   bool prepared = places.staged_there && places.staged.inode == directory->new_inode;
+  if (prepared && apply->replay) LAM_TRY(is_whole(apply, directory, &prepared, error));
   if (!prepared || !places.live_there || places.live.kind != LAM_OBJECT_DIRECTORY)
     return apply_files(apply, directory, error);
   enum lam_status status =
@@ -319,9 +335,13 @@ enum lam_status lam_journal_remove(struct lam_directory *directory, struct lam_e
 }
 
 enum lam_status lam_apply(struct lam_directory *directory, const struct lam_journal *journal, struct lam_head *head,
-                          bool no_sync, struct lam_commit_result *result, struct lam_error *error) {
-  struct apply apply = {
-      .directory = directory, .data = directory->data, .meta = directory->meta, .journal = journal, .result = result};
+                          bool replay, bool no_sync, struct lam_commit_result *result, struct lam_error *error) {
+  struct apply apply = {.replay = replay,
+                        .directory = directory,
+                        .data = directory->data,
+                        .meta = directory->meta,
+                        .journal = journal,
+                        .result = result};
   LAM_TRY(apply_all(&apply, error));
   if (!no_sync) {
     LAM_TRY(apply.data->ops->sync_all(apply.data, error));

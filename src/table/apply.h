@@ -21,9 +21,9 @@ enum lam_status lam_journal_remove(struct lam_directory *directory, struct lam_e
  * touched. */
 enum lam_status lam_apply_check(struct lam_directory *directory, const struct lam_journal *journal,
                                 struct lam_error *error);
-/* Applies it, makes it durable (unless no_sync), writes the head, removes the journal. `result` counts. `sweep` is what
- * retired folders older than that many seconds are removed by. */
+/* Applies it, makes it durable (unless no_sync), writes the head, removes the journal. `replay`: it may have been
+ * applied in part. `result` counts. `sweep` is what retired folders older than that many seconds are removed by. */
 enum lam_status lam_apply(struct lam_directory *directory, const struct lam_journal *journal, struct lam_head *head,
-                          bool no_sync, struct lam_commit_result *result, struct lam_error *error);
+                          bool replay, bool no_sync, struct lam_commit_result *result, struct lam_error *error);
 
 #endif

@@ -30,7 +30,7 @@ static enum lam_status roll_forward(struct lam_directory *directory, const struc
   LAM_TRY(lam_apply_check(directory, journal, error));
   /* Its writer may have died before the journal's name was durable, and nothing may be applied before. */
   LAM_TRY(directory->meta->ops->sync_directory(directory->meta, "", error));
-  LAM_TRY(lam_apply(directory, journal, head, false, &counts, error));
+  LAM_TRY(lam_apply(directory, journal, head, true, false, &counts, error));
   lam_log(directory->context, LAM_LOG_WARN, "finished commit %" PRIu64 " of '%s', which its writer had left",
           journal->sequence, directory->name);
   remove_stage(directory, journal->change);
@@ -161,7 +161,7 @@ static enum lam_status commit_recovered(struct commit *commit, struct lam_error 
   }
   result->committed = true;
   result->sequence = commit->journal.sequence;
-  status = lam_apply(commit->directory, &commit->journal, &commit->head, commit->options.no_sync, result, error);
+  status = lam_apply(commit->directory, &commit->journal, &commit->head, false, commit->options.no_sync, result, error);
   if (status != LAM_OK)
     return lam_fail_in(error, status,
                        "commit %" PRIu64

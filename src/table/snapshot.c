@@ -168,17 +168,15 @@ static enum lam_status read_state(struct lam_directory *directory, struct state 
   struct lam_head head;
   bool there;
   LAM_TRY(lam_journal_read(directory->meta, directory->mem, &out->applying, &out->journal, error));
-  if (out->applying) {
-    out->sequence = out->journal.sequence;
-    return LAM_OK;
-  }
   LAM_TRY(lam_head_read(directory->meta, directory->mem, &there, &head, error));
-  out->sequence = head.sequence;
+  /* The head is written once the journal is applied. */
+  if (out->applying && there && head.sequence >= out->journal.sequence) out->applying = false;
+  out->sequence = out->applying ? out->journal.sequence : head.sequence;
   lam_head_release(&head);
   return LAM_OK;
 }
 
-/* The head is written before the journal goes, so the sequence alone may look the same: both count. */
+/* The sequence is the same while a commit is applied and after: both count. */
 static enum lam_status is_still(struct lam_directory *directory, const struct state *state, bool *out,
                                 struct lam_error *error) {
   struct state now;
