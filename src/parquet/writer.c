@@ -16,6 +16,7 @@ enum {
   SMALLEST_ROW_GROUP = 1 << 20, /* bytes; whatever the budget */
   SMALL_WRITE = 64 << 10,       /* pieces below this are gathered … */
   GATHERED = 256 << 10,         /* … up to this */
+  SLICE_BYTES = 4 << 20,        /* of a batch that the columns take at once: what they write stays in the cache */
   SERIAL_BYTES = 128 << 10,     /* batches below this are not worth waking other threads */
   PUBLIC_MINIMUM = 1 << 20,     /* what lam_writer_open asks of the budget */
 };
@@ -191,7 +192,7 @@ static void set_sizes(struct lam_writer *writer, const struct lam_write_options 
   writer->row_group_bytes = options->row_group_bytes
                                 ? (uint64_t)options->row_group_bytes
                                 : lam_max_u64(lam_min_u64(DEFAULT_ROW_GROUP_BYTES, available / 4), SMALLEST_ROW_GROUP);
-  writer->slice_bytes = lam_max_u64(lam_min_u64(writer->row_group_bytes / 8, 16 << 20), 64 << 10);
+  writer->slice_bytes = lam_max_u64(lam_min_u64(writer->row_group_bytes / 8, SLICE_BYTES), 64 << 10);
   writer->low_memory = available / 8;
   writer->no_sync = options->no_sync;
 }
@@ -338,9 +339,32 @@ static enum lam_status append_slice(struct lam_writer *writer, int64_t from, int
   return LAM_OK;
 }
 
+static enum lam_status put_segments(struct lam_writer *writer, struct lam_chunk_writer *chunk,
+                                    struct lam_error *error) {
+  struct lam_buf *segments = (struct lam_buf *)(void *)chunk->segments.data;
+  for (size_t i = 0; i < chunk->segments_used; i++) {
+    LAM_TRY(lam_writer_put(writer, segments[i].data, segments[i].size, error));
+    segments[i].size = 0;
+  }
+  chunk->segments_used = 0;
+  return LAM_OK;
+}
+
+/* The first chunk of a row group stands where the file ends now, so that its pages need not wait, unless a dictionary
+ * page is to come before them. */
+static enum lam_status stream_first_chunk(struct lam_writer *writer, struct lam_error *error) {
+  if (writer->column_count == 0) return LAM_OK;
+  struct lam_chunk_writer *chunk = &writer->chunks[0];
+  if (chunk->dictionary_on || chunk->dictionary_pages > 0) return LAM_OK;
+  uint64_t before = writer->position;
+  enum lam_status status = put_segments(writer, chunk, error);
+  writer->streamed += writer->position - before;
+  return status;
+}
+
 static bool row_group_is_full(const struct lam_writer *writer) {
   return writer->pending_rows >= writer->row_group_rows ||
-         lam_writer_pending_bytes(writer) >= writer->row_group_bytes ||
+         writer->streamed + lam_writer_pending_bytes(writer) >= writer->row_group_bytes ||
          lam_mem_available(writer->mem) < writer->low_memory;
 }
 
@@ -351,6 +375,7 @@ static enum lam_status write_rows(struct lam_writer *writer, const struct ArrowA
   for (int64_t row = 0; row < batch->length; row += taken) {
     LAM_TRY(lam_check_cancel(lam_mem_context(writer->mem), error));
     LAM_TRY(append_slice(writer, row, batch->length - row, &taken, error));
+    LAM_TRY(stream_first_chunk(writer, error));
     if (row_group_is_full(writer)) LAM_TRY(end_row_group(writer, error));
   }
   return LAM_OK;
@@ -396,15 +421,13 @@ static enum lam_status finish_column(void *user, size_t index, struct lam_error 
 static enum lam_status put_chunk(struct lam_writer *writer, int32_t index, struct lam_chunk_meta *meta,
                                  struct lam_error *error) {
   struct lam_chunk_writer *chunk = &writer->chunks[index];
-  int64_t start = (int64_t)writer->position;
+  int64_t start = (int64_t)(writer->position - (index == 0 ? writer->streamed : 0));
   LAM_TRY(lam_chunk_describe(chunk, &writer->arena, meta, error));
   meta->path = writer->columns[index].path;
   meta->data_page_offset += start;
   if (meta->has_dictionary_offset) meta->dictionary_page_offset = start;
   LAM_TRY(lam_writer_put(writer, chunk->dictionary_page.data, chunk->dictionary_page.size, error));
-  const struct lam_buf *segments = (const struct lam_buf *)(const void *)chunk->segments.data;
-  for (size_t i = 0; i < chunk->segments_used; i++)
-    LAM_TRY(lam_writer_put(writer, segments[i].data, segments[i].size, error));
+  LAM_TRY(put_segments(writer, chunk, error));
   assert((int64_t)writer->position - start == meta->compressed_size);
   return LAM_OK;
 }
@@ -412,7 +435,7 @@ static enum lam_status put_chunk(struct lam_writer *writer, int32_t index, struc
 static enum lam_status put_row_group(struct lam_writer *writer, struct lam_error *error) {
   size_t ordinal = writer->row_groups.size / sizeof(struct lam_row_group_meta);
   struct lam_row_group_meta group = {.rows = writer->pending_rows,
-                                     .file_offset = (int64_t)writer->position,
+                                     .file_offset = (int64_t)(writer->position - writer->streamed),
                                      .sorting = writer->sorting,
                                      .sorting_count = writer->sorting_count,
                                      .ordinal = ordinal <= INT16_MAX ? (int32_t)ordinal : -1};
@@ -437,6 +460,7 @@ static enum lam_status end_row_group(struct lam_writer *writer, struct lam_error
   for (int32_t i = 0; i < writer->column_count; i++) lam_chunk_clear(&writer->chunks[i], keep);
   if (!keep) release_workspaces(writer);
   writer->pending_rows = 0;
+  writer->streamed = 0;
   return LAM_OK;
 }
 
@@ -454,7 +478,7 @@ uint64_t lam_writer_pending_bytes(const struct lam_writer *writer) {
   uint64_t total = 0;
   if (writer->pending_rows == 0) return 0;
   for (int32_t i = 0; i < writer->column_count; i++) total += lam_chunk_pending(&writer->chunks[i]);
-  return total;
+  return total - writer->streamed;
 }
 int64_t lam_writer_pending_rows(const struct lam_writer *writer) {
   return writer->pending_rows;

@@ -41,6 +41,7 @@ struct lam_writer {
   struct lam_writer_column *columns;
   struct lam_chunk_writer *chunks; /* of the row group under way */
   int64_t pending_rows;
+  uint64_t streamed;      /* bytes of its first chunk that are in the file already */
   struct lam_view *views; /* of the batch under way */
 
   struct lam_arena arena; /* whatever the footer will need */
