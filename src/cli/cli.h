@@ -1,0 +1,78 @@
+/* What the commands share: the global options, the context, results and messages. */
+#ifndef LAM_CLI_CLI_H
+#define LAM_CLI_CLI_H
+
+#include "cli/args.h"
+
+enum exit_code {
+  EXIT_DONE = 0,
+  EXIT_FAILED = 1,
+  EXIT_USAGE = 2,
+  EXIT_CONFLICT = 3,
+  EXIT_FAULTS = 4,
+  EXIT_INTERRUPTED = 130
+};
+
+struct cli {
+  bool json, quiet, help, version;
+  int64_t threads;
+  uint64_t memory_limit;
+  const char *log_level;
+  struct lam_context *context;
+  bool terminal; /* standard error is one */
+  bool bar;      /* a progress bar stands on its line */
+};
+
+extern const struct option cli_no_options[];
+
+struct command {
+  const char *name, *usage;
+  /* Gets the arguments behind the name of the command. */
+  enum lam_status (*run)(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
+};
+extern const struct command commands[]; /* a NULL name ends it */
+
+/* Parses a command's arguments, the global options among them, and makes the context. LAM_INVALID marks
+ * wrong usage, as does a number of words outside [least, most]. */
+enum lam_status cli_begin(struct cli *cli, int argc, char **argv, const struct option *options, struct words *words,
+                          int32_t least, int32_t most, int *exit_code, struct lam_error *error);
+
+/* From now on signals cancel the context. */
+void cli_interruptible(struct lam_context *context);
+
+/* ---- results: named counts, as text or as one JSON object ---- */
+
+enum result_unit { RESULT_COUNT, RESULT_BYTES, RESULT_TEXT, RESULT_SECONDS };
+struct result_field {
+  const char *name; /* snake_case: the key in JSON; blanks for '_' in text */
+  enum result_unit unit;
+  uint64_t value;
+  const char *text;
+};
+enum lam_status cli_print_result(struct cli *cli, const struct result_field *fields, size_t count,
+                                 struct lam_error *error);
+
+/* Writes all bytes to standard output. A closed pipe is LAM_CANCELLED with cli_pipe_closed. */
+enum lam_status cli_write(const void *data, size_t size, struct lam_error *error);
+extern bool cli_pipe_closed;
+
+/* ---- what commands that change a table share ---- */
+
+struct change_arguments {
+  bool dry_run, no_wait, no_checksums, no_sync;
+  struct string_list partitions;
+  const char *verify, *backup, *compression, *meta_dir, *grace, *mode;
+};
+/* The options for a table ending in one without name; used as the second table of args_parse. */
+void cli_change_options(struct change_arguments *arguments, struct option *out /* 16 */);
+enum lam_status cli_change(const struct change_arguments *arguments, struct lam_change_options *out,
+                           struct lam_error *error);
+
+enum lam_status run_inspect(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
+enum lam_status run_cat(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
+enum lam_status run_count(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
+enum lam_status run_verify(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
+enum lam_status run_import(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
+enum lam_status run_compact(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
+
+#endif

@@ -1,0 +1,164 @@
+/* lamella compact, lamella import */
+#include <string.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "cli/cli.h"
+
+static uint64_t now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+enum lam_status run_compact(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error) {
+  struct lam_compact_options options = LAM_COMPACT_OPTIONS_INIT;
+  struct lam_compact_result r = {.struct_size = sizeof r};
+  struct change_arguments change = {.dry_run = false};
+  struct words words = {.count = 0};
+  struct string_list sort_by = {.count = 0};
+  struct lam_sort_key keys[LIST_ROOM];
+  int64_t min_files = 0;
+  uint64_t group_bytes = 0;
+  struct option table[24] = {
+      {"--target-size", OPTION_SIZE, &options.target_size},
+      {"--max-file-size", OPTION_SIZE, &options.max_file_size},
+      {"--min-files", OPTION_COUNT, &min_files},
+      {"--sort-by", OPTION_COMMAS, &sort_by},
+      {"--row-group-rows", OPTION_COUNT, &options.row_group_rows},
+      {"--row-group-size", OPTION_SIZE, &group_bytes},
+  };
+  cli_change_options(&change, &table[6]);
+  LAM_TRY(cli_begin(cli, argc, argv, table, &words, 1, 1, exit_code, error));
+  if (cli->help) return LAM_OK;
+  *exit_code = EXIT_USAGE;
+  LAM_TRY(cli_change(&change, &options.change, error));
+  LAM_TRY(args_sort_keys(&sort_by, keys, &options.sort_count, error));
+  options.sort_by = options.sort_count ? keys : NULL;
+  options.min_files = (uint32_t)min_files;
+  options.row_group_bytes = (int64_t)group_bytes;
+  *exit_code = EXIT_FAILED;
+  uint64_t start = now_ms();
+  LAM_TRY(lam_compact(cli->context, words.texts[0], &options, &r, error));
+  const struct result_field fields[] = {
+      {"operation", RESULT_TEXT, 0, change.dry_run ? "compact (dry run)" : "compact"},
+      {"files_before", RESULT_COUNT, r.files_before, NULL},
+      {"files_after", RESULT_COUNT, r.files_after, NULL},
+      {"bytes_before", RESULT_BYTES, r.bytes_before, NULL},
+      {"bytes_after", RESULT_BYTES, r.bytes_after, NULL},
+      {"files_compacted", RESULT_COUNT, r.files_compacted, NULL},
+      {"files_written", RESULT_COUNT, r.files_written, NULL},
+      {"rows", RESULT_COUNT, r.rows, NULL},
+      {"partitions_scanned", RESULT_COUNT, r.partitions_scanned, NULL},
+      {"partitions_compacted", RESULT_COUNT, r.partitions_compacted, NULL},
+      {"row_groups_copied", RESULT_COUNT, r.row_groups_copied, NULL},
+      {"row_groups_merged", RESULT_COUNT, r.row_groups_merged, NULL},
+      {"row_groups_written", RESULT_COUNT, r.row_groups_written, NULL},
+      {"bytes_read", RESULT_BYTES, r.bytes_read, NULL},
+      {"bytes_written", RESULT_BYTES, r.bytes_written, NULL},
+      {"sequence", RESULT_COUNT, r.sequence, NULL},
+      {"seconds", RESULT_SECONDS, now_ms() - start, NULL},
+  };
+  *exit_code = EXIT_DONE;
+  return cli_print_result(cli, fields, sizeof fields / sizeof *fields, error);
+}
+
+/* "column=type" texts, cut at their '='. */
+static enum lam_status column_types(const struct string_list *texts, struct lam_import_type *out,
+                                    struct lam_error *error) {
+  for (int32_t i = 0; i < texts->count; i++) {
+    char *text = (char *)(uintptr_t)texts->texts[i], *equals = strrchr(text, '=');
+    if (!equals || equals == text)
+      return lam_fail(error, LAM_INVALID, "--type '%s': expected column=type, as price=decimal(10,2)", text);
+    *equals = 0;
+    out[i] = (struct lam_import_type){text, equals + 1};
+  }
+  return LAM_OK;
+}
+
+static enum lam_status import_format(const char *text, enum lam_import_format *out, struct lam_error *error) {
+  if (!text) return LAM_OK;
+  if (strcmp(text, "parquet") == 0)
+    *out = LAM_IMPORT_PARQUET;
+  else if (strcmp(text, "csv") == 0)
+    *out = LAM_IMPORT_CSV;
+  else
+    return lam_fail(error, LAM_INVALID, "--format '%s': expected parquet or csv", text);
+  return LAM_OK;
+}
+
+struct import_arguments {
+  struct change_arguments change;
+  struct string_list partition_by, sort_by, types;
+  const char *into, *format, *delimiter, *null_text;
+  bool no_header;
+  uint64_t group_bytes;
+  struct lam_sort_key keys[LIST_ROOM];
+  struct lam_import_type column_types[LIST_ROOM];
+};
+
+static enum lam_status import_options(struct import_arguments *a, struct lam_import_options *options,
+                                      struct lam_error *error) {
+  if (!a->into) return lam_fail(error, LAM_INVALID, "--into TABLE is missing");
+  LAM_TRY(cli_change(&a->change, &options->change, error));
+  LAM_TRY(args_sort_keys(&a->sort_by, a->keys, &options->sort_count, error));
+  LAM_TRY(column_types(&a->types, a->column_types, error));
+  LAM_TRY(import_format(a->format, &options->format, error));
+  if (a->delimiter && strcmp(a->delimiter, "\\t") == 0) a->delimiter = "\t";
+  if (a->delimiter && strlen(a->delimiter) != 1)
+    return lam_fail(error, LAM_INVALID, "--delimiter '%s': expected one character, or \\t", a->delimiter);
+  if (a->partition_by.count) {
+    options->partition_by = a->partition_by.texts;
+    options->partition_by_count = a->partition_by.count;
+  }
+  options->sort_by = options->sort_count ? a->keys : NULL;
+  options->delimiter = a->delimiter ? a->delimiter[0] : 0;
+  options->no_header = a->no_header;
+  options->types = a->column_types;
+  options->type_count = a->types.count;
+  options->null_text = a->null_text;
+  options->row_group_bytes = (int64_t)a->group_bytes;
+  return LAM_OK;
+}
+
+enum lam_status run_import(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error) {
+  static struct import_arguments a;
+  struct lam_import_options options = LAM_IMPORT_OPTIONS_INIT;
+  struct lam_import_result r = {.struct_size = sizeof r};
+  struct words words = {.count = 0};
+  struct option table[32] = {
+      {"--into", OPTION_STRING, &a.into},
+      {"--partition-by", OPTION_COMMAS, &a.partition_by},
+      {"--rows-per-file", OPTION_COUNT, &options.rows_per_file},
+      {"--target-size", OPTION_SIZE, &options.target_size},
+      {"--sort-by", OPTION_COMMAS, &a.sort_by},
+      {"--format", OPTION_STRING, &a.format},
+      {"--delimiter", OPTION_STRING, &a.delimiter},
+      {"--no-header", OPTION_FLAG, &a.no_header},
+      {"--type", OPTION_LIST, &a.types},
+      {"--null", OPTION_STRING, &a.null_text},
+      {"--row-group-rows", OPTION_COUNT, &options.row_group_rows},
+      {"--row-group-size", OPTION_SIZE, &a.group_bytes},
+  };
+  cli_change_options(&a.change, &table[12]);
+  LAM_TRY(cli_begin(cli, argc, argv, table, &words, 1, LIST_ROOM, exit_code, error));
+  if (cli->help) return LAM_OK;
+  *exit_code = EXIT_USAGE;
+  LAM_TRY(import_options(&a, &options, error));
+  *exit_code = EXIT_FAILED;
+  uint64_t start = now_ms();
+  LAM_TRY(lam_import(cli->context, words.texts, words.count, a.into, &options, &r, error));
+  const struct result_field fields[] = {
+      {"operation", RESULT_TEXT, 0, a.change.dry_run ? "import (dry run)" : "import"},
+      {"sources", RESULT_COUNT, r.sources, NULL},
+      {"rows", RESULT_COUNT, r.rows, NULL},
+      {"partitions", RESULT_COUNT, r.partitions, NULL},
+      {"files_written", RESULT_COUNT, r.files_written, NULL},
+      {"bytes_read", RESULT_BYTES, r.bytes_read, NULL},
+      {"bytes_written", RESULT_BYTES, r.bytes_written, NULL},
+      {"sequence", RESULT_COUNT, r.sequence, NULL},
+      {"seconds", RESULT_SECONDS, now_ms() - start, NULL},
+  };
+  *exit_code = EXIT_DONE;
+  return cli_print_result(cli, fields, sizeof fields / sizeof *fields, error);
+}
