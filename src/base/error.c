@@ -1,15 +1,10 @@
+#define LAM_BASE_ERROR_DEFINE
 #include "base/error.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-
-#ifdef __clang_analyzer__
-#undef lam_fail
-#undef lam_fail_errno
-#undef lam_fail_in
-#endif
 
 const char *lam_status_name(enum lam_status status) {
   switch (status) {

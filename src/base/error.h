@@ -21,11 +21,21 @@ enum lam_status lam_fail_errno(struct lam_error *error, int code, const char *fo
 enum lam_status lam_fail_in(struct lam_error *error, enum lam_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Tells the static analyser, which does not see into them, that these never return LAM_OK. */
-#ifdef __clang_analyzer__
-#define lam_fail(error, status, ...) ((void)lam_fail(error, status, __VA_ARGS__), (status))
-#define lam_fail_errno(error, code, ...) ((void)lam_fail_errno(error, code, __VA_ARGS__), LAM_IO)
-#define lam_fail_in(error, status, ...) ((void)lam_fail_in(error, status, __VA_ARGS__), (status))
+/* Tells compilers and the static analyser, which do not see into these functions, what they return: never
+ * LAM_OK, and the status given. Else they take outputs of failed calls for used ones. */
+static inline enum lam_status lam_not_ok(enum lam_status status) {
+  if (status == LAM_OK) __builtin_unreachable();
+  return status;
+}
+#ifndef LAM_BASE_ERROR_DEFINE
+#define lam_fail(...) lam_not_ok(lam_fail(__VA_ARGS__))
+#define lam_fail_errno(...) lam_not_ok(lam_fail_errno(__VA_ARGS__))
+#define lam_fail_in(error, status, ...)             \
+  __extension__({                                   \
+    enum lam_status lam_in_status = (status);       \
+    lam_fail_in(error, lam_in_status, __VA_ARGS__); \
+    lam_in_status;                                  \
+  })
 #endif
 
 /* Copies as much as `to` has room for. */
