@@ -77,13 +77,14 @@ static enum lam_status fill(struct lam_csv *csv, size_t capacity, struct lam_err
 /* Moves what is left to the front and reads more behind it; the window grows where one row fills it. */
 static enum lam_status slide(struct lam_csv *csv, struct lam_error *error) {
   struct lam_buf *window = &csv->window;
-  size_t left = window->size - csv->at, capacity = window->capacity - 1;
+  size_t left = window->size - csv->at, most = lam_max_u64(csv->options.row_bytes, SMALLEST_WINDOW);
+  size_t capacity = lam_min_u64(window->capacity - 1, most);
   if (csv->at == 0 && left >= capacity) {
-    if (left >= csv->options.row_bytes)
+    if (left >= most)
       return lam_fail(error, LAM_LIMIT,
                       "line %" PRIu64 ": the row that begins here is longer than %zu bytes; is a quote not closed?",
-                      csv->line, csv->options.row_bytes);
-    capacity = capacity > csv->options.row_bytes / 2 ? csv->options.row_bytes : capacity * 2;
+                      csv->line, most);
+    capacity = capacity > most / 2 ? most : capacity * 2;
   }
   if (csv->at) memmove(window->data, window->data + csv->at, left);
   window->size = left;
