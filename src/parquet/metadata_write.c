@@ -12,7 +12,7 @@ static void put_empty_struct(struct lam_thrift_out *out, int16_t id) {
 static void put_time(struct lam_thrift_out *out, const struct lam_logical *logical) {
   lam_thrift_put_bool(out, 1, logical->utc);
   int16_t unit = lam_thrift_begin(out, 2);
-  put_empty_struct(out, (int16_t)logical->unit);
+  if (logical->unit) put_empty_struct(out, (int16_t)logical->unit); /* 0: the file had none */
   lam_thrift_end(out, unit);
 }
 

@@ -107,7 +107,11 @@ static enum lam_status parse(struct reading *r) {
     LAM_CHECK(field.id == 1 || r->seen & 1u << 1, in->error,
               "the page header is malformed at byte %zu: it does not begin with the page's type",
               lam_thrift_offset(in));
-    if (field.id > 0 && field.id < 32) r->seen |= 1u << field.id;
+    if (field.id > 0 && field.id < 32) {
+      LAM_CHECK(!(r->seen & 1u << field.id), in->error, "the page header has field %d twice, again at byte %zu",
+                field.id, lam_thrift_offset(in));
+      r->seen |= 1u << field.id;
+    }
     switch (field.id) {
       case 1:
         LAM_TRY(lam_thrift_i32(in, field, &value));
