@@ -71,6 +71,10 @@ struct lam_chunk_writer {
   size_t page_plain_bytes; /* what PLAIN would take; kept up for the first page of a dictionary */
 
   struct lam_source_dictionary source;
+
+  /* Where not NULL, pages go there as they come, unless a dictionary page is to stand before them. */
+  enum lam_status (*stream)(void *user, struct lam_bytes header, struct lam_bytes payload, struct lam_error *error);
+  void *stream_user;
 };
 
 enum lam_status lam_chunk_writer_init(struct lam_chunk_writer *chunk, struct lam_mem *mem, const struct lam_type *type,

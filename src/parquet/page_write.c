@@ -274,6 +274,9 @@ static enum lam_status write_page(struct lam_chunk_writer *chunk, struct lam_wor
   header.definition_size = (int32_t)levels_size;
   header.compressed = packed;
   LAM_TRY(make_header(chunk, workspace, &header, plain.size, payload, error));
+  if (chunk->stream && !chunk->dictionary_on && chunk->dictionary_pages == 0)
+    return chunk->stream(chunk->stream_user, lam_bytes_of(workspace->header.data, workspace->header.size), payload,
+                         error);
   struct lam_buf *segment;
   LAM_TRY(open_segment(chunk, workspace->header.size + payload.size, &segment, error));
   LAM_TRY(lam_buf_append(segment, workspace->header.data, workspace->header.size, error));

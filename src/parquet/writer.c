@@ -97,6 +97,32 @@ static void release_workspaces(struct lam_writer *writer) {
   }
 }
 
+/* ---- chunks to the file ---- */
+
+static enum lam_status put_segments(struct lam_writer *writer, struct lam_chunk_writer *chunk,
+                                    struct lam_error *error) {
+  struct lam_buf *segments = (struct lam_buf *)(void *)chunk->segments.data;
+  for (size_t i = 0; i < chunk->segments_used; i++) {
+    LAM_TRY(lam_writer_put(writer, segments[i].data, segments[i].size, error));
+    segments[i].size = 0;
+  }
+  chunk->segments_used = 0;
+  return LAM_OK;
+}
+
+/* The first chunk of a row group stands where the file ends now, so that its pages need not wait. The thread that
+ * encodes it is the only one that writes meanwhile. */
+static enum lam_status stream_page(void *user, struct lam_bytes header, struct lam_bytes payload,
+                                   struct lam_error *error) {
+  struct lam_writer *writer = user;
+  uint64_t before = writer->position;
+  LAM_TRY(put_segments(writer, &writer->chunks[0], error));
+  LAM_TRY(lam_writer_put(writer, header.data, header.size, error));
+  LAM_TRY(lam_writer_put(writer, payload.data, payload.size, error));
+  writer->streamed += writer->position - before;
+  return LAM_OK;
+}
+
 /* ---- opening ---- */
 
 static void nothing_to_release(struct ArrowSchema *schema) {
@@ -152,6 +178,10 @@ static enum lam_status open_columns(struct lam_writer *writer, const struct lam_
     if (status != LAM_OK) lam_fail_in(error, status, "column \"%s\"", writer->schema.children[i]->name);
   }
   lam_arena_release(&scratch);
+  if (status == LAM_OK && count > 0) {
+    writer->chunks[0].stream = stream_page;
+    writer->chunks[0].stream_user = writer;
+  }
   return status;
 }
 
@@ -339,29 +369,6 @@ static enum lam_status append_slice(struct lam_writer *writer, int64_t from, int
   return LAM_OK;
 }
 
-static enum lam_status put_segments(struct lam_writer *writer, struct lam_chunk_writer *chunk,
-                                    struct lam_error *error) {
-  struct lam_buf *segments = (struct lam_buf *)(void *)chunk->segments.data;
-  for (size_t i = 0; i < chunk->segments_used; i++) {
-    LAM_TRY(lam_writer_put(writer, segments[i].data, segments[i].size, error));
-    segments[i].size = 0;
-  }
-  chunk->segments_used = 0;
-  return LAM_OK;
-}
-
-/* The first chunk of a row group stands where the file ends now, so that its pages need not wait, unless a dictionary
- * page is to come before them. */
-static enum lam_status stream_first_chunk(struct lam_writer *writer, struct lam_error *error) {
-  if (writer->column_count == 0) return LAM_OK;
-  struct lam_chunk_writer *chunk = &writer->chunks[0];
-  if (chunk->dictionary_on || chunk->dictionary_pages > 0) return LAM_OK;
-  uint64_t before = writer->position;
-  enum lam_status status = put_segments(writer, chunk, error);
-  writer->streamed += writer->position - before;
-  return status;
-}
-
 static bool row_group_is_full(const struct lam_writer *writer) {
   return writer->pending_rows >= writer->row_group_rows ||
          writer->streamed + lam_writer_pending_bytes(writer) >= writer->row_group_bytes ||
@@ -375,7 +382,6 @@ static enum lam_status write_rows(struct lam_writer *writer, const struct ArrowA
   for (int64_t row = 0; row < batch->length; row += taken) {
     LAM_TRY(lam_check_cancel(lam_mem_context(writer->mem), error));
     LAM_TRY(append_slice(writer, row, batch->length - row, &taken, error));
-    LAM_TRY(stream_first_chunk(writer, error));
     if (row_group_is_full(writer)) LAM_TRY(end_row_group(writer, error));
   }
   return LAM_OK;
