@@ -18,6 +18,7 @@ struct apply {
   struct lam_commit_result *result;
   struct lam_arena *arena; /* for one directory at a time */
   bool replay;
+  bool made_above; /* directories whose names may not be durable yet */
 };
 
 const struct lam_journal_file *lam_journal_find(const struct lam_journal_directory *directory, const char *name,
@@ -140,22 +141,6 @@ static enum lam_status add_one(struct apply *apply, const struct lam_journal_dir
   return bring_back(apply, apply->meta, staged, directory->key, file->name, error);
 }
 
-/* What a directory prepared for an exchange leaves when it was not to be had: links to files that stay. */
-static enum lam_status remove_prepared(struct apply *apply, const struct lam_journal_directory *directory,
-                                       struct lam_error *error) {
-  struct lam_entries entries;
-  enum lam_status status = lam_list(apply->meta, directory->staged, apply->arena, &entries, error);
-  if (status != LAM_OK) return status == LAM_NOT_FOUND ? LAM_OK : status;
-  for (size_t i = 0; i < entries.count; i++) {
-    char *key;
-    if (!lam_journal_find(directory, entries.items[i].name, lam_identity_of(&entries.items[i].info))) continue;
-    LAM_TRY(lam_key_join(apply->arena, directory->staged, entries.items[i].name, "", &key, error));
-    LAM_TRY(apply->meta->ops->remove(apply->meta, key, error));
-  }
-  status = apply->meta->ops->remove_directory(apply->meta, directory->staged, error);
-  return status == LAM_EXISTS || status == LAM_NOT_FOUND ? LAM_OK : status;
-}
-
 /* Old files go before new ones come: a plain reader may see fewer rows for a moment, and none twice. */
 static enum lam_status apply_files(struct apply *apply, const struct lam_journal_directory *directory,
                                    struct lam_error *error) {
@@ -166,7 +151,7 @@ static enum lam_status apply_files(struct apply *apply, const struct lam_journal
   for (size_t i = 0; i < directory->file_count; i++) {
     if (directory->files[i].action == LAM_JOURNAL_ADD) LAM_TRY(add_one(apply, directory, &directory->files[i], error));
   }
-  return remove_prepared(apply, directory, error);
+  return LAM_OK; /* what is left in the staged directory goes with the stage */
 }
 
 /* ---- a directory that is swapped whole ---- */
@@ -239,7 +224,7 @@ static enum lam_status apply_exchange(struct apply *apply, const struct lam_jour
                                       struct lam_error *error) {
   struct places places;
   LAM_TRY(look(apply, directory, &places, error));
-  if (places.live_there && places.live.inode == directory->new_inode) return settle(apply, directory, error);
+  if (places.live_there && places.live.inode == directory->new_inode) return LAM_OK;
   bool prepared = places.staged_there && places.staged.inode == directory->new_inode;
   if (prepared && apply->replay) LAM_TRY(is_whole(apply, directory, &prepared, error));
   if (!prepared || !places.live_there || places.live.kind != LAM_OBJECT_DIRECTORY)
@@ -251,21 +236,17 @@ static enum lam_status apply_exchange(struct apply *apply, const struct lam_jour
             apply->data->root, directory->key);
     return apply_files(apply, directory, error);
   }
-  LAM_TRY(status);
-  apply->result->directories_exchanged++;
-  return settle(apply, directory, error);
+  if (status == LAM_OK) apply->result->directories_exchanged++;
+  return status;
 }
 
 static enum lam_status apply_new(struct apply *apply, const struct lam_journal_directory *directory,
                                  struct lam_error *error) {
   struct places places;
-  char *parent;
   LAM_TRY(look(apply, directory, &places, error));
   if (places.live_there && places.live.inode == directory->new_inode) return LAM_OK;
   if (places.live_there || !places.staged_there || places.staged.inode != directory->new_inode)
     return apply_files(apply, directory, error);
-  LAM_TRY(lam_key_directory(apply->arena, directory->key, &parent, error));
-  LAM_TRY(lam_store_make_directories(apply->data, parent, error));
   enum lam_status status = apply->meta->ops->rename(apply->meta, directory->staged, apply->data, directory->key, error);
   if (status == LAM_EXISTS) return apply_files(apply, directory, error); /* made by somebody meanwhile */
   if (status == LAM_OK) apply->result->directories_new++;
@@ -288,25 +269,51 @@ static void remove_emptied(struct apply *apply, const struct lam_journal_directo
   }
 }
 
-static enum lam_status apply_directory(struct apply *apply, const struct lam_journal_directory *directory,
-                                       struct lam_error *error) {
+/* The directories above a new one. */
+static enum lam_status make_above(struct apply *apply, const struct lam_journal_directory *directory,
+                                  struct lam_error *error) {
+  char *parent;
+  bool there;
+  if (directory->how != LAM_JOURNAL_NEW) return LAM_OK;
+  LAM_TRY(lam_key_directory(apply->arena, directory->key, &parent, error));
+  if (!*parent) return LAM_OK;
+  LAM_TRY(lam_store_exists(apply->data, parent, &there, error));
+  apply->made_above = apply->made_above || !there || apply->replay;
+  return there ? LAM_OK : lam_store_make_directories(apply->data, parent, error);
+}
+
+static enum lam_status put_in_place(struct apply *apply, const struct lam_journal_directory *directory,
+                                    struct lam_error *error) {
   LAM_TRY(make_retired(apply, directory, error));
   switch (directory->how) {
-    case LAM_JOURNAL_EXCHANGE: LAM_TRY(apply_exchange(apply, directory, error)); break;
-    case LAM_JOURNAL_NEW: LAM_TRY(apply_new(apply, directory, error)); break;
-    case LAM_JOURNAL_FILES: LAM_TRY(apply_files(apply, directory, error)); break;
+    case LAM_JOURNAL_EXCHANGE: return apply_exchange(apply, directory, error);
+    case LAM_JOURNAL_NEW: return apply_new(apply, directory, error);
+    case LAM_JOURNAL_FILES: return apply_files(apply, directory, error);
+  }
+  return LAM_OK;
+}
+
+static enum lam_status clear_away(struct apply *apply, const struct lam_journal_directory *directory,
+                                  struct lam_error *error) {
+  if (directory->how == LAM_JOURNAL_EXCHANGE) {
+    struct places places;
+    LAM_TRY(look(apply, directory, &places, error));
+    if (places.live_there && places.live.inode == directory->new_inode) LAM_TRY(settle(apply, directory, error));
   }
   remove_emptied(apply, directory);
   return LAM_OK;
 }
 
-static enum lam_status apply_all(struct apply *apply, struct lam_error *error) {
+typedef enum lam_status (*step_fn)(struct apply *apply, const struct lam_journal_directory *directory,
+                                   struct lam_error *error);
+
+static enum lam_status for_each(struct apply *apply, step_fn step, struct lam_error *error) {
   struct lam_arena arena;
   enum lam_status status = LAM_OK;
   for (size_t i = 0; status == LAM_OK && i < apply->journal->directory_count; i++) {
     lam_arena_init(&arena, apply->directory->mem);
     apply->arena = &arena;
-    status = apply_directory(apply, &apply->journal->directories[i], error);
+    status = step(apply, &apply->journal->directories[i], error);
     lam_arena_release(&arena);
   }
   return status;
@@ -342,11 +349,17 @@ enum lam_status lam_apply(struct lam_directory *directory, const struct lam_jour
                         .meta = directory->meta,
                         .journal = journal,
                         .result = result};
-  LAM_TRY(apply_all(&apply, error));
-  if (!no_sync) {
-    LAM_TRY(apply.data->ops->sync_all(apply.data, error));
-    LAM_TRY(apply.meta->ops->sync_all(apply.meta, error));
-  }
+  bool exchanges = false;
+  for (size_t i = 0; i < journal->directory_count; i++)
+    exchanges = exchanges || journal->directories[i].how == LAM_JOURNAL_EXCHANGE;
+  LAM_TRY(for_each(&apply, make_above, error));
+  if (!no_sync && apply.made_above) LAM_TRY(apply.meta->ops->sync_all(apply.meta, error));
+  LAM_TRY(for_each(&apply, put_in_place, error));
+  /* An exchange must not be lost by a power cut that spares the emptying of the old directory, which would be the live
+   * one again. Data and state are on one file system: one call is for both. */
+  if (!no_sync && exchanges) LAM_TRY(apply.meta->ops->sync_all(apply.meta, error));
+  LAM_TRY(for_each(&apply, clear_away, error));
+  if (!no_sync) LAM_TRY(apply.meta->ops->sync_all(apply.meta, error));
   LAM_TRY(note_retired(head, journal, error));
   head->sequence = lam_max_u64(head->sequence, journal->sequence);
   LAM_TRY(lam_head_write(directory, head, error));

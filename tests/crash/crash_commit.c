@@ -370,6 +370,7 @@ static void test_recovery_stopped(void **state) {
       bool seen_new = want_reader(&world, &scenarios[0]);
       if (again % 4 == 1) powercut_crash(world.cut, POWERCUT_RANDOM, at * 1000 + again);
       want_plain(&world, &scenarios[0]);
+      if (getenv("LAM_TRACE")) print_message("stopped at %lu, again at %lu\n", (unsigned long)at, (unsigned long)again);
       bool is_new = recover_and_check(&world, &scenarios[0]);
       if (again % 4 != 1) {
         assert_true(is_new == seen_new);
