@@ -37,7 +37,8 @@ fuzz: build-fuzz
 soak: build-asan build-release venv
 	@scripts/soak.sh
 bench: build-release venv
-	@.venv/bin/python bench/run.py
+	@cmake --build build/release --target bench_programs
+	@.venv/bin/python bench/run.py $(SECTIONS)
 install: build-release
 	cmake --install build/release --prefix $(PREFIX)
 clean:

@@ -1,0 +1,246 @@
+"""One job of one peer, in a process of its own: peers.py THREADS TIMES JOB ENGINE ARGUMENTS…
+
+Prints one JSON object: the seconds of each time, measured inside the process, and the peak memory.
+Every engine is used in the fastest form we know; where two forms compete, both are here."""
+
+import ctypes
+import glob
+import json
+import os
+import pathlib
+import resource
+import shutil
+import sys
+import time
+
+threads, times = int(sys.argv[1]), int(sys.argv[2])
+os.environ["POLARS_MAX_THREADS"] = str(threads)
+os.environ["OMP_NUM_THREADS"] = str(threads)
+
+
+def sync(directory):
+    """As durable as our commit: everything of the file system that was written so far."""
+    fd = os.open(directory, os.O_RDONLY)
+    if ctypes.CDLL(None, use_errno=True).syncfs(fd) != 0:
+        raise OSError(ctypes.get_errno(), "syncfs")
+    os.close(fd)
+
+
+def duckdb_connection():
+    import duckdb
+
+    db = duckdb.connect(config={"threads": threads})
+    db.execute("SET preserve_insertion_order = true")
+    return db
+
+
+def arrow():
+    import pyarrow as pa
+
+    pa.set_cpu_count(threads)
+    pa.set_io_thread_count(max(threads, 1))
+    return pa
+
+
+# ---- compaction: every partition directory of SOURCE becomes one file in TARGET ----
+
+
+def compact_duckdb_copy(source, target, column):
+    db = duckdb_connection()
+    db.execute(
+        f"COPY (SELECT * FROM read_parquet('{source}/**/*.parquet', hive_partitioning = false)) TO '{target}' "
+        f"(FORMAT parquet, COMPRESSION zstd, PARTITION_BY ({column}), WRITE_PARTITION_COLUMNS true)"
+    )
+
+
+def partitions(source):
+    return sorted(d for d in pathlib.Path(source).iterdir() if d.is_dir())
+
+
+def compact_duckdb_each(source, target, column):
+    db = duckdb_connection()
+    for d in partitions(source):
+        out = pathlib.Path(target, d.name)
+        out.mkdir(parents=True)
+        db.execute(
+            f"COPY (SELECT * FROM read_parquet('{glob.escape(str(d))}/*.parquet', hive_partitioning = false)) "
+            f"TO '{out}/data.parquet' (FORMAT parquet, COMPRESSION zstd)"
+        )
+
+
+def compact_polars_sink(source, target, column):
+    import polars as pl
+
+    pl.scan_parquet(f"{source}/**/*.parquet", hive_partitioning=False).sink_parquet(
+        pl.PartitionBy(target, key=column, include_key=True), compression="zstd", mkdir=True
+    )
+
+
+def compact_polars_each(source, target, column):
+    import polars as pl
+
+    for d in partitions(source):
+        out = pathlib.Path(target, d.name)
+        out.mkdir(parents=True)
+        pl.read_parquet(sorted(d.glob("*.parquet")), hive_partitioning=False).write_parquet(
+            out / "data.parquet", compression="zstd"
+        )
+
+
+def compact_pyarrow_each(source, target, column):
+    arrow()
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for d in partitions(source):
+        out = pathlib.Path(target, d.name)
+        out.mkdir(parents=True)
+        tables = [pq.ParquetFile(f).read(use_threads=threads > 1) for f in sorted(d.glob("*.parquet"))]
+        pq.write_table(pa.concat_tables(tables), out / "data.parquet", compression="zstd")
+
+
+def compact_pyarrow_dataset(source, target, column):
+    pa = arrow()
+    import pyarrow.dataset as ds
+
+    data = ds.dataset(source, format="parquet")
+    schema = pa.schema([(column, pa.string())])
+    ds.write_dataset(
+        data.scanner(use_threads=threads > 1),
+        target,
+        format="parquet",
+        partitioning=ds.partitioning(schema, flavor="hive"),
+        max_partitions=4096,
+        max_open_files=4096,
+        file_options=ds.ParquetFileFormat().make_write_options(compression="zstd"),
+    )
+
+
+COMPACT = {
+    "duckdb COPY PARTITION_BY": compact_duckdb_copy,
+    "duckdb per partition": compact_duckdb_each,
+    "polars sink PartitionBy": compact_polars_sink,
+    "polars per partition": compact_polars_each,
+    "pyarrow per partition": compact_pyarrow_each,
+    "pyarrow write_dataset": compact_pyarrow_dataset,
+}
+
+
+def compact(engine, source, target, column):
+    seconds = []
+    for _ in range(times):
+        shutil.rmtree(target, ignore_errors=True)
+        sync(pathlib.Path(target).parent)
+        start = time.perf_counter()
+        COMPACT[engine](source, target, column)
+        sync(target)
+        seconds.append(time.perf_counter() - start)
+    return {"seconds": seconds, "files": len(glob.glob(f"{target}/**/*.parquet", recursive=True))}
+
+
+# ---- one file with row groups too large for memory ----
+
+
+def rewrite(engine, source, target, limit):
+    start = time.perf_counter()
+    if engine == "duckdb":
+        db = duckdb_connection()
+        db.execute(f"SET memory_limit = '{limit}'")
+        db.execute(f"COPY (SELECT * FROM '{source}/*.parquet') TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
+    elif engine == "polars":
+        import polars as pl
+
+        pl.scan_parquet(f"{source}/*.parquet").sink_parquet(target, compression="zstd")
+    else:
+        arrow()
+        import pyarrow.dataset as ds
+
+        ds.write_dataset(
+            ds.dataset(source).scanner(batch_size=1024, batch_readahead=1, fragment_readahead=1),
+            target,
+            format="parquet",
+            file_options=ds.ParquetFileFormat().make_write_options(compression="zstd"),
+        )
+    sync(pathlib.Path(target).parent)
+    return {"seconds": [time.perf_counter() - start]}
+
+
+# ---- scans of one column ----
+
+
+def scan(engine, path, kind):
+    if engine == "duckdb":
+        db = duckdb_connection()
+        # Aggregates that statistics cannot answer, and that cost next to nothing on a vector.
+        what = {"string": "sum(strlen(v))", "bool": "bool_and(v)"}.get(kind, "max(v)")
+
+        def run():
+            db.execute(f"SELECT {what} FROM '{path}'").fetchall()
+
+    elif engine == "polars":
+        import polars as pl
+
+        def run():
+            pl.read_parquet(path)
+
+    else:
+        arrow()
+        import pyarrow.parquet as pq
+
+        def run():
+            if engine == "pyarrow batches":
+                for _ in pq.ParquetFile(path).iter_batches(batch_size=65536, use_threads=threads > 1):
+                    pass
+            else:
+                pq.read_table(path, use_threads=threads > 1)
+
+    run()
+    return {"seconds": timed(run)}
+
+
+def timed(run):
+    seconds = []
+    for _ in range(times):
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+# ---- writing a table that is in memory ----
+
+
+def write(engine, source, target, codec):
+    if engine == "duckdb":
+        db = duckdb_connection()
+        db.execute(f"CREATE TABLE t AS SELECT * FROM '{source}'")
+
+        def run():
+            db.execute(f"COPY t TO '{target}' (FORMAT parquet, COMPRESSION {codec})")
+
+    elif engine == "polars":
+        import polars as pl
+
+        frame = pl.read_parquet(source)
+
+        def run():
+            frame.write_parquet(target, compression=codec)
+
+    else:
+        arrow()
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(source)
+
+        def run():
+            pq.write_table(table, target, compression=codec)
+
+    run()
+    return {"seconds": timed(run), "bytes": os.path.getsize(target)}
+
+
+JOBS = {"compact": compact, "rewrite": rewrite, "scan": scan, "write": write}
+
+result = JOBS[sys.argv[3]](*sys.argv[4:])
+result["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps(result))

@@ -1,0 +1,323 @@
+"""The benchmarks: us and the peers in turn in one run, on the same data. run.py [SECTION…]
+
+Sections: compact, wide, scan, write. Prints a table in Markdown and writes it to bench/results.md. Every number is a
+median of several rounds; in a round each engine has its turn, so that a slow minute of a shared machine slows all.
+Times are taken inside the processes, memory is the peak resident set. Compactions are as durable as ours: a peer's
+time ends when its files are on the disk. Data are made once in bench/data (LAMELLA_BENCH_DATA)."""
+
+import json
+import os
+import pathlib
+import platform
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = pathlib.Path(os.environ.get("LAMELLA_BUILD", ROOT / "build/release"))
+DATA = pathlib.Path(os.environ.get("LAMELLA_BENCH_DATA", ROOT / "bench/data"))
+LAMELLA = BUILD / "lamella"
+ROUNDS = int(os.environ.get("LAMELLA_BENCH_ROUNDS", "5"))
+MIB = 1 << 20
+lines = []
+
+
+def say(text=""):
+    print(text, flush=True)
+    lines.append(text)
+
+
+def run(command, **options):
+    """Output, and the peak memory of the child in MiB."""
+    process = subprocess.Popen([str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    out, err = process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(map(str, command))}: {err.strip() or out.strip()}"[-800:])
+    return out
+
+
+def measured(command):
+    """The JSON of one of our commands, with its peak memory, by way of a small parent of its own."""
+    code = (
+        "import json,resource,subprocess,sys;"
+        "r=subprocess.run(sys.argv[1:],capture_output=True,text=True);"
+        "sys.stderr.write(r.stderr+(r.stdout if r.returncode else ''));"
+        "o=json.loads(r.stdout) if not r.returncode else {};"
+        "o['peak_mib']=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss/1024;"
+        "print(json.dumps(o));sys.exit(r.returncode)"
+    )
+    return json.loads(run([sys.executable, "-c", code, *command]))
+
+
+def peer(threads, times, *arguments):
+    return json.loads(run([sys.executable, ROOT / "bench/peers.py", threads, times, *arguments]))
+
+
+def median(values):
+    return statistics.median(values)
+
+
+def flights():
+    given = os.environ.get("DATA")
+    return given or ROOT.parent / "shared/data/flights-3m.parquet"
+
+
+# ---- compaction of the demo's table ----
+
+
+def demo_table():
+    table = DATA / "flights"
+    if not table.exists():
+        run([LAMELLA, "import", flights(), "--into", table, "--partition-by", "origin", "--rows-per-file", "1250"])
+    return table
+
+
+def fresh(source, target):
+    for path in (target, pathlib.Path(f"{target}.lamella")):
+        shutil.rmtree(path, ignore_errors=True)
+    shutil.copytree(source, target)
+    os.sync()
+
+
+def section_compact():
+    source, target, out = demo_table(), DATA / "compacted", DATA / "peer-out"
+    engines = [
+        "duckdb COPY PARTITION_BY", "duckdb per partition", "polars sink PartitionBy", "polars per partition",
+        "pyarrow per partition", "pyarrow write_dataset",
+    ]
+    seconds, peak, files = {e: [] for e in ["lamella", *engines]}, {}, {}
+    for _ in range(ROUNDS):
+        fresh(source, target)
+        result = measured([LAMELLA, "--json", "compact", target])
+        seconds["lamella"].append(result["seconds"])
+        peak["lamella"] = max(peak.get("lamella", 0), result["peak_mib"])
+        files["lamella"] = result["files_after"]
+        for engine in list(engines):
+            try:
+                result = peer(2, 1, "compact", engine, source, out, "origin")
+            except RuntimeError as error:
+                engines.remove(engine)
+                seconds.pop(engine)
+                print(f"{engine} is left out: {error}", file=sys.stderr)
+                continue
+            seconds[engine] += result["seconds"]
+            peak[engine] = max(peak.get(engine, 0), result["peak_mib"])
+            files[engine] = result["files"]
+    ours = median(seconds["lamella"])
+    fastest = min(engines, key=lambda e: median(seconds[e]))
+    count = len(list(source.rglob("*.parquet")))
+    say(f"### Compaction of the demo's table: {count:,} files of flights in 229 partitions, 2 threads")
+    say()
+    say("| engine | median s | times ours | peak MiB | files after |")
+    say("|---|---:|---:|---:|---:|")
+    for engine in ["lamella", *engines]:
+        m = median(seconds[engine])
+        name = f"**{engine}**" if engine == "lamella" else engine
+        say(f"| {name} | {m:.3f} | {m / ours:.1f} | {peak[engine]:.0f} | {files[engine]:,} |")
+    say()
+    ratio = median(seconds[fastest]) / ours
+    verdict(ratio >= 2, f"{ratio:.1f} times as fast as the fastest peer ({fastest}); at least 2 is asked for")
+    verdict(peak["lamella"] <= 160, f"peak {peak['lamella']:.0f} MiB; at most 160 is asked for")
+
+
+def verdict(ok, text):
+    say(f"- {'reached' if ok else '**missed**'}: {text}")
+    say()
+
+
+# ---- compaction of wide rows in little memory ----
+
+
+def wide_table():
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = DATA / "wide"
+    if table.exists():
+        return table
+    part = DATA / "wide.part"
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    rng = np.random.default_rng(7)
+    words = np.array([bytes(rng.integers(97, 123, rng.integers(3, 12), dtype=np.uint8)).decode() for _ in range(5000)])
+    rows = 250_000  # of about 4 kB: a row group of 1 GB decoded
+    pool = [" ".join(words[rng.integers(0, len(words), 520)]) for _ in range(4000)]
+    for f in range(5):
+        name = part / f"part-{f}.parquet"
+        pick = rng.integers(0, len(pool), (rows, 2))
+        cut = rng.integers(0, 2000, rows)
+        text = [pool[a][c:] + pool[b][:c] + str(i) for i, ((a, b), c) in enumerate(zip(pick, cut))]
+        columns = {"id": pa.array(np.arange(rows) + f * rows), "text": pa.array(text), "score": pa.array(rng.random(rows))}
+        pq.write_table(pa.table(columns), name, compression="zstd", row_group_size=rows, use_dictionary=False)
+    part.rename(table)
+    return table
+
+
+def section_wide():
+    source, target = wide_table(), DATA / "wide-compacted"
+    size = sum(f.stat().st_size for f in source.iterdir())
+    say(f"### Compaction of wide rows: 5 files, each a row group of 1 GB decoded ({size / 1e9:.1f} GB on disk), "
+        "`--memory-limit 256MB`")
+    say()
+    say("| job | s | peak MiB |")
+    say("|---|---:|---:|")
+    peaks = []
+    jobs = [
+        ("lamella: row groups copied", []),
+        ("lamella: decoded and encoded anew", ["--compression", "zstd:2", "--row-group-rows", "100000"]),
+        ("lamella: sorted", ["--sort-by", "score"]),
+    ]
+    for name, options in jobs:
+        fresh(source, target)
+        result = measured([LAMELLA, "--json", "--memory-limit", "256MB", "compact", target, "--target-size", "2GB", *options])
+        peaks.append(result["peak_mib"])
+        say(f"| {name} | {result['seconds']:.1f} | {result['peak_mib']:.0f} |")
+    for engine in ("duckdb", "polars", "pyarrow"):
+        out = DATA / "wide-peer"
+        shutil.rmtree(out, ignore_errors=True)
+        out.unlink(missing_ok=True) if out.is_file() else None
+        try:
+            result = peer(2, 1, "rewrite", engine, source, out, "256MB")
+            say(f"| {engine}: decoded and encoded anew | {result['seconds'][0]:.1f} | {result['peak_mib']:.0f} |")
+        except RuntimeError as error:
+            say(f"| {engine} | failed: {str(error).splitlines()[-1][:80]} | |")
+        shutil.rmtree(out, ignore_errors=True) if out.is_dir() else out.unlink(missing_ok=True)
+    say()
+    verdict(max(peaks) <= 320, f"peak {max(peaks):.0f} MiB; at most 320 is asked for")
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.rmtree(f"{target}.lamella", ignore_errors=True)
+
+
+# ---- scans and writes of one column ----
+
+
+def column_classes():
+    import numpy as np
+    import pyarrow as pa
+
+    n, rng = 8_000_000, np.random.default_rng(1)
+    words = np.array([f"product-{i:05d}" for i in range(2000)])
+    yield "integers", "int", pa.array(rng.integers(0, 1 << 40, n)), {"use_dictionary": False}
+    yield "integers, dictionary", "int", pa.array(rng.integers(0, 5000, n)), {}
+    yield "strings, dictionary", "string", pa.array(words[rng.integers(0, 2000, n)]), {}
+    m = n // 40
+    base = ["".join(words[rng.integers(0, 2000, 80)]) for _ in range(500)]
+    pick, cut = rng.integers(0, 500, m), rng.integers(0, 600, m)
+    yield "strings, long", "string", pa.array([base[p][c:] + str(i) for i, (p, c) in enumerate(zip(pick, cut))]), {
+        "use_dictionary": False}
+    yield "doubles", "double", pa.array(rng.random(n)), {"use_dictionary": False}
+    yield "integers, 20 % NULL", "int", pa.array(rng.integers(0, 1 << 40, n), mask=rng.random(n) < 0.2), {
+        "use_dictionary": False}
+    yield "strings, 20 % NULL", "string", pa.array(words[rng.integers(0, 2000, n)], mask=rng.random(n) < 0.2), {}
+
+
+def column_files(codec):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    directory = DATA / "columns"
+    directory.mkdir(parents=True, exist_ok=True)
+    names = ["integers", "integers, dictionary", "strings, dictionary", "strings, long", "doubles",
+             "integers, 20 % NULL", "strings, 20 % NULL"]
+    kinds = ["int", "int", "string", "string", "double", "int", "string"]
+    paths = [directory / f"{name.replace(', ', '-').replace(' % ', '').replace(' ', '-')}.{codec}.parquet" for name in names]
+    if not all(p.exists() for p in paths):
+        for path, (_, _, values, options) in zip(paths, column_classes()):
+            pq.write_table(pa.table({"v": values}), path, compression=codec, row_group_size=1 << 20, **options)
+    return list(zip(names, kinds, paths))
+
+
+def floats(text):
+    return [float(x) for x in text.split()]
+
+
+def section_scan():
+    for threads in (1, 2):
+        say(f"### Full scans of one column, snappy, {threads} thread{'s' if threads > 1 else ''} (median ms)")
+        say()
+        say("| column | lamella | lamella, as dictionaries | DuckDB | Polars | pyarrow | fastest peer / ours |")
+        say("|---|---:|---:|---:|---:|---:|---:|")
+        missed = []
+        for name, kind, path in column_files("snappy"):
+            times = {}
+            for _ in range(3):
+                for mode in ("plain", "dictionaries"):
+                    out = run([BUILD / "bench_scan_class", path, 0, threads, ROUNDS, mode])
+                    times.setdefault(mode, []).extend(t / 1e3 for t in floats(out))
+                for engine in ("duckdb", "polars", "pyarrow batches", "pyarrow table"):
+                    times.setdefault(engine, []).extend(peer(threads, ROUNDS, "scan", engine, path, kind)["seconds"])
+            ms = {k: median(v) * 1e3 for k, v in times.items()}
+            arrow = min(ms["pyarrow batches"], ms["pyarrow table"])
+            best = min(ms["duckdb"], ms["polars"], arrow)
+            # DuckDB's vectors of such columns are dictionaries too; the form that a reader of ours would ask for counts.
+            ours = min(ms["plain"], ms["dictionaries"]) if kind == "string" else ms["plain"]
+            as_dictionary = f"{ms['dictionaries']:.1f}" if kind == "string" else ""
+            say(f"| {name} | {ms['plain']:.1f} | {as_dictionary} | {ms['duckdb']:.1f} | {ms['polars']:.1f} | {arrow:.1f} "
+                f"| {best / ours:.2f} |")
+            if best < ours:
+                missed.append(name)
+        say()
+        verdict(not missed, f"at least as fast as the fastest peer{'; not: ' + ', '.join(missed) if missed else ''}")
+
+
+def section_write():
+    target = DATA / "written.parquet"
+    for codec in ("snappy", "zstd"):
+        for threads in (1, 2):
+            say(f"### Writing one column from memory, {codec}, {threads} thread{'s' if threads > 1 else ''} (median ms, MB)")
+            say()
+            say("| column | lamella | DuckDB | Polars | pyarrow | fastest peer / ours | our size / its |")
+            say("|---|---:|---:|---:|---:|---:|---:|")
+            missed = []
+            for name, _, path in column_files("snappy"):
+                times, sizes = {}, {}
+                for _ in range(3):
+                    out = floats(run([BUILD / "bench_write_file", path, target, codec, threads, ROUNDS]))
+                    times.setdefault("lamella", []).extend(out[:-1])
+                    sizes["lamella"] = out[-1]
+                    for engine in ("duckdb", "polars", "pyarrow"):
+                        result = peer(threads, ROUNDS, "write", engine, path, target, codec)
+                        times.setdefault(engine, []).extend(result["seconds"])
+                        sizes[engine] = result["bytes"]
+                ms = {k: median(v) * 1e3 for k, v in times.items()}
+                best = min(("duckdb", "polars", "pyarrow"), key=lambda e: ms[e])
+                cells = " | ".join(f"{ms[e]:.0f} ({sizes[e] / 1e6:.1f})" for e in ("lamella", "duckdb", "polars", "pyarrow"))
+                ratio, size = ms[best] / ms["lamella"], sizes["lamella"] / sizes[best]
+                say(f"| {name} | {cells} | {ratio:.2f} | {size:.3f} |")
+                if ratio < 1 or size > 1.02:
+                    missed.append(name)
+            say()
+            verdict(not missed, "at least as fast as the fastest peer, at no more than 1.02 of its size"
+                    f"{'; not: ' + ', '.join(missed) if missed else ''}")
+    target.unlink(missing_ok=True)
+
+
+SECTIONS = {"compact": section_compact, "wide": section_wide, "scan": section_scan, "write": section_write}
+
+
+def versions():
+    import duckdb
+    import polars
+    import pyarrow
+
+    return f"DuckDB {duckdb.__version__}, Polars {polars.__version__}, pyarrow {pyarrow.__version__}"
+
+
+def main():
+    DATA.mkdir(parents=True, exist_ok=True)
+    chosen = sys.argv[1:] or list(SECTIONS)
+    say("# Benchmarks")
+    say()
+    say(f"`make bench` on {platform.machine()}, {os.cpu_count()} processors, Linux {platform.release()}; {versions()}; "
+        f"medians of {ROUNDS} rounds.")
+    say()
+    for name in chosen:
+        SECTIONS[name]()
+    if not sys.argv[1:]:
+        (ROOT / "bench/results.md").write_text("\n".join(lines).rstrip() + "\n")
+
+
+main()
