@@ -58,6 +58,8 @@ static bool match_one(const char *p, const char *end, char c, const char **next)
 /* Going back to the last star only is enough: what an earlier one could take, the last one can too. */
 static bool match_part(struct part pattern, struct part text) {
   const char *star = NULL, *mark = NULL, *next;
+  /* As in the shell, a dot in front is only matched by itself. */
+  if (text.p < text.end && *text.p == '.' && (pattern.p == pattern.end || *pattern.p != '.')) return false;
   while (text.p < text.end) {
     if (pattern.p < pattern.end && *pattern.p == '*') {
       star = ++pattern.p, mark = text.p;
