@@ -1,0 +1,103 @@
+#include "arrow_support.h"
+#include "parquet/dictionary.h"
+
+/* Puts random values of `width` bytes (0: strings) out of `distinct`, and looks each up again. */
+static void round_trip(size_t width, uint32_t distinct, size_t count, uint64_t *random) {
+  struct lam_dictionary dictionary;
+  lam_dictionary_init(&dictionary, mem, width, 1 << 24);
+  size_t room = width ? width : 40;
+  uint8_t *values = calloc(count, room);
+  struct lam_bytes *slices = calloc(count, sizeof *slices);
+  uint32_t *indices = calloc(count, sizeof *indices);
+  for (size_t i = 0; i < count; i++) {
+    uint64_t pick = next_random(random) % distinct, seed = pick * 77 + 5;
+    size_t size = width ? width : pick % 40;
+    uint8_t *value = values + i * room;
+    for (size_t b = 0; b < size; b += 8) {
+      uint64_t bits = next_random(&seed);
+      memcpy(value + b, &bits, size - b < 8 ? size - b : 8);
+    }
+    slices[i] = lam_bytes_of(value, size);
+  }
+  for (size_t at = 0, done; at < count; at += done) {
+    size_t some = 1 + next_random(random) % 700;
+    if (some > count - at) some = count - at;
+    if (width)
+      OK(lam_dictionary_put(&dictionary, values + at * width, some, indices + at, &done, &error));
+    else
+      OK(lam_dictionary_put_bytes(&dictionary, slices + at, some, indices + at, &done, &error));
+    assert_int_equal(done, some);
+  }
+  uint32_t next = 0;
+  for (size_t i = 0; i < count; i++) {
+    assert_true(indices[i] <= next); /* numbered by first use */
+    if (indices[i] == next) next++;
+    struct lam_bytes found = lam_dictionary_plain(&dictionary, indices[i]);
+    if (!width) {
+      assert_int_equal(lam_load32(found.data), slices[i].size);
+      found.data += 4, found.size -= 4;
+    }
+    assert_true(lam_bytes_equal(found, slices[i]));
+  }
+  assert_int_equal(next, dictionary.count);
+  assert_true(dictionary.count <= distinct);
+  lam_dictionary_clear(&dictionary);
+  assert_int_equal(dictionary.values.size, 0);
+  lam_dictionary_release(&dictionary);
+  free(values), free(slices), free(indices);
+}
+
+static void test_round_trips(void **state) {
+  (void)state;
+  uint64_t random = seed_of_test();
+  static const size_t widths[] = {0, 1, 2, 3, 4, 8, 12, 16, 33};
+  for (size_t w = 0; w < sizeof widths / sizeof *widths; w++) {
+    round_trip(widths[w], 1, 600, &random);
+    round_trip(widths[w], 200, 3000, &random);
+    round_trip(widths[w], 40000, 60000, &random);
+  }
+}
+
+static void test_limit(void **state) {
+  (void)state;
+  struct lam_dictionary dictionary;
+  uint32_t indices[10];
+  size_t done;
+  const uint32_t numbers[] = {7, 7, 8, 9, 7};
+  lam_dictionary_init(&dictionary, mem, 4, 8); /* two values */
+  OK(lam_dictionary_put(&dictionary, (const uint8_t *)numbers, 5, indices, &done, &error));
+  assert_int_equal(done, 3);
+  assert_int_equal(dictionary.count, 2);
+  lam_dictionary_release(&dictionary);
+  const struct lam_bytes texts[] = {{(const uint8_t *)"abc", 3}, {NULL, 0}, {(const uint8_t *)"d", 1}};
+  lam_dictionary_init(&dictionary, mem, 0, 11); /* 7 + 4 bytes with their lengths */
+  OK(lam_dictionary_put_bytes(&dictionary, texts, 3, indices, &done, &error));
+  assert_int_equal(done, 2);
+  lam_dictionary_release(&dictionary);
+}
+
+/* Values made so that all of them fall into one slot do not make the table slow: it gives up. */
+static void test_crafted_collisions(void **state) {
+  (void)state;
+  enum { COUNT = 5000 };
+  uint64_t inverse = 0xf1de83e19937733du, *values = calloc(COUNT, sizeof *values);
+  assert_int_equal(inverse * 0x9e3779b97f4a7c15u, 1);
+  for (uint64_t i = 0; i < COUNT; i++) {
+    uint64_t hash = i, mixed = hash * inverse; /* the hash has its top bits clear */
+    values[i] = mixed ^ mixed >> 32;
+  }
+  struct lam_dictionary dictionary;
+  uint32_t *indices = calloc(COUNT, sizeof *indices);
+  size_t done;
+  lam_dictionary_init(&dictionary, mem, 8, 1 << 20);
+  OK(lam_dictionary_put(&dictionary, (const uint8_t *)values, COUNT, indices, &done, &error));
+  assert_true(done < COUNT);
+  lam_dictionary_release(&dictionary);
+  free(values), free(indices);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {MEM_TEST(test_round_trips), MEM_TEST(test_limit),
+                                     MEM_TEST(test_crafted_collisions)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
