@@ -138,7 +138,7 @@ enum lam_status lam_builder_bool(struct lam_builder *builder, bool value, struct
 
 enum lam_status lam_builder_fixed(struct lam_builder *builder, const void *value, struct lam_error *error) {
   assert(builder->width || builder->type.id == LAM_TYPE_FIXED_BINARY);
-  LAM_TRY(room(builder->mem, &builder->data, builder->width, error));
+  LAM_TRY(room(builder->mem, &builder->data, builder->width ? builder->width : 1, error));
   LAM_TRY(push_valid(builder, true, error));
   uint8_t *to = builder->data.data + builder->data.size;
   if (builder->width == 8)
@@ -159,7 +159,7 @@ enum lam_status lam_builder_bytes(struct lam_builder *builder, struct lam_bytes 
   LAM_TRY(offset_room(builder, error));
   LAM_TRY(room(builder->mem, &builder->data, value.size, error));
   LAM_TRY(push_valid(builder, true, error));
-  lam_copy(builder->data.data + builder->data.size, value.data, value.size);
+  if (value.size) memcpy(builder->data.data + builder->data.size, value.data, value.size);
   builder->data.size += value.size;
   push_offset(builder);
   builder->length++;
