@@ -123,12 +123,12 @@ enum lam_status cli_write(const void *data, size_t size, struct lam_error *error
   return LAM_OK;
 }
 
-static void group_digits(uint64_t value, char *out) {
+void cli_group_digits(int64_t value, char *out) {
   char digits[24];
-  int size = snprintf(digits, sizeof digits, "%" PRIu64, value);
+  int size = snprintf(digits, sizeof digits, "%" PRId64, value);
   for (int i = 0; i < size; i++) {
     *out++ = digits[i];
-    if ((size - i) % 3 == 1 && i + 1 < size) *out++ = ',';
+    if (digits[i] != '-' && (size - i) % 3 == 1 && i + 1 < size) *out++ = ',';
   }
   *out = 0;
 }
@@ -142,7 +142,7 @@ static size_t text_line(const struct result_field *field, int width, char *out, 
   if (field->unit == RESULT_SECONDS)
     return (size_t)snprintf(out, room, "%-*s  %" PRIu64 ".%03" PRIu64 " s\n", width, name, field->value / 1000,
                             field->value % 1000);
-  group_digits(field->value, number);
+  cli_group_digits((int64_t)field->value, number);
   if (field->unit == RESULT_BYTES && field->value >= 1000)
     return (size_t)snprintf(out, room, "%-*s  %s (%s)\n", width, name, number,
                             lam_format_size(field->value, size, sizeof size));

@@ -55,6 +55,8 @@ enum lam_status cli_print_result(struct cli *cli, const struct result_field *fie
 /* Writes all bytes to standard output. A closed pipe is LAM_CANCELLED with cli_pipe_closed. */
 enum lam_status cli_write(const void *data, size_t size, struct lam_error *error);
 extern bool cli_pipe_closed;
+/* "12,345", in `out` of at least 40 bytes. */
+void cli_group_digits(int64_t value, char *out);
 
 /* ---- what commands that change a table share ---- */
 
