@@ -242,8 +242,10 @@ enum lam_status lam_chunk_range(const struct lam_file *file, int32_t row_group, 
   assert(row_group >= 0 && row_group < file->meta.row_group_count && leaf >= 0 && leaf < file->meta.leaf_count);
   const struct lam_chunk_meta *chunk = &file->meta.row_groups[row_group].chunks[leaf];
   int64_t start = chunk->data_page_offset;
-  /* An offset of 0 or behind the data pages is that of a writer without a dictionary page there. */
-  if (chunk->has_dictionary_offset && chunk->dictionary_page_offset > 0 && chunk->dictionary_page_offset < start)
+  /* A dictionary's offset of 0 or behind the data pages is that of a writer without a dictionary page there; the data's
+   * is 0 where parquet-cpp has written a dictionary and no row. */
+  if (chunk->has_dictionary_offset && chunk->dictionary_page_offset > 0 &&
+      (chunk->dictionary_page_offset < start || start == 0))
     start = chunk->dictionary_page_offset;
   LAM_CHECK(start >= 0 && chunk->compressed_size >= 0 && (uint64_t)start <= file->size &&
                 (uint64_t)chunk->compressed_size <= file->size - (uint64_t)start,
