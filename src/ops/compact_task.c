@@ -317,7 +317,7 @@ static enum lam_status take_file(struct task_run *run, const struct segment *seg
   bool copies = !sink->sorter && copies_row_groups(run, segment, file, sink->rotation);
   int32_t waiting = 0; /* first row group that is neither copied nor decoded yet */
   for (int32_t g = 0; g < meta->row_group_count; g++) {
-    bool same_codec = !run->c->recode || codecs_are(file, g, run->c->codec);
+    bool same_codec = !run->c->recode || (run->c->level == 0 && codecs_are(file, g, run->c->codec));
     if (!copies || !same_codec || !is_full(run, file, g)) continue;
     LAM_TRY(merge_row_groups(run, segment, file, waiting, g - waiting, sink, error));
     LAM_TRY(lam_rotation_copy(sink->rotation, file, g, error));
