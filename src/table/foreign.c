@@ -62,9 +62,12 @@ enum lam_status lam_foreign_find(struct lam_store *store, const char *key, const
 static enum lam_status refuse(const char *root, const char *where, const char *format, const char *mark,
                               struct lam_error *error) {
   bool above = strcmp(root, where) != 0;
-  return lam_fail(
-      error, LAM_UNSUPPORTED, "'%s' %s %s table%s%s%s ('%s/%s' is there); Lamella reads it and writes nothing", root,
-      above ? "is inside the" : "is a", format, above ? " '" : "", above ? where : "", above ? "'" : "", where, mark);
+  return lam_fail(error, LAM_UNSUPPORTED,
+                  "'%s' %s %s table%s%s%s ('%s/%s' is there); Lamella reads it and writes nothing", root,
+                  above            ? "is inside the"
+                  : *format == 'A' ? "is an"
+                                   : "is a",
+                  format, above ? " '" : "", above ? where : "", above ? "'" : "", where, mark);
 }
 
 /* Looks beside `path` for our state of a table at `path`: of a larger table where `path` is above the root, of one that

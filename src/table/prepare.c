@@ -5,6 +5,7 @@
 
 #include "base/context.h"
 #include "table/apply.h"
+#include "table/foreign.h"
 
 enum role { ADDED, REMOVED, READ };
 
@@ -153,8 +154,66 @@ static enum lam_status check_scope(struct lam_prepare *prepare, struct lam_error
   return status;
 }
 
+static int by_text(const void *a, const void *b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+static int touched_by_key(const void *a, const void *b) {
+  return strcmp(((const struct lam_touched *)a)->key, ((const struct lam_touched *)b)->key);
+}
+
+/* The directories above those that change, each once, without those that change themselves. */
+static enum lam_status find_above(struct lam_prepare *prepare, const char ***out, size_t *count,
+                                  struct lam_error *error) {
+  struct lam_arena *arena = &prepare->journal->arena;
+  size_t room = 0, kept = 0;
+  *out = NULL;
+  *count = 0;
+  for (size_t i = 0; i < prepare->touched_count; i++) {
+    if (prepare->touched[i].added + prepare->touched[i].removed == 0) continue;
+    for (const char *key = prepare->touched[i].key; *key;) {
+      char *parent;
+      LAM_TRY(lam_key_directory(arena, key, &parent, error));
+      void *items = *out;
+      LAM_TRY(lam_vector_grow(arena, &items, *count, &room, sizeof **out, error));
+      *out = items;
+      (*out)[(*count)++] = key = parent;
+    }
+  }
+  if (*count) qsort(*out, *count, sizeof **out, by_text);
+  for (size_t i = 0; i < *count; i++) {
+    struct lam_touched wanted = {.key = (*out)[i]};
+    const struct lam_touched *touched =
+        bsearch(&wanted, prepare->touched, prepare->touched_count, sizeof wanted, touched_by_key);
+    bool again = kept && strcmp((*out)[kept - 1], (*out)[i]) == 0;
+    if (!again && !(touched && touched->added + touched->removed)) (*out)[kept++] = (*out)[i];
+  }
+  *count = kept;
+  return LAM_OK;
+}
+
+static enum lam_status refuse_foreign(const struct lam_prepare *prepare, const char *key, struct lam_error *error) {
+  const char *format, *mark;
+  LAM_TRY(lam_foreign_find(prepare->directory->data, key, &format, &mark, error));
+  if (!format) return LAM_OK;
+  return lam_fail(error, LAM_UNSUPPORTED, "'%s/%s' is %s %s table ('%s' is there); Lamella reads it and writes nothing",
+                  prepare->directory->data->root, key, *format == 'A' ? "an" : "a", format, mark);
+}
+
+/* A table of another format may lie anywhere in a directory that was given as one of ours. */
+static enum lam_status check_foreign(struct lam_prepare *prepare, struct lam_error *error) {
+  const char **above;
+  size_t count;
+  LAM_TRY(find_above(prepare, &above, &count, error));
+  for (size_t i = 0; i < count; i++) LAM_TRY(refuse_foreign(prepare, above[i], error));
+  for (size_t i = 0; i < prepare->touched_count; i++) {
+    LAM_TRY(refuse_foreign(prepare, prepare->touched[i].key, error));
+  }
+  return LAM_OK;
+}
+
 enum lam_status lam_prepare_check(struct lam_prepare *prepare, struct lam_error *error) {
   LAM_TRY(group(prepare, error));
+  LAM_TRY(check_foreign(prepare, error));
   for (size_t i = 0; i < prepare->touched_count; i++) LAM_TRY(check_touched(prepare, &prepare->touched[i], error));
   return check_scope(prepare, error);
 }
@@ -340,43 +399,6 @@ static enum lam_status next_directory(struct lam_prepare *prepare, const char *k
   journal->directories = items;
   *out = &journal->directories[journal->directory_count++];
   **out = (struct lam_journal_directory){.how = LAM_JOURNAL_FILES, .key = key, .staged = copy};
-  return LAM_OK;
-}
-
-static int by_text(const void *a, const void *b) {
-  return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-static int touched_by_key(const void *a, const void *b) {
-  return strcmp(((const struct lam_touched *)a)->key, ((const struct lam_touched *)b)->key);
-}
-
-/* The directories above those that change, each once, without those that change themselves. */
-static enum lam_status find_above(struct lam_prepare *prepare, const char ***out, size_t *count,
-                                  struct lam_error *error) {
-  struct lam_arena *arena = &prepare->journal->arena;
-  size_t room = 0, kept = 0;
-  *out = NULL;
-  *count = 0;
-  for (size_t i = 0; i < prepare->touched_count; i++) {
-    if (prepare->touched[i].added + prepare->touched[i].removed == 0) continue;
-    for (const char *key = prepare->touched[i].key; *key;) {
-      char *parent;
-      LAM_TRY(lam_key_directory(arena, key, &parent, error));
-      void *items = *out;
-      LAM_TRY(lam_vector_grow(arena, &items, *count, &room, sizeof **out, error));
-      *out = items;
-      (*out)[(*count)++] = key = parent;
-    }
-  }
-  if (*count) qsort(*out, *count, sizeof **out, by_text);
-  for (size_t i = 0; i < *count; i++) {
-    struct lam_touched wanted = {.key = (*out)[i]};
-    const struct lam_touched *touched =
-        bsearch(&wanted, prepare->touched, prepare->touched_count, sizeof wanted, touched_by_key);
-    bool again = kept && strcmp((*out)[kept - 1], (*out)[i]) == 0;
-    if (!again && !(touched && touched->added + touched->removed)) (*out)[kept++] = (*out)[i];
-  }
-  *count = kept;
   return LAM_OK;
 }
 

@@ -275,6 +275,20 @@ static void test_links_refused(void **state) {
   assert_false(there(all, "elsewhere/n.parquet"));
 }
 
+/* A directory of many tables, given as one: lesson 50. */
+static void test_foreign_inside(void **state) {
+  (void)state;
+  put_file(all, "t/inner/_delta_log/0.json", "{}");
+  put_file(all, "t/inner/p=1/x.parquet", "X");
+  struct operation one;
+  begin(&one, table);
+  assert_string_equal(one.snapshot.foreign, "inner/_delta_log");
+  removes(&one, "inner/p=1/x.parquet");
+  FAILS(commit(&one, NULL, &error), LAM_UNSUPPORTED, "t/inner' is a Delta Lake table");
+  end(&one);
+  assert_true(there(all, "t/inner/p=1/x.parquet"));
+}
+
 static void test_nothing(void **state) {
   (void)state;
   struct operation one;
@@ -420,8 +434,9 @@ static int tear_down(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
   const struct CMUnitTest tests[] = {
-      TEST(test_one),         TEST(test_root),   TEST(test_conflicts), TEST(test_scope_unchanged),
-      TEST(test_two_writers), TEST(test_grace),  TEST(test_backup),    TEST(test_links_refused),
-      TEST(test_nothing),     TEST(test_damage), TEST(test_lease),     TEST(test_killed)};
+      TEST(test_one),         TEST(test_root),           TEST(test_conflicts), TEST(test_scope_unchanged),
+      TEST(test_two_writers), TEST(test_grace),          TEST(test_backup),    TEST(test_links_refused),
+      TEST(test_nothing),     TEST(test_foreign_inside), TEST(test_damage),    TEST(test_lease),
+      TEST(test_killed)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
