@@ -37,7 +37,7 @@ static enum lam_status read_header(struct lam_rle *rle, uint32_t *header, struct
 }
 
 /* Reads headers until there is a run with values in it; the end of the bytes is an error. */
-static enum lam_status next_run(struct lam_rle *rle, struct lam_error *error) {
+static inline enum lam_status next_run(struct lam_rle *rle, struct lam_error *error) {
   while (rle->run_left == 0 && rle->packed_left == 0) {
     uint32_t header = 0;
     LAM_TRY(read_header(rle, &header, error));
