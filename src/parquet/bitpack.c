@@ -8,18 +8,25 @@
 enum { BLOCK = 32 };
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
-#define EACH_OF_BLOCK(M)                                                                                               \
-  M(0)                                                                                                                 \
-  M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13) M(14) M(15) M(16) M(17) M(18) M(19) M(20) M(21) \
-      M(22) M(23) M(24) M(25) M(26) M(27) M(28) M(29) M(30) M(31)
-#define WIDTHS_TO_32(M)                                                                                           \
-  M(1)                                                                                                            \
-  M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13) M(14) M(15) M(16) M(17) M(18) M(19) M(20) M(21) \
-      M(22) M(23) M(24) M(25) M(26) M(27) M(28) M(29) M(30) M(31) M(32)
+/* Unrolled where it is to be fast; what a sanitizer adds to every load would take a minute and a gigabyte to compile.
+ */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define UNROLL_BLOCK
+#elif defined(__clang__)
+#define UNROLL_BLOCK _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL_BLOCK _Pragma("GCC unroll 32")
+#endif
+#define WIDTHS_TO_32(M)                                                                                            \
+  M(1)                                                                                                             \
+  M(2)                                                                                                             \
+  M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13) M(14) M(15) M(16) M(17) M(18) M(19) M(20) M(21) M(22) \
+      M(23) M(24) M(25) M(26) M(27) M(28) M(29) M(30) M(31) M(32)
 #define WIDTHS_33_TO_64(M)                                                                                          \
   M(33)                                                                                                             \
-  M(34) M(35) M(36) M(37) M(38) M(39) M(40) M(41) M(42) M(43) M(44) M(45) M(46) M(47) M(48) M(49) M(50) M(51) M(52) \
-      M(53) M(54) M(55) M(56) M(57) M(58) M(59) M(60) M(61) M(62) M(63) M(64)
+  M(34)                                                                                                             \
+  M(35) M(36) M(37) M(38) M(39) M(40) M(41) M(42) M(43) M(44) M(45) M(46) M(47) M(48) M(49) M(50) M(51) M(52) M(53) \
+      M(54) M(55) M(56) M(57) M(58) M(59) M(60) M(61) M(62) M(63) M(64)
 
 static ALWAYS_INLINE uint64_t mask_of(int width) {
   return width == 64 ? UINT64_MAX : ((uint64_t)1 << width) - 1;
@@ -39,33 +46,27 @@ static ALWAYS_INLINE uint64_t block_value(const uint8_t *p, int width, int i) {
   return value & mask_of(width);
 }
 
+#define UNPACK(type)                                                        \
+  for (; blocks; blocks--, p += 4 * width, to += BLOCK) {                   \
+    UNROLL_BLOCK                                                            \
+    for (int i = 0; i < BLOCK; i++) to[i] = (type)block_value(p, width, i); \
+  }
+static ALWAYS_INLINE void unpack32_width(const uint8_t *p, int width, uint32_t *to, size_t blocks) {
+  UNPACK(uint32_t)
+}
+static ALWAYS_INLINE void unpack64_width(const uint8_t *p, int width, uint64_t *to, size_t blocks){UNPACK(uint64_t)}
+#define CASE(width) \
+  case width: unpack32_width(p, width, to, blocks); break;
 LAM_KERNEL static void unpack32_blocks(const uint8_t *p, int width, uint32_t *to, size_t blocks) {
-#define VALUE(i) to[i] = (uint32_t)block_value(p, W, i);
-#define CASE(width_)                                         \
-  case width_:                                               \
-    for (; blocks; blocks--, p += 4 * width_, to += BLOCK) { \
-      enum { W = width_ };                                   \
-      EACH_OF_BLOCK(VALUE)                                   \
-    }                                                        \
-    break;
   switch (width) { WIDTHS_TO_32(CASE) }
-#undef VALUE
-#undef CASE
 }
-
+#undef CASE
+#define CASE(width) \
+  case width: unpack64_width(p, width, to, blocks); break;
 LAM_KERNEL static void unpack64_blocks(const uint8_t *p, int width, uint64_t *to, size_t blocks) {
-#define VALUE(i) to[i] = block_value(p, W, i);
-#define CASE(width_)                                         \
-  case width_:                                               \
-    for (; blocks; blocks--, p += 4 * width_, to += BLOCK) { \
-      enum { W = width_ };                                   \
-      EACH_OF_BLOCK(VALUE)                                   \
-    }                                                        \
-    break;
   switch (width) { WIDTHS_TO_32(CASE) WIDTHS_33_TO_64(CASE) }
-#undef VALUE
-#undef CASE
 }
+#undef CASE
 
 /* One value at any bit, for heads that are not at a byte. Bytes beyond `size` are not needed and not read. */
 static uint64_t one_value(const uint8_t *from, size_t size, uint64_t bit, int width) {
@@ -131,34 +132,37 @@ void lam_unpack64(const uint8_t *from, size_t size, uint64_t bit, int width, uin
 
 /* ---- packing ---- */
 
-/* Adds a value to the 64 bits at hand, of which `filled` are taken, and stores them when they are full. All but
- * the value is known to the compiler. */
-#define PACK(i)                                                   \
-  {                                                               \
-    enum { FILLED = i * W % 64 };                                 \
-    uint64_t value = from[i];                                     \
-    word |= value << FILLED;                                      \
-    if (FILLED + W >= 64) {                                       \
-      lam_store64(p + i * W / 64 * 8, word);                      \
-      word = FILLED + W > 64 ? value >> ((64 - FILLED) & 63) : 0; \
-    }                                                             \
+/* Values go into 64 bits at hand, which are stored when they are full. */
+#define PACK                                                       \
+  for (; blocks; blocks--, p += 4 * width, from += BLOCK) {        \
+    uint64_t word = 0;                                             \
+    UNROLL_BLOCK                                                   \
+    for (int i = 0; i < BLOCK; i++) {                              \
+      int filled = i * width % 64;                                 \
+      uint64_t value = from[i];                                    \
+      word |= value << filled;                                     \
+      if (filled + width < 64) continue;                           \
+      lam_store64(p + i * width / 64 * 8, word);                   \
+      word = filled + width > 64 ? value >> (64 - filled) : 0;     \
+    }                                                              \
+    if (width % 2) lam_store32(p + width / 2 * 8, (uint32_t)word); \
   }
-#define CASE(width_)                                           \
-  case width_:                                                 \
-    for (; blocks; blocks--, p += 4 * width_, from += BLOCK) { \
-      enum { W = width_ };                                     \
-      uint64_t word = 0;                                       \
-      EACH_OF_BLOCK(PACK)                                      \
-      if (W % 2) lam_store32(p + W / 2 * 8, (uint32_t)word);   \
-    }                                                          \
-    break;
-
+static ALWAYS_INLINE void pack32_width(const uint32_t *from, int width, uint8_t *p, size_t blocks) {
+  PACK
+}
+static ALWAYS_INLINE void pack64_width(const uint64_t *from, int width, uint8_t *p, size_t blocks){PACK}
+#define CASE(width) \
+  case width: pack32_width(from, width, p, blocks); break;
 LAM_KERNEL static void pack32_blocks(const uint32_t *from, int width, uint8_t *p, size_t blocks) {
   switch (width) { WIDTHS_TO_32(CASE) }
 }
+#undef CASE
+#define CASE(width) \
+  case width: pack64_width(from, width, p, blocks); break;
 LAM_KERNEL static void pack64_blocks(const uint64_t *from, int width, uint8_t *p, size_t blocks) {
   switch (width) { WIDTHS_TO_32(CASE) WIDTHS_33_TO_64(CASE) }
 }
+#undef CASE
 
 /* Room for `count` packed values; a sum that does not fit is an error of size. */
 static enum lam_status packed_room(struct lam_buf *to, size_t count, int width, struct lam_error *error) {

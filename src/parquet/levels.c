@@ -23,6 +23,7 @@ LAM_KERNEL static void compare_levels(const uint32_t *levels, size_t bytes, uint
 }
 
 int64_t lam_levels_to_validity(const uint32_t *levels, size_t count, uint32_t max, uint8_t *validity, int64_t offset) {
+  if (!count) return 0;
   int64_t begin = offset, end = offset + (int64_t)count;
   for (; offset < end && (offset & 7); offset++) lam_bits_fill(validity, offset, 1, *levels++ == max);
   size_t bytes = (size_t)(end - offset) / 8;

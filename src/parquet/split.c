@@ -1,8 +1,8 @@
 #include "base/kernel.h"
 #include "parquet/encoding.h"
 
-/* Streams are `stride` bytes apart. The widths of Arrow's fixed types are constants, so that the compiler
- * interleaves whole vectors. */
+/* Streams are `stride` bytes apart. The widths of numbers are constants, so that the compiler interleaves whole
+ * vectors. */
 #define JOIN(width)                                                                                   \
   LAM_KERNEL static void join##width(const uint8_t *from, size_t stride, size_t count, uint8_t *to) { \
     for (size_t i = 0; i < count; i++)                                                                \
@@ -16,13 +16,45 @@
 JOIN(2)
 JOIN(4)
 JOIN(8)
-JOIN(16)
 PART(2)
 PART(4)
 PART(8)
-PART(16)
 
-enum { AT_ONCE = 512 }; /* values of any width whose bytes stay in the L1 cache while stream after stream is laid in */
+/* Other widths go by squares of eight values by eight bytes, transposed in registers: swap halves, then quarters, then
+ * neighbours. */
+static inline void transpose(uint64_t rows[8]) {
+  static const struct {
+    int distance, bits;
+    uint64_t low;
+  } steps[3] = {{4, 32, 0x00000000ffffffff}, {2, 16, 0x0000ffff0000ffff}, {1, 8, 0x00ff00ff00ff00ff}};
+  for (int s = 0; s < 3; s++)
+    for (int i = 0; i < 8; i++) {
+      int pair = i + steps[s].distance;
+      if (i & steps[s].distance) continue;
+      uint64_t a = rows[i], b = rows[pair], low = steps[s].low;
+      rows[i] = (a & low) | (b & low) << steps[s].bits;
+      rows[pair] = (a >> steps[s].bits & low) | (b & ~low);
+    }
+}
+
+/* Element (i, k) from `from` + i * from_row + k to `to` + k * to_row + i: both directions are this. */
+LAM_KERNEL static void transpose_bytes(const uint8_t *from, size_t from_row, size_t rows, size_t columns, uint8_t *to,
+                                       size_t to_row) {
+  size_t i = 0;
+  for (; i + 8 <= rows; i += 8) {
+    size_t k = 0;
+    for (; k + 8 <= columns; k += 8) {
+      uint64_t square[8];
+      for (size_t r = 0; r < 8; r++) square[r] = lam_load64(from + (i + r) * from_row + k);
+      transpose(square);
+      for (size_t r = 0; r < 8; r++) lam_store64(to + (k + r) * to_row + i, square[r]);
+    }
+    for (; k < columns; k++)
+      for (size_t r = i; r < i + 8; r++) to[k * to_row + r] = from[r * from_row + k];
+  }
+  for (; i < rows; i++)
+    for (size_t k = 0; k < columns; k++) to[k * to_row + i] = from[i * from_row + k];
+}
 
 void lam_split_read(const uint8_t *from, size_t page_values, size_t width, size_t first, size_t count, uint8_t *to) {
   from += first;
@@ -30,12 +62,7 @@ void lam_split_read(const uint8_t *from, size_t page_values, size_t width, size_
     case 2: join2(from, page_values, count, to); return;
     case 4: join4(from, page_values, count, to); return;
     case 8: join8(from, page_values, count, to); return;
-    case 16: join16(from, page_values, count, to); return;
-  }
-  for (size_t done = 0; done < count; done += AT_ONCE) {
-    size_t n = count - done < AT_ONCE ? count - done : AT_ONCE;
-    for (size_t k = 0; k < width; k++)
-      for (size_t i = done; i < done + n; i++) to[i * width + k] = from[k * page_values + i];
+    default: transpose_bytes(from, page_values, width, count, to, width); return;
   }
 }
 
@@ -49,15 +76,10 @@ enum lam_status lam_split_write(const uint8_t *values, size_t count, size_t widt
   uint8_t *out = to->data + to->size;
   to->size += total;
   switch (width) {
-    case 2: part2(values, count, count, out); return LAM_OK;
-    case 4: part4(values, count, count, out); return LAM_OK;
-    case 8: part8(values, count, count, out); return LAM_OK;
-    case 16: part16(values, count, count, out); return LAM_OK;
-  }
-  for (size_t done = 0; done < count; done += AT_ONCE) {
-    size_t n = count - done < AT_ONCE ? count - done : AT_ONCE;
-    for (size_t k = 0; k < width; k++)
-      for (size_t i = done; i < done + n; i++) out[k * count + i] = values[i * width + k];
+    case 2: part2(values, count, count, out); break;
+    case 4: part4(values, count, count, out); break;
+    case 8: part8(values, count, count, out); break;
+    default: transpose_bytes(values, width, count, width, out, count); break;
   }
   return LAM_OK;
 }

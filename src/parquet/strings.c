@@ -37,6 +37,14 @@ void lam_strings_release(struct lam_strings *strings) {
   lam_buf_release(&strings->last);
 }
 
+/* Copies `size` bytes; a short one without a branch on its length where both sides have OVER bytes. */
+static inline void copy_short(uint8_t *to, size_t to_room, const uint8_t *from, size_t from_room, size_t size) {
+  if (size <= OVER && from_room >= OVER && to_room >= OVER)
+    memcpy(to, from, OVER);
+  else
+    lam_copy(to, from, size);
+}
+
 static enum lam_status no_more(const struct lam_strings *strings, uint64_t more, struct lam_error *error) {
   return lam_fail(error, LAM_CORRUPT, "the page's strings end at byte %zu of %zu; expected %llu more values",
                   strings->position, strings->bytes.size, (unsigned long long)more);
@@ -79,10 +87,7 @@ static enum lam_status read_plain_in_room(struct lam_strings *strings, size_t ma
     status = plain_length(strings, position, &length, error);
     if (status != LAM_OK || length > limit - size) break;
     position += 4;
-    if (length <= OVER && end - position >= OVER && data->capacity - size >= OVER)
-      memcpy(data->data + size, from + position, OVER);
-    else
-      lam_copy(data->data + size, from + position, length);
+    copy_short(data->data + size, data->capacity - size, from + position, end - position, length);
     position += length;
     size += length;
     offsets[n + 1] = (int32_t)size;
@@ -135,6 +140,28 @@ static enum lam_status reread(struct lam_delta *lengths, const struct lam_delta 
   return lam_delta_skip(lengths, count, error);
 }
 
+/* The ends of as many of `count` values as go, and the size that they bring `*size` to. */
+static enum lam_status lengths_to_offsets(const int32_t *lengths, size_t count, size_t max_bytes, int32_t *ends,
+                                          size_t *size, size_t *taken, struct lam_error *error) {
+  uint64_t total = *size;
+  for (size_t i = 0; i < count; i++) total += (uint32_t)lengths[i];
+  if (total <= max_bytes) { /* all go, as they nearly always do */
+    int32_t end = (int32_t)*size;
+    for (size_t i = 0; i < count; i++) ends[i] = end += lengths[i];
+    *size = (size_t)total;
+    *taken = count;
+    return LAM_OK;
+  }
+  for (*taken = 0; *taken < count; ++*taken) {
+    size_t next = *size + (size_t)lengths[*taken];
+    if (stops(*size, next, max_bytes)) break;
+    if (next > INT32_MAX) return too_long(next, error);
+    *size = next;
+    ends[*taken] = (int32_t)next;
+  }
+  return LAM_OK;
+}
+
 static enum lam_status read_delta_length(struct lam_strings *strings, size_t max, size_t max_bytes, int32_t *offsets,
                                          struct lam_buf *data, size_t *count, struct lam_error *error) {
   bool full = false;
@@ -143,13 +170,7 @@ static enum lam_status read_delta_length(struct lam_strings *strings, size_t max
     int32_t lengths[AT_ONCE];
     size_t n = max - *count < AT_ONCE ? max - *count : AT_ONCE, taken = 0, size = data->size;
     LAM_TRY(next_lengths(&strings->lengths, lengths, n, error));
-    for (; taken < n; taken++) {
-      size_t next = size + (size_t)lengths[taken];
-      if (stops(size, next, max_bytes)) break;
-      if (next > INT32_MAX) return too_long(next, error);
-      size = next;
-      offsets[*count + taken + 1] = (int32_t)size;
-    }
+    LAM_TRY(lengths_to_offsets(lengths, n, max_bytes, offsets + *count + 1, &size, &taken, error));
     size_t bytes = size - data->size;
     if (bytes > strings->bytes.size - strings->position) return no_more(strings, strings->left, error);
     LAM_TRY(lam_buf_room(data, bytes, error));
@@ -176,9 +197,16 @@ static enum lam_status append_value(struct lam_strings *strings, size_t last_at,
       "a delta-encoded string, the last but %llu of its page, shares %zu bytes with the one before, which has %zu",
       (unsigned long long)(strings->left - 1), prefix, last_size);
   if (suffix > strings->bytes.size - strings->position) return no_more(strings, strings->left, error);
-  LAM_TRY(lam_buf_room(data, prefix + suffix, error));
-  lam_copy(data->data + data->size, last_at == SIZE_MAX ? strings->last.data : data->data + last_at, prefix);
-  lam_copy(data->data + data->size + prefix, strings->bytes.data + strings->position, suffix);
+  LAM_TRY(lam_buf_room(data, prefix + suffix + 2 * OVER, error));
+  uint8_t *to = data->data + data->size;
+  if (last_at == SIZE_MAX)
+    lam_copy(to, strings->last.data, prefix);
+  else if (prefix <= OVER && last_size >= OVER) /* no further than the value before */
+    memcpy(to, data->data + last_at, OVER);
+  else
+    lam_copy(to, data->data + last_at, prefix);
+  copy_short(to + prefix, OVER, strings->bytes.data + strings->position, strings->bytes.size - strings->position,
+             suffix);
   data->size += prefix + suffix;
   strings->position += suffix;
   strings->left--;
@@ -289,10 +317,7 @@ static enum lam_status write_plain(const uint8_t *data, const int32_t *offsets, 
     const uint8_t *value = data + offsets[i];
     lam_store32(out, (uint32_t)length);
     out += 4;
-    if (length <= OVER && data_end - value >= OVER && end - out >= OVER)
-      memcpy(out, value, OVER);
-    else
-      lam_copy(out, value, length);
+    copy_short(out, (size_t)(end - out), value, (size_t)(data_end - value), length);
     out += length;
   }
   return LAM_OK;
@@ -326,13 +351,23 @@ static enum lam_status write_suffixes(const uint8_t *data, const int32_t *offset
                                       struct lam_error *error) {
   LAM_TRY(lam_delta_write32(prefixes, count, to, error));
   LAM_TRY(lam_delta_write32(suffixes, count, to, error));
-  for (size_t i = 0; i < count; i++)
-    LAM_TRY(lam_buf_append(to, data + offsets[i] + prefixes[i], (size_t)suffixes[i], error));
+  if (!count) return LAM_OK;
+  size_t total = 0;
+  for (size_t i = 0; i < count; i++) total += (size_t)suffixes[i];
+  LAM_TRY(lam_buf_room(to, total, error));
+  uint8_t *out = to->data + to->size, *end = out + total;
+  const uint8_t *data_end = data + offsets[count];
+  to->size += total;
+  for (size_t i = 0; i < count; out += suffixes[i++]) {
+    const uint8_t *suffix = data + offsets[i] + prefixes[i];
+    copy_short(out, (size_t)(end - out), suffix, (size_t)(data_end - suffix), (size_t)suffixes[i]);
+  }
   return LAM_OK;
 }
 
 static enum lam_status write_delta_bytes(const uint8_t *data, const int32_t *offsets, size_t count, struct lam_buf *to,
                                          struct lam_error *error) {
+  if (!count) return write_suffixes(data, offsets, 0, NULL, NULL, to, error);
   void *memory;
   LAM_TRY(lam_alloc(to->mem, count * 8, &memory, error));
   int32_t *prefixes = memory, *suffixes = prefixes + count;
