@@ -77,7 +77,7 @@ struct lam_change_options {
   bool verify_full;        /* compare a content hash of every column before the commit */
   bool no_wait;            /* LAM_CONFLICT instead of waiting for another writer's commit */
   bool no_checksums;       /* read on where a page's checksum is wrong */
-  const char *backup_dir;  /* replaced files are moved into a new folder of it; NULL: retired for the grace period */
+  const char *backup_dir;  /* replaced files are kept in a new folder of it too; NULL: kept for the grace period only */
   const char *compression; /* "codec[:level]"; NULL: as the column has it; zstd for new data */
   int64_t grace_seconds;   /* how long replaced files are kept for readers; 0: 600; -1: none */
   bool no_sync;            /* do not make the change durable (benchmarks, scratch data) */
