@@ -1,5 +1,8 @@
 #include "cli/args.h"
 
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -12,8 +15,32 @@ static const struct option *find(const struct option *table, const char *name, s
   return NULL;
 }
 
-static enum lam_status add(struct string_list *list, const char *text, struct lam_error *error) {
-  if (list->count == LIST_ROOM) return lam_fail(error, LAM_INVALID, "more than %d values of one option", LIST_ROOM);
+/* The blocks are chained so that they can be told from leaks. */
+struct kept {
+  struct kept *next;
+  max_align_t data[];
+};
+static struct kept *all_kept;
+
+enum lam_status args_alloc(size_t count, size_t size, void *out, struct lam_error *error) {
+  size_t bytes;
+  struct kept *kept = NULL;
+  if (!lam_mul_overflow(count, size, &bytes) && !lam_add_overflow(bytes, sizeof *kept, &bytes)) kept = calloc(1, bytes);
+  if (!kept) return lam_fail(error, LAM_NO_MEMORY, "no memory for the arguments");
+  kept->next = all_kept;
+  all_kept = kept;
+  *(void **)out = kept->data;
+  return LAM_OK;
+}
+
+enum lam_status list_add(struct string_list *list, const char *text, struct lam_error *error) {
+  if (list->count == list->room) {
+    const char **texts;
+    int32_t room = list->room ? 2 * list->room : 16;
+    LAM_TRY(args_alloc((size_t)room, sizeof *texts, &texts, error));
+    lam_copy(texts, list->texts, (size_t)list->count * sizeof *texts);
+    list->texts = texts, list->room = room;
+  }
   list->texts[list->count++] = text;
   return LAM_OK;
 }
@@ -21,16 +48,18 @@ static enum lam_status add(struct string_list *list, const char *text, struct la
 static enum lam_status split(struct string_list *list, char *text, struct lam_error *error) {
   for (char *comma; (comma = strchr(text, ',')); text = comma + 1) {
     *comma = 0;
-    LAM_TRY(add(list, text, error));
+    LAM_TRY(list_add(list, text, error));
   }
-  return add(list, text, error);
+  return list_add(list, text, error);
 }
 
-static enum lam_status count_of(const char *name, const char *text, int64_t *out, struct lam_error *error) {
+enum lam_status args_count(const char *name, const char *text, int64_t least, int64_t *out, struct lam_error *error) {
   char *end;
+  errno = 0;
   long long value = strtoll(text, &end, 10);
-  if (end == text || *end || value < 0)
-    return lam_fail(error, LAM_INVALID, "%s '%s': expected a whole number, at least 0", name, text);
+  bool digits = *text >= '0' && *text <= '9'; /* strtoll takes blanks and signs */
+  if (!digits || *end || errno || value < least)
+    return lam_fail(error, LAM_INVALID, "%s '%s': expected a whole number, at least %" PRId64, name, text, least);
   *out = value;
   return LAM_OK;
 }
@@ -40,8 +69,9 @@ static enum lam_status set(const struct option *option, char *value, struct lam_
     case OPTION_FLAG: *(bool *)option->to = true; return LAM_OK;
     case OPTION_STRING: *(const char **)option->to = value; return LAM_OK;
     case OPTION_SIZE: return lam_fail_in(error, lam_parse_size(value, option->to, error), "%s", option->name);
-    case OPTION_COUNT: return count_of(option->name, value, option->to, error);
-    case OPTION_LIST: return add(option->to, value, error);
+    case OPTION_COUNT: return args_count(option->name, value, 0, option->to, error);
+    case OPTION_POSITIVE: return args_count(option->name, value, 1, option->to, error);
+    case OPTION_LIST: return list_add(option->to, value, error);
     case OPTION_COMMAS: return split(option->to, value, error);
   }
   return LAM_OK;
@@ -65,7 +95,7 @@ static enum lam_status take(int argc, char **argv, int *i, const struct option *
 }
 
 enum lam_status args_parse(int argc, char **argv, const struct option *first, const struct option *second, bool stop,
-                           struct words *words, int *used, struct lam_error *error) {
+                           struct string_list *words, int *used, struct lam_error *error) {
   bool options = true;
   int i = 0;
   for (; i < argc; i++) {
@@ -74,8 +104,7 @@ enum lam_status args_parse(int argc, char **argv, const struct option *first, co
     } else if (options && argv[i][0] == '-' && argv[i][1]) {
       LAM_TRY(take(argc, argv, &i, first, second, error));
     } else {
-      if (words->count == LIST_ROOM) return lam_fail(error, LAM_INVALID, "more than %d arguments", LIST_ROOM);
-      words->texts[words->count++] = argv[i];
+      LAM_TRY(list_add(words, argv[i], error));
       if (stop) {
         i++;
         break;
@@ -94,19 +123,24 @@ static bool cut_word(char *text, const char *word) {
   return true;
 }
 
-enum lam_status args_sort_keys(const struct string_list *texts, struct lam_sort_key *keys, int32_t *count,
+enum lam_status args_sort_keys(const struct string_list *texts, const struct lam_sort_key **keys, int32_t *count,
                                struct lam_error *error) {
-  *count = 0;
+  struct lam_sort_key *made;
+  *count = texts->count;
+  *keys = NULL;
+  if (!texts->count) return LAM_OK;
+  LAM_TRY(args_alloc((size_t)texts->count, sizeof *made, &made, error));
+  *keys = made;
   for (int32_t i = 0; i < texts->count; i++) {
     char *text = (char *)(uintptr_t)texts->texts[i]; /* of argv, which is ours to cut */
-    struct lam_sort_key *key = &keys[(*count)++];
-    *key = (struct lam_sort_key){.column = text};
+    while (*text == ' ') text++;
+    made[i].column = text;
     if (cut_word(text, "nulls first"))
-      key->nulls_first = true;
+      made[i].nulls_first = true;
     else
       cut_word(text, "nulls last");
     if (cut_word(text, "desc"))
-      key->descending = true;
+      made[i].descending = true;
     else
       cut_word(text, "asc");
     if (!*text) return lam_fail(error, LAM_INVALID, "--sort-by has an empty column name");

@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "parquet/codec.h"
 
 const struct option cli_no_options[] = {{NULL, OPTION_FLAG, NULL}};
 bool cli_pipe_closed;
@@ -25,19 +27,36 @@ static void print_log(void *user, enum lam_log_level level, const char *message)
   fprintf(stderr, "lamella: %s: %s\n", log_names[level], message);
 }
 
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* "3:07" of time left, once there is enough done to tell. */
+static void print_time_left(struct cli *cli, const char *operation, double share) {
+  if (cli->operation != operation) cli->operation = operation, cli->since = now(); /* static texts */
+  double passed = now() - cli->since;
+  if (share < 0.01 || passed < 1) return;
+  int left = (int)(passed / share - passed + 0.5);
+  fprintf(stderr, ", %d:%02d left", left / 60, left % 60);
+}
+
 static bool print_progress(void *user, const struct lam_progress *p) {
   struct cli *cli = user;
-  char done[32], total[32];
+  char done[32], total[32], rows[40];
   double share = p->bytes_total  ? (double)p->bytes_done / (double)p->bytes_total
                  : p->rows_total ? (double)p->rows_done / (double)p->rows_total
                                  : 0;
   if (share > 1) share = 1;
-  fprintf(stderr, "\r\033[K%s: %" PRIu64 " rows", p->operation, p->rows_done);
+  cli_group_digits((int64_t)p->rows_done, rows);
+  fprintf(stderr, "\r\033[K%s: %s rows", p->operation, rows);
   if (p->bytes_total)
     fprintf(stderr, ", %s of %s", lam_format_size(p->bytes_done, done, sizeof done),
             lam_format_size(p->bytes_total, total, sizeof total));
-  if (share > 0)
+  if (p->bytes_total || p->rows_total)
     fprintf(stderr, " [%-30.*s] %3.0f %%", (int)(share * 30), "##############################", share * 100);
+  print_time_left(cli, p->operation, share);
   fflush(stderr);
   cli->bar = true;
   return true;
@@ -55,11 +74,8 @@ static enum lam_status log_level(const char *text, enum lam_log_level *out, stru
 
 static enum lam_status from_environment(struct cli *cli, struct lam_error *error) {
   const char *threads = getenv("LAMELLA_THREADS"), *memory = getenv("LAMELLA_MEMORY_LIMIT");
-  if (cli->threads == 0 && threads && *threads) {
-    cli->threads = atoll(threads);
-    if (cli->threads < 1)
-      return lam_fail(error, LAM_INVALID, "LAMELLA_THREADS '%s': expected a number of threads", threads);
-  }
+  if (cli->threads == 0 && threads && *threads)
+    LAM_TRY(args_count("LAMELLA_THREADS", threads, 1, &cli->threads, error));
   if (cli->memory_limit == 0 && memory && *memory)
     return lam_fail_in(error, lam_parse_size(memory, &cli->memory_limit, error), "LAMELLA_MEMORY_LIMIT");
   return LAM_OK;
@@ -83,15 +99,17 @@ static enum lam_status make_context(struct cli *cli, struct lam_error *error) {
   return lam_context_create(&options, &cli->context, error);
 }
 
-enum lam_status cli_begin(struct cli *cli, int argc, char **argv, const struct option *options, struct words *words,
-                          int32_t least, int32_t most, int *exit_code, struct lam_error *error) {
+enum lam_status cli_begin(struct cli *cli, int argc, char **argv, const struct option *options,
+                          struct string_list *words, int32_t least, int32_t most, int *exit_code,
+                          struct lam_error *error) {
   const struct option global[] = {
-      {"--threads", OPTION_COUNT, &cli->threads},
+      {"--threads", OPTION_POSITIVE, &cli->threads},
       {"--memory-limit", OPTION_SIZE, &cli->memory_limit},
       {"--json", OPTION_FLAG, &cli->json},
       {"--quiet", OPTION_FLAG, &cli->quiet},
       {"--log-level", OPTION_STRING, &cli->log_level},
       {"--help", OPTION_FLAG, &cli->help},
+      {"-h", OPTION_FLAG, &cli->help},
       {NULL, OPTION_FLAG, NULL},
   };
   *exit_code = EXIT_USAGE;
@@ -182,9 +200,17 @@ enum lam_status cli_print_result(struct cli *cli, const struct result_field *fie
   return LAM_OK;
 }
 
+enum lam_status cli_check_partitions(const struct string_list *texts, struct lam_error *error) {
+  for (int32_t i = 0; i < texts->count; i++)
+    if (!strchr(texts->texts[i], '='))
+      return lam_fail(error, LAM_INVALID, "--partition '%s': expected column=value", texts->texts[i]);
+  return LAM_OK;
+}
+
 /* ---- changes ---- */
 
 void cli_change_options(struct change_arguments *a, struct option *out) {
+  a->grace = -1;
   const struct option options[] = {
       {"--dry-run", OPTION_FLAG, &a->dry_run},
       {"--partition", OPTION_LIST, &a->partitions},
@@ -195,7 +221,7 @@ void cli_change_options(struct change_arguments *a, struct option *out) {
       {"--no-wait", OPTION_FLAG, &a->no_wait},
       {"--no-checksums", OPTION_FLAG, &a->no_checksums},
       {"--no-sync", OPTION_FLAG, &a->no_sync},
-      {"--grace", OPTION_STRING, &a->grace},
+      {"--grace", OPTION_COUNT, &a->grace},
       {"--mode", OPTION_STRING, &a->mode},
       {NULL, OPTION_FLAG, NULL},
   };
@@ -220,11 +246,13 @@ enum lam_status cli_change(const struct change_arguments *a, struct lam_change_o
     return lam_fail(error, LAM_UNSUPPORTED, "--mode append comes with the sidecars; use --mode rewrite");
   if (a->mode && strcmp(a->mode, "rewrite") != 0)
     return lam_fail(error, LAM_INVALID, "--mode '%s': expected rewrite or append", a->mode);
-  if (!a->grace) return LAM_OK;
-  char *end;
-  long long seconds = strtoll(a->grace, &end, 10);
-  if (end == a->grace || *end || seconds < 0)
-    return lam_fail(error, LAM_INVALID, "--grace '%s': expected a number of seconds", a->grace);
-  out->grace_seconds = seconds ? seconds : -1;
+  if (a->compression) {
+    enum lam_codec codec;
+    int level;
+    LAM_TRY(lam_fail_in(error, lam_codec_parse(a->compression, &codec, &level, error), "--compression"));
+  }
+  LAM_TRY(cli_check_partitions(&a->partitions, error));
+  if (a->grace < 0) return LAM_OK;
+  out->grace_seconds = a->grace ? a->grace : -1;
   return LAM_OK;
 }

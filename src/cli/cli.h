@@ -19,8 +19,10 @@ struct cli {
   uint64_t memory_limit;
   const char *log_level;
   struct lam_context *context;
-  bool terminal; /* standard error is one */
-  bool bar;      /* a progress bar stands on its line */
+  bool terminal;         /* standard error is one */
+  bool bar;              /* a progress bar stands on its line */
+  const char *operation; /* of the bar, under way since then (seconds) */
+  double since;
 };
 
 extern const struct option cli_no_options[];
@@ -34,8 +36,9 @@ extern const struct command commands[]; /* a NULL name ends it */
 
 /* Parses a command's arguments, the global options among them, and makes the context. LAM_INVALID marks
  * wrong usage, as does a number of words outside [least, most]. */
-enum lam_status cli_begin(struct cli *cli, int argc, char **argv, const struct option *options, struct words *words,
-                          int32_t least, int32_t most, int *exit_code, struct lam_error *error);
+enum lam_status cli_begin(struct cli *cli, int argc, char **argv, const struct option *options,
+                          struct string_list *words, int32_t least, int32_t most, int *exit_code,
+                          struct lam_error *error);
 
 /* From now on signals cancel the context. */
 void cli_interruptible(struct lam_context *context);
@@ -63,10 +66,13 @@ void cli_group_digits(int64_t value, char *out);
 struct change_arguments {
   bool dry_run, no_wait, no_checksums, no_sync;
   struct string_list partitions;
-  const char *verify, *backup, *compression, *meta_dir, *grace, *mode;
+  const char *verify, *backup, *compression, *meta_dir, *mode;
+  int64_t grace; /* seconds; -1: the default */
 };
 /* The options for a table ending in one without name; used as the second table of args_parse. */
 void cli_change_options(struct change_arguments *arguments, struct option *out /* 16 */);
+/* LAM_INVALID names a text that is not "column=value". */
+enum lam_status cli_check_partitions(const struct string_list *texts, struct lam_error *error);
 enum lam_status cli_change(const struct change_arguments *arguments, struct lam_change_options *out,
                            struct lam_error *error);
 

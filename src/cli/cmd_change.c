@@ -1,9 +1,12 @@
 /* lamella compact, lamella import */
+#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
+#include "arrow/type.h"
 #include "base/error.h"
 #include "cli/cli.h"
+#include "cli/files.h"
 
 static uint64_t now_ms(void) {
   struct timespec now;
@@ -15,17 +18,16 @@ enum lam_status run_compact(struct cli *cli, int argc, char **argv, int *exit_co
   struct lam_compact_options options = LAM_COMPACT_OPTIONS_INIT;
   struct lam_compact_result r = {.struct_size = sizeof r};
   struct change_arguments change = {.dry_run = false};
-  struct words words = {.count = 0};
+  struct string_list words = {.count = 0};
   struct string_list sort_by = {.count = 0};
-  struct lam_sort_key keys[LIST_ROOM];
   int64_t min_files = 0;
   uint64_t group_bytes = 0;
   struct option table[24] = {
       {"--target-size", OPTION_SIZE, &options.target_size},
       {"--max-file-size", OPTION_SIZE, &options.max_file_size},
-      {"--min-files", OPTION_COUNT, &min_files},
+      {"--min-files", OPTION_POSITIVE, &min_files},
       {"--sort-by", OPTION_COMMAS, &sort_by},
-      {"--row-group-rows", OPTION_COUNT, &options.row_group_rows},
+      {"--row-group-rows", OPTION_POSITIVE, &options.row_group_rows},
       {"--row-group-size", OPTION_SIZE, &group_bytes},
   };
   cli_change_options(&change, &table[6]);
@@ -33,8 +35,8 @@ enum lam_status run_compact(struct cli *cli, int argc, char **argv, int *exit_co
   if (cli->help) return LAM_OK;
   *exit_code = EXIT_USAGE;
   LAM_TRY(cli_change(&change, &options.change, error));
-  LAM_TRY(args_sort_keys(&sort_by, keys, &options.sort_count, error));
-  options.sort_by = options.sort_count ? keys : NULL;
+  LAM_TRY(args_sort_keys(&sort_by, &options.sort_by, &options.sort_count, error));
+  if (min_files > UINT32_MAX) return lam_fail(error, LAM_INVALID, "--min-files %" PRId64 ": too many", min_files);
   options.min_files = (uint32_t)min_files;
   options.row_group_bytes = (int64_t)group_bytes;
   *exit_code = EXIT_FAILED;
@@ -64,13 +66,18 @@ enum lam_status run_compact(struct cli *cli, int argc, char **argv, int *exit_co
 }
 
 /* "column=type" texts, cut at their '='. */
-static enum lam_status column_types(const struct string_list *texts, struct lam_import_type *out,
+static enum lam_status column_types(const struct string_list *texts, const struct lam_import_type **types,
                                     struct lam_error *error) {
+  struct lam_import_type *out;
+  struct lam_type type;
+  LAM_TRY(args_alloc((size_t)texts->count, sizeof *out, &out, error));
+  *types = out;
   for (int32_t i = 0; i < texts->count; i++) {
     char *text = (char *)(uintptr_t)texts->texts[i], *equals = strrchr(text, '=');
     if (!equals || equals == text)
       return lam_fail(error, LAM_INVALID, "--type '%s': expected column=type, as price=decimal(10,2)", text);
     *equals = 0;
+    LAM_TRY(lam_fail_in(error, lam_type_parse_name(equals + 1, &type, error), "--type %s", text));
     out[i] = (struct lam_import_type){text, equals + 1};
   }
   return LAM_OK;
@@ -93,16 +100,14 @@ struct import_arguments {
   const char *into, *format, *delimiter, *null_text;
   bool no_header;
   uint64_t group_bytes;
-  struct lam_sort_key keys[LIST_ROOM];
-  struct lam_import_type column_types[LIST_ROOM];
 };
 
 static enum lam_status import_options(struct import_arguments *a, struct lam_import_options *options,
                                       struct lam_error *error) {
   if (!a->into) return lam_fail(error, LAM_INVALID, "--into TABLE is missing");
   LAM_TRY(cli_change(&a->change, &options->change, error));
-  LAM_TRY(args_sort_keys(&a->sort_by, a->keys, &options->sort_count, error));
-  LAM_TRY(column_types(&a->types, a->column_types, error));
+  LAM_TRY(args_sort_keys(&a->sort_by, &options->sort_by, &options->sort_count, error));
+  LAM_TRY(column_types(&a->types, &options->types, error));
   LAM_TRY(import_format(a->format, &options->format, error));
   if (a->delimiter && strcmp(a->delimiter, "\\t") == 0) a->delimiter = "\t";
   if (a->delimiter && strlen(a->delimiter) != 1)
@@ -111,10 +116,8 @@ static enum lam_status import_options(struct import_arguments *a, struct lam_imp
     options->partition_by = a->partition_by.texts;
     options->partition_by_count = a->partition_by.count;
   }
-  options->sort_by = options->sort_count ? a->keys : NULL;
   options->delimiter = a->delimiter ? a->delimiter[0] : 0;
   options->no_header = a->no_header;
-  options->types = a->column_types;
   options->type_count = a->types.count;
   options->null_text = a->null_text;
   options->row_group_bytes = (int64_t)a->group_bytes;
@@ -122,14 +125,14 @@ static enum lam_status import_options(struct import_arguments *a, struct lam_imp
 }
 
 enum lam_status run_import(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error) {
-  static struct import_arguments a;
+  struct import_arguments a = {.no_header = false};
   struct lam_import_options options = LAM_IMPORT_OPTIONS_INIT;
   struct lam_import_result r = {.struct_size = sizeof r};
-  struct words words = {.count = 0};
+  struct string_list words = {.count = 0};
   struct option table[32] = {
       {"--into", OPTION_STRING, &a.into},
       {"--partition-by", OPTION_COMMAS, &a.partition_by},
-      {"--rows-per-file", OPTION_COUNT, &options.rows_per_file},
+      {"--rows-per-file", OPTION_POSITIVE, &options.rows_per_file},
       {"--target-size", OPTION_SIZE, &options.target_size},
       {"--sort-by", OPTION_COMMAS, &a.sort_by},
       {"--format", OPTION_STRING, &a.format},
@@ -137,15 +140,17 @@ enum lam_status run_import(struct cli *cli, int argc, char **argv, int *exit_cod
       {"--no-header", OPTION_FLAG, &a.no_header},
       {"--type", OPTION_LIST, &a.types},
       {"--null", OPTION_STRING, &a.null_text},
-      {"--row-group-rows", OPTION_COUNT, &options.row_group_rows},
+      {"--row-group-rows", OPTION_POSITIVE, &options.row_group_rows},
       {"--row-group-size", OPTION_SIZE, &a.group_bytes},
   };
   cli_change_options(&a.change, &table[12]);
-  LAM_TRY(cli_begin(cli, argc, argv, table, &words, 1, LIST_ROOM, exit_code, error));
+  LAM_TRY(cli_begin(cli, argc, argv, table, &words, 1, INT32_MAX, exit_code, error));
   if (cli->help) return LAM_OK;
   *exit_code = EXIT_USAGE;
   LAM_TRY(import_options(&a, &options, error));
   *exit_code = EXIT_FAILED;
+  for (int32_t i = 0; i < words.count && options.format == LAM_IMPORT_PARQUET; i++)
+    LAM_TRY(spool_input(cli->context, &words.texts[i], error));
   uint64_t start = now_ms();
   LAM_TRY(lam_import(cli->context, words.texts, words.count, a.into, &options, &r, error));
   const struct result_field fields[] = {

@@ -1,5 +1,4 @@
 /* lamella cat, lamella count, lamella verify */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,8 +7,8 @@
 #include "arrow/csv_write.h"
 #include "arrow/json_write.h"
 #include "base/context.h"
-#include "base/uuid.h"
 #include "cli/cli.h"
+#include "cli/files.h"
 
 enum { OUTPUT_BYTES = 256 << 10, SLICE_ROWS = 1024 };
 
@@ -19,6 +18,17 @@ struct read_arguments {
   bool no_checksums, full;
   int64_t limit;
 };
+
+static enum lam_status begin(struct cli *cli, int argc, char **argv, const struct option *options,
+                             const struct read_arguments *a, struct string_list *words, int *exit_code,
+                             struct lam_error *error) {
+  LAM_TRY(cli_begin(cli, argc, argv, options, words, 1, 1, exit_code, error));
+  if (cli->help) return LAM_OK;
+  *exit_code = EXIT_USAGE;
+  LAM_TRY(cli_check_partitions(&a->partitions, error));
+  *exit_code = EXIT_FAILED;
+  return spool_input(cli->context, &words->texts[0], error);
+}
 
 static void table_options(const struct read_arguments *a, struct lam_table_options *out) {
   *out = (struct lam_table_options)LAM_TABLE_OPTIONS_INIT;
@@ -30,41 +40,9 @@ static void table_options(const struct read_arguments *a, struct lam_table_optio
 
 /* ---- cat ---- */
 
-/* Where the text of rows goes: a file that becomes visible when it is whole, or standard output. */
-struct sink {
-  FILE *file; /* NULL: standard output */
-  const char *path;
-  char staged[1024];
-};
-
-static enum lam_status sink_open(struct sink *sink, const char *path, struct lam_error *error) {
-  *sink = (struct sink){.path = path};
-  if (!path || strcmp(path, "-") == 0) return LAM_OK;
-  char uuid[LAM_UUID_ROOM];
-  LAM_TRY(lam_uuid_ordered(NULL, uuid, error));
-  snprintf(sink->staged, sizeof sink->staged, "%s.tmp-%s", path, uuid);
-  sink->file = fopen(sink->staged, "wxe");
-  return sink->file ? LAM_OK : lam_fail_errno(error, errno, "creating %s", sink->staged);
-}
-
-static enum lam_status sink_write(struct sink *sink, struct lam_buf *text, struct lam_error *error) {
-  enum lam_status status = LAM_OK;
-  if (!sink->file)
-    status = cli_write(text->data, text->size, error);
-  else if (fwrite(text->data, 1, text->size, sink->file) != text->size)
-    status = lam_fail_errno(error, errno, "writing %s", sink->staged);
+static enum lam_status flush(struct output *output, struct lam_buf *text, struct lam_error *error) {
+  enum lam_status status = output_write(output, text->data, text->size, error);
   text->size = 0;
-  return status;
-}
-
-static enum lam_status sink_close(struct sink *sink, enum lam_status status, struct lam_error *error) {
-  if (!sink->file) return status;
-  if (status == LAM_OK && (fflush(sink->file) || fsync(fileno(sink->file))))
-    status = lam_fail_errno(error, errno, "writing %s", sink->staged);
-  fclose(sink->file);
-  if (status == LAM_OK && rename(sink->staged, sink->path))
-    status = lam_fail_errno(error, errno, "renaming %s to %s", sink->staged, sink->path);
-  if (status != LAM_OK) unlink(sink->staged);
   return status;
 }
 
@@ -80,56 +58,52 @@ static enum lam_status format_json(void *writer, const struct ArrowArray *batch,
   return lam_json_write(writer, batch, first, count, out, error);
 }
 
-static enum lam_status write_text(struct lam_scan *scan, format_fn format, void *writer, struct sink *sink,
+static enum lam_status write_text(struct lam_scan *scan, format_fn format, void *writer, struct output *output,
                                   struct lam_buf *text, struct lam_error *error) {
   for (;;) {
     struct ArrowArray batch;
     LAM_TRY(lam_scan_next(scan, &batch, error));
-    if (!batch.release) return text->size ? sink_write(sink, text, error) : LAM_OK;
+    if (!batch.release) return text->size ? flush(output, text, error) : LAM_OK;
     enum lam_status status = LAM_OK;
     for (int64_t first = 0; status == LAM_OK && first < batch.length; first += SLICE_ROWS) {
       int64_t count = batch.length - first < SLICE_ROWS ? batch.length - first : SLICE_ROWS;
       status = format(writer, &batch, first, count, text, error);
-      if (status == LAM_OK && text->size >= OUTPUT_BYTES) status = sink_write(sink, text, error);
+      if (status == LAM_OK && text->size >= OUTPUT_BYTES) status = flush(output, text, error);
     }
     batch.release(&batch);
     LAM_TRY(status);
   }
 }
 
-static enum lam_status cat_text(struct lam_mem *mem, struct lam_scan *scan, const struct ArrowSchema *schema, bool json,
-                                const char *output, struct lam_error *error) {
-  struct sink sink;
-  struct lam_buf text;
-  struct lam_csv_writer csv = {.mem = NULL};
-  struct lam_json_writer rows = {.mem = NULL};
-  lam_buf_init(&text, mem);
-  LAM_TRY(sink_open(&sink, output, error));
-  enum lam_status status =
-      json ? lam_json_writer_init(&rows, mem, schema, error) : lam_csv_writer_init(&csv, mem, schema, NULL, error);
-  if (status == LAM_OK) {
-    if (!json) status = lam_csv_write_header(&csv, &text, error);
-    if (status == LAM_OK)
-      status = json ? write_text(scan, format_json, &rows, &sink, &text, error)
-                    : write_text(scan, format_csv, &csv, &sink, &text, error);
-    if (json)
-      lam_json_writer_release(&rows);
-    else
-      lam_csv_writer_release(&csv);
-  }
-  lam_buf_release(&text);
-  return sink_close(&sink, status, error);
+static enum lam_status write_csv(struct lam_mem *mem, struct lam_scan *scan, const struct ArrowSchema *schema,
+                                 struct output *output, struct lam_buf *text, struct lam_error *error) {
+  struct lam_csv_writer csv;
+  LAM_TRY(lam_csv_writer_init(&csv, mem, schema, NULL, error));
+  enum lam_status status = lam_csv_write_header(&csv, text, error);
+  if (status == LAM_OK) status = write_text(scan, format_csv, &csv, output, text, error);
+  lam_csv_writer_release(&csv);
+  return status;
 }
 
-static enum lam_status copy_to_stdout(const char *path, struct lam_error *error) {
-  static char buffer[OUTPUT_BYTES];
-  FILE *file = fopen(path, "re");
-  if (!file) return lam_fail_errno(error, errno, "opening %s", path);
-  enum lam_status status = LAM_OK;
-  size_t got;
-  while (status == LAM_OK && (got = fread(buffer, 1, sizeof buffer, file)) > 0) status = cli_write(buffer, got, error);
-  fclose(file);
+static enum lam_status write_json(struct lam_mem *mem, struct lam_scan *scan, const struct ArrowSchema *schema,
+                                  struct output *output, struct lam_buf *text, struct lam_error *error) {
+  struct lam_json_writer json;
+  LAM_TRY(lam_json_writer_init(&json, mem, schema, error));
+  enum lam_status status = write_text(scan, format_json, &json, output, text, error);
+  lam_json_writer_release(&json);
   return status;
+}
+
+static enum lam_status cat_text(struct lam_mem *mem, struct lam_scan *scan, const struct ArrowSchema *schema, bool json,
+                                const char *path, struct lam_error *error) {
+  struct output output;
+  struct lam_buf text;
+  LAM_TRY(output_open(&output, path, false, error));
+  lam_buf_init(&text, mem);
+  enum lam_status status =
+      json ? write_json(mem, scan, schema, &output, &text, error) : write_csv(mem, scan, schema, &output, &text, error);
+  lam_buf_release(&text);
+  return output_close(&output, status, error);
 }
 
 static enum lam_status write_parquet(struct lam_context *context, struct lam_scan *scan,
@@ -148,17 +122,20 @@ static enum lam_status write_parquet(struct lam_context *context, struct lam_sca
   return status;
 }
 
-/* A Parquet file ends with its footer and cannot be begun on a pipe; it goes through a spill file. */
+/* The writer needs a file of its own, so that pipes and devices get a copy of one. */
 static enum lam_status cat_parquet(struct lam_context *context, struct lam_scan *scan, const struct ArrowSchema *schema,
-                                   const char *output, struct lam_error *error) {
-  if (output && strcmp(output, "-") != 0) return write_parquet(context, scan, schema, output, error);
-  char path[1024], uuid[LAM_UUID_ROOM];
-  LAM_TRY(lam_uuid_ordered(NULL, uuid, error));
-  snprintf(path, sizeof path, "%s/lamella-%s", lam_context_spill_dir(context), uuid);
-  enum lam_status status = write_parquet(context, scan, schema, path, error);
-  if (status == LAM_OK) status = copy_to_stdout(path, error);
-  unlink(path);
-  return status;
+                                   const char *path, struct lam_error *error) {
+  struct output output;
+  char spool[PATH_MAX];
+  LAM_TRY(output_open(&output, path, true, error));
+  if (output_is_name(&output)) return write_parquet(context, scan, schema, output.path, error);
+  enum lam_status status = spool_name(context, spool, error);
+  if (status == LAM_OK) {
+    status = write_parquet(context, scan, schema, spool, error);
+    if (status == LAM_OK) status = copy_file(spool, &output, error);
+    unlink(spool);
+  }
+  return output_close(&output, status, error);
 }
 
 static enum lam_status cat_table(struct cli *cli, const char *path, const struct read_arguments *a,
@@ -196,7 +173,7 @@ static enum lam_status cat_table(struct cli *cli, const char *path, const struct
 
 enum lam_status run_cat(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error) {
   struct read_arguments a = {.limit = -1};
-  struct words words = {.count = 0};
+  struct string_list words = {.count = 0};
   const struct option table[] = {
       {"--columns", OPTION_COMMAS, &a.columns},
       {"--limit", OPTION_COUNT, &a.limit},
@@ -208,7 +185,7 @@ enum lam_status run_cat(struct cli *cli, int argc, char **argv, int *exit_code, 
       {"--meta-dir", OPTION_STRING, &a.meta_dir},
       {NULL, OPTION_FLAG, NULL},
   };
-  LAM_TRY(cli_begin(cli, argc, argv, table, &words, 1, 1, exit_code, error));
+  LAM_TRY(begin(cli, argc, argv, table, &a, &words, exit_code, error));
   if (cli->help) return LAM_OK;
   if (a.format && strcmp(a.format, "csv") != 0 && strcmp(a.format, "json") != 0 && strcmp(a.format, "parquet") != 0) {
     *exit_code = EXIT_USAGE;
@@ -224,7 +201,7 @@ enum lam_status run_cat(struct cli *cli, int argc, char **argv, int *exit_code, 
 
 enum lam_status run_count(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error) {
   struct read_arguments a = {.limit = -1};
-  struct words words = {.count = 0};
+  struct string_list words = {.count = 0};
   const struct option options[] = {
       {"--partition", OPTION_LIST, &a.partitions},
       {"--meta-dir", OPTION_STRING, &a.meta_dir},
@@ -232,7 +209,7 @@ enum lam_status run_count(struct cli *cli, int argc, char **argv, int *exit_code
   };
   struct lam_table_options table_opts;
   struct lam_table *table;
-  LAM_TRY(cli_begin(cli, argc, argv, options, &words, 1, 1, exit_code, error));
+  LAM_TRY(begin(cli, argc, argv, options, &a, &words, exit_code, error));
   if (cli->help) return LAM_OK;
   table_options(&a, &table_opts);
   LAM_TRY(lam_table_open(cli->context, words.texts[0], &table_opts, &table, error));
@@ -269,7 +246,7 @@ static bool log_fault(void *user, const struct lam_fault *fault) {
 
 enum lam_status run_verify(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error) {
   struct read_arguments a = {.limit = -1};
-  struct words words = {.count = 0};
+  struct string_list words = {.count = 0};
   struct lam_verify_options options = LAM_VERIFY_OPTIONS_INIT;
   struct lam_verify_result r = {.struct_size = sizeof r};
   const struct option table[] = {
@@ -279,7 +256,7 @@ enum lam_status run_verify(struct cli *cli, int argc, char **argv, int *exit_cod
       {"--meta-dir", OPTION_STRING, &a.meta_dir},
       {NULL, OPTION_FLAG, NULL},
   };
-  LAM_TRY(cli_begin(cli, argc, argv, table, &words, 1, 1, exit_code, error));
+  LAM_TRY(begin(cli, argc, argv, table, &a, &words, exit_code, error));
   if (cli->help) return LAM_OK;
   table_options(&a, &options.table);
   options.full = a.full;

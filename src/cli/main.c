@@ -1,23 +1,29 @@
 /* The command `lamella`: finds the command, runs it, and turns its status into an exit status. */
 #include <jansson.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "arrow/value_text.h"
+#include "base/error.h"
 #include "cli/cli.h"
+#include "cli/files.h"
 
 const struct command commands[] = {
     {"inspect", "inspect FILE [--pages]", run_inspect},
     {"cat",
      "cat TABLE [--columns a,b] [--limit N] [--partition col=value]… [--format csv|json|parquet] [-o OUT] "
-     "[--no-checksums]",
+     "[--no-checksums] [--meta-dir DIR]",
      run_cat},
-    {"count", "count TABLE [--partition col=value]…", run_count},
-    {"verify", "verify PATH [--full] [--partition col=value]… [--no-checksums]", run_verify},
+    {"count", "count TABLE [--partition col=value]… [--meta-dir DIR]", run_count},
+    {"verify", "verify PATH [--full] [--partition col=value]… [--no-checksums] [--meta-dir DIR]", run_verify},
     {"import",
      "import SRC… --into TABLE [--partition-by a,b] [--rows-per-file N] [--target-size SIZE] [--sort-by a,b]\n"
-     "                 [--format parquet|csv] [--delimiter C] [--no-header] [--type col=type]… [--null TEXT] "
+     "                 [--row-group-rows N] [--row-group-size SIZE] [--format parquet|csv] [--delimiter C] "
+     "[--no-header] [--type col=type]… [--null TEXT] "
      "CHANGE-OPTIONS",
      run_import},
     {"compact",
@@ -27,9 +33,8 @@ const struct command commands[] = {
     {NULL, NULL, NULL},
 };
 
-static const char help_head[] =
-    "lamella keeps tables of Parquet files.\n\n"
-    "usage: lamella [--threads N] [--memory-limit SIZE] [--json] [--quiet] [--log-level L] COMMAND …\n\n";
+static const char help_usage[] =
+    "usage: lamella [--threads N] [--memory-limit SIZE] [--json] [--quiet] [--log-level L] COMMAND …\n";
 static const char help_tail[] =
     "\nTABLE is a file, a directory or a quoted glob. CHANGE-OPTIONS are --dry-run, --partition col=value (any "
     "subset,\n"
@@ -39,16 +44,21 @@ static const char help_tail[] =
     "Exit status: 0 done, 1 failed, 2 usage, 3 conflict (nothing changed), 4 faults found, 130 interrupted.\n";
 
 static void print_help(FILE *out) {
-  fputs(help_head, out);
+  fprintf(out, "lamella keeps tables of Parquet files.\n\n%s\n", help_usage);
   for (const struct command *c = commands; c->name; c++) fprintf(out, "  lamella %s\n", c->usage);
   fputs(help_tail, out);
 }
 
-static struct lam_context *interrupted; /* whom signals cancel */
+static _Atomic(struct lam_context *) interrupted; /* whom signals cancel */
+static volatile sig_atomic_t ended;               /* the outcome is decided */
 
 static void on_signal(int number) {
   (void)number;
-  if (interrupted) lam_context_cancel(interrupted);
+  struct lam_context *context = atomic_load(&interrupted);
+  if (context)
+    lam_context_cancel(context);
+  else if (!ended)
+    _exit(EXIT_INTERRUPTED); /* nothing has begun */
 }
 
 static void catch_signals(void) {
@@ -65,31 +75,39 @@ static int exit_code_of(enum lam_status status, int otherwise) {
   return otherwise;
 }
 
-static void print_error(const struct cli *cli, const struct lam_error *error) {
-  if (cli->bar) fputs("\r\033[K", stderr);
-  if (cli->json) {
-    json_t *object = json_pack("{s:s#, s:s}", "error", error->message, (int)strlen(error->message), "status",
-                               lam_status_name(error->status));
-    /* A message may quote bytes that are not UTF-8, which JSON cannot hold. */
-    if (!object)
-      object =
-          json_pack("{s:s, s:s}", "error", "(a message that is not UTF-8)", "status", lam_status_name(error->status));
-    char *text = json_dumps(object, JSON_PRESERVE_ORDER);
-    if (text) puts(text);
-    free(text);
-    json_decref(object);
-  } else {
-    fprintf(stderr, "lamella: %s\n", error->message);
+/* A message may quote bytes that are not UTF-8, which JSON cannot hold. */
+static void make_utf8(char *message) {
+  struct lam_bytes text = lam_bytes_of_string(message);
+  while (text.size) {
+    size_t size = lam_utf8_length(text);
+    if (!size) message[text.data - (const uint8_t *)message] = '?', size = 1;
+    text.data += size, text.size -= size;
   }
 }
 
-static int finish(struct cli *cli, enum lam_status status, int exit_code, const struct lam_error *error) {
+static void print_error(const struct cli *cli, struct lam_error *error) {
+  if (!cli->json) {
+    fprintf(stderr, "lamella: %s\n", error->message);
+    return;
+  }
+  make_utf8(error->message);
+  json_t *object = json_pack("{s:s, s:s}", "error", error->message, "status", lam_status_name(error->status));
+  char *text = json_dumps(object, JSON_PRESERVE_ORDER);
+  if (text && (cli_write(text, strlen(text), NULL) != LAM_OK || cli_write("\n", 1, NULL) != LAM_OK) && !cli_pipe_closed)
+    fprintf(stderr, "lamella: %s\n", error->message);
+  free(text);
+  json_decref(object);
+}
+
+static int finish(struct cli *cli, enum lam_status status, int exit_code, struct lam_error *error) {
+  ended = 1;
+  atomic_store(&interrupted, NULL);
   if (cli->bar) fputs("\r\033[K", stderr);
-  interrupted = NULL;
   if (status != LAM_OK) {
-    exit_code = exit_code_of(status, exit_code);
+    exit_code = exit_code_of(status, exit_code == EXIT_DONE ? EXIT_FAILED : exit_code);
     if (!cli_pipe_closed) print_error(cli, error);
   }
+  spool_remove();
   lam_context_free(cli->context);
   return exit_code;
 }
@@ -107,16 +125,23 @@ static enum lam_status run(const struct command *command, struct cli *cli, int a
 }
 
 void cli_interruptible(struct lam_context *context) {
-  interrupted = context;
+  atomic_store(&interrupted, context);
+}
+
+/* Also where the options cannot be parsed, the error is to come as it was asked for. */
+static bool wants_json(int argc, char **argv) {
+  for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+    if (strcmp(argv[i], "--json") == 0) return true;
+  return false;
 }
 
 int main(int argc, char **argv) {
-  struct cli cli = {.json = false};
+  struct cli cli = {.json = wants_json(argc, argv)};
   struct lam_error error = LAM_ERROR_INIT;
-  struct words words = {.count = 0};
+  struct string_list words = {.count = 0};
   int used, exit_code = EXIT_USAGE;
   const struct option global[] = {
-      {"--threads", OPTION_COUNT, &cli.threads},
+      {"--threads", OPTION_POSITIVE, &cli.threads},
       {"--memory-limit", OPTION_SIZE, &cli.memory_limit},
       {"--json", OPTION_FLAG, &cli.json},
       {"--quiet", OPTION_FLAG, &cli.quiet},
@@ -128,12 +153,17 @@ int main(int argc, char **argv) {
   };
   catch_signals();
   enum lam_status status = args_parse(argc - 1, argv + 1, global, NULL, true, &words, &used, &error);
-  if (status != LAM_OK) return finish(&cli, status, EXIT_USAGE, &error);
+  if (status != LAM_OK) {
+    if (!cli.json) fputs(help_usage, stderr);
+    return finish(&cli, status, EXIT_USAGE, &error);
+  }
   if (cli.version) {
     printf("lamella %s\noptional parts: none yet\n", lam_version());
     return EXIT_DONE;
   }
   if (cli.help || words.count == 0) {
+    if (!cli.help && cli.json)
+      return finish(&cli, lam_fail(&error, LAM_INVALID, "no command was given"), EXIT_USAGE, &error);
     print_help(cli.help ? stdout : stderr);
     return cli.help ? EXIT_DONE : EXIT_USAGE;
   }
@@ -142,6 +172,7 @@ int main(int argc, char **argv) {
     status = run(c, &cli, argc - 1 - used, argv + 1 + used, &exit_code, &error);
     return finish(&cli, status, exit_code, &error);
   }
-  fprintf(stderr, "lamella: there is no command '%s'; see lamella --help\n", words.texts[0]);
-  return EXIT_USAGE;
+  if (!cli.json) fputs(help_usage, stderr);
+  status = lam_fail(&error, LAM_INVALID, "there is no command '%s'; see lamella --help", words.texts[0]);
+  return finish(&cli, status, EXIT_USAGE, &error);
 }

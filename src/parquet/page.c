@@ -219,8 +219,9 @@ enum lam_status lam_page_split(const struct lam_page *page, struct lam_bytes pay
 
 static enum lam_status walk(struct lam_page_stream *stream, int64_t expected, struct lam_context *context,
                             lam_page_fn each, void *user, struct lam_error *error) {
+  const uint64_t end = stream->end; /* the stream moves its own into the slack */
   int64_t values = 0;
-  while (values < expected || stream->next < stream->end) {
+  while (values < expected || stream->next < end) {
     struct lam_page page;
     struct lam_bytes payload;
     bool more;
