@@ -490,7 +490,6 @@ int64_t lam_writer_pending_rows(const struct lam_writer *writer) {
   return writer->pending_rows;
 }
 const struct lam_file_meta *lam_writer_meta(const struct lam_writer *writer) {
-  assert(writer->finished);
   return &writer->meta;
 }
 
