@@ -106,6 +106,12 @@ static int64_t unit_factor(enum lam_arrow_unit from, enum lam_arrow_unit to) {
   return factor;
 }
 
+static enum lam_status does_not_fit(int64_t row, int64_t value, struct lam_error *error) {
+  return lam_fail(error, LAM_INVALID,
+                  "row %lld of a batch: the value %lld does not fit the finer unit of the merged type", (long long)row,
+                  (long long)value);
+}
+
 static enum lam_status cast_row(const struct lam_view *view, int64_t row, const struct lam_type *to, int64_t factor,
                                 uint8_t *out, struct lam_error *error) {
   switch (to->id) {
@@ -114,8 +120,13 @@ static enum lam_status cast_row(const struct lam_view *view, int64_t row, const 
     case LAM_TYPE_INT16:
     case LAM_TYPE_UINT16: ((int16_t *)(void *)out)[row] = (int16_t)load_integer(view, row); return LAM_OK;
     case LAM_TYPE_INT32:
-    case LAM_TYPE_UINT32:
-    case LAM_TYPE_TIME32: ((int32_t *)(void *)out)[row] = (int32_t)(load_integer(view, row) * factor); return LAM_OK;
+    case LAM_TYPE_UINT32: ((int32_t *)(void *)out)[row] = (int32_t)load_integer(view, row); return LAM_OK;
+    case LAM_TYPE_TIME32: {
+      int64_t value = load_integer(view, row);
+      if (__builtin_mul_overflow((int32_t)value, (int32_t)factor, &((int32_t *)(void *)out)[row]))
+        return does_not_fit(row, value, error);
+      return LAM_OK;
+    }
     case LAM_TYPE_FLOAT32: ((float *)(void *)out)[row] = (float)load_double(view, row); return LAM_OK;
     case LAM_TYPE_FLOAT64: ((double *)(void *)out)[row] = load_double(view, row); return LAM_OK;
     case LAM_TYPE_DECIMAL256: {
@@ -126,10 +137,7 @@ static enum lam_status cast_row(const struct lam_view *view, int64_t row, const 
     }
     default: {
       int64_t value = load_integer(view, row);
-      if (__builtin_mul_overflow(value, factor, &((int64_t *)(void *)out)[row]))
-        return lam_fail(error, LAM_INVALID,
-                        "row %lld of a batch: the value %lld does not fit the finer unit of the merged type",
-                        (long long)row, (long long)value);
+      if (__builtin_mul_overflow(value, factor, &((int64_t *)(void *)out)[row])) return does_not_fit(row, value, error);
       return LAM_OK;
     }
   }
@@ -154,7 +162,15 @@ enum lam_status lam_cast(struct lam_mem *mem, const struct ArrowSchema *schema, 
                          const struct lam_type *to, struct ArrowArray *out, struct lam_error *error) {
   struct lam_view view;
   out->release = NULL;
+  struct lam_type wide;
   LAM_TRY(lam_view_init(schema, array, &view, error));
+  /* A file may have been replaced by one of another schema since the schemas were merged. */
+  if (!lam_type_widen(&view.type, to, &wide) || !lam_type_equal(&wide, to)) {
+    char from_name[96], to_name[96];
+    return lam_fail(error, LAM_CONFLICT, "column \"%s\" is %s now; it was merged as %s, which does not hold that",
+                    schema->name, lam_type_name(&view.type, from_name, sizeof from_name),
+                    lam_type_name(to, to_name, sizeof to_name));
+  }
   if (view.type.id == LAM_TYPE_NULL) return lam_array_nulls(mem, to, view.length, out, error);
   int width = lam_type_bits(to) / 8;
   int64_t factor = is_time(to->id) || to->id == LAM_TYPE_TIMESTAMP ? unit_factor(view.type.unit, to->unit) : 1;

@@ -11,8 +11,8 @@
  * finer unit, null to anything. */
 bool lam_type_widen(const struct lam_type *a, const struct lam_type *b, struct lam_type *out);
 
-/* Casts a plain array to a type that lam_type_widen gave for it. LAM_INVALID names the row whose
- * timestamp the finer unit cannot hold. */
+/* Casts a plain array to a type that lam_type_widen gave for it; LAM_CONFLICT for any other. LAM_INVALID names the row
+ * whose time or timestamp the finer unit cannot hold. */
 enum lam_status lam_cast(struct lam_mem *mem, const struct ArrowSchema *schema, const struct ArrowArray *array,
                          const struct lam_type *to, struct ArrowArray *out, struct lam_error *error);
 

@@ -118,20 +118,26 @@ static enum lam_status take_column(struct lam_mem *mem, const struct column *col
   return status;
 }
 
-/* Rows whose strings stay within max_bytes, at least one. */
+/* Rows whose values stay within max_bytes, at least one. */
 static int64_t fit(const struct lam_view *views, int64_t columns, uint32_t source_count, const struct lam_row *rows,
                    int64_t count, uint64_t max_bytes) {
-  uint64_t bytes = 0;
+  uint64_t bytes = 0, fixed_bits = 0;
   bool any = false;
-  for (int64_t c = 0; c < columns; c++) any = any || lam_type_is_binary(views[c * source_count].type.id);
-  for (int64_t i = 0; any && i < count; i++) {
+  for (int64_t c = 0; c < columns; c++) {
+    const struct lam_type *type = &views[c * source_count].type;
+    any = any || lam_type_is_binary(type->id);
+    fixed_bits += lam_type_is_binary(type->id) ? 64 : (uint64_t)lam_type_bits(type); /* at most an offset's bits */
+  }
+  int64_t most = (int64_t)lam_min_u64((uint64_t)count, lam_max_u64(1, max_bytes / (fixed_bits / 8 + 1)));
+  for (int64_t i = 0; any && i < most; i++) {
+    bytes += fixed_bits / 8;
     for (int64_t c = 0; c < columns; c++) {
       const struct lam_view *view = &views[c * source_count + rows[i].source];
       if (lam_type_is_binary(view->type.id)) bytes += lam_view_bytes(view, rows[i].row).size;
     }
     if (bytes > max_bytes) return i ? i : 1;
   }
-  return count;
+  return most;
 }
 
 enum lam_status lam_take(struct lam_mem *mem, const struct ArrowSchema *schema, const struct ArrowArray *sources,
@@ -170,6 +176,9 @@ uint64_t lam_array_bytes(const struct ArrowSchema *schema, const struct ArrowArr
     if (view.offsets32 && view.length)
       bytes += (uint64_t)view.length * 4 +
                (uint64_t)(view.offsets32[view.offset + view.length] - view.offsets32[view.offset]);
+    if (view.offsets64 && view.length)
+      bytes += (uint64_t)view.length * 8 +
+               (uint64_t)(view.offsets64[view.offset + view.length] - view.offsets64[view.offset]);
   }
   return bytes;
 }

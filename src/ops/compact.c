@@ -97,7 +97,7 @@ static enum lam_status commit(struct compact_run *run, const struct lam_change_o
       .no_sync = options->no_sync,
       .grace_seconds = options->grace_seconds,
   };
-  if (options->backup_dir) LAM_TRY(lam_store_local(run->context, options->backup_dir, &commit.backup, error));
+  if (options->backup_dir) LAM_TRY(lam_backup_open(run->shared.directory, options->backup_dir, &commit.backup, error));
   enum lam_status status = lam_commit(run->shared.stage, &run->change, &commit, committed, error);
   lam_store_close(commit.backup);
   run->result->sequence = committed->sequence;
@@ -132,6 +132,7 @@ static enum lam_status run_tasks(struct compact_run *run, const struct lam_compa
   uint32_t width = width_of(run->context);
   if (run->plan->task_count < width) width = run->plan->task_count ? (uint32_t)run->plan->task_count : 1;
   run->shared.row_group_bytes = group_bytes(run->context, options, width);
+  run->shared.sort_bytes = memory_limit(run->context) / width / 4;
   return lam_pool_run(lam_context_pool(run->context), run->plan->task_count, width, run_task, run, error);
 }
 

@@ -39,6 +39,20 @@ struct task_run {
 
 /* ---- files ---- */
 
+/* Whether an input is no longer what was planned with: gone, or another one. */
+static bool was_changed(const struct lam_compaction *c, const struct lam_data_file *file) {
+  struct lam_object_info info;
+  struct lam_store *data = c->directory->data;
+  if (file->staged) return false; /* then the name may not be there yet */
+  enum lam_status status = data->ops->stat(data, file->key, &info, NULL);
+  return status == LAM_NOT_FOUND || (status == LAM_OK && !lam_identity_equal(lam_identity_of(&info), file->identity));
+}
+
+static enum lam_status fail_changed(const struct lam_data_file *file, struct lam_error *error) {
+  return lam_fail(error, LAM_CONFLICT, "%s was changed while the compaction was planned; nothing was changed",
+                  file->key);
+}
+
 static enum lam_status open_file(struct task_run *run, size_t index, struct lam_file **out, struct lam_error *error) {
   const struct lam_compaction *c = run->c;
   if (run->open[index]) {
@@ -47,14 +61,13 @@ static enum lam_status open_file(struct task_run *run, size_t index, struct lam_
   }
   const struct lam_data_file *file = &c->snapshot->files[run->task->first + index];
   struct lam_file_options options = LAM_FILE_OPTIONS_INIT;
-  options.size = file->identity.size;
   options.no_checksums = c->options->change.no_checksums;
   LAM_TRY(lam_check_cancel(c->directory->context, error));
-  LAM_TRY(lam_snapshot_file(c->directory, c->snapshot, file, &options, run->mem, out, error));
+  enum lam_status status = lam_snapshot_file(c->directory, c->snapshot, file, &options, run->mem, out, error);
+  if (status != LAM_OK) return was_changed(c, file) ? fail_changed(file, error) : status;
   if (!lam_identity_equal(lam_identity_of(lam_file_info(*out)), file->identity)) {
     lam_file_close(*out);
-    return lam_fail(error, LAM_CONFLICT, "%s was changed while the compaction was planned; nothing was changed",
-                    file->key);
+    return fail_changed(file, error);
   }
   if (run->open_count < KEPT_OPEN) {
     run->open[index] = *out;
@@ -134,10 +147,13 @@ static bool legacy_keys_agree(const struct lam_file *a, const struct lam_file *b
 static enum lam_status add_to_segment(struct task_run *run, struct segment *segment, struct lam_file *file,
                                       struct lam_error *error) {
   struct lam_file_columns columns;
-  LAM_TRY(lam_file_columns_all(file, &run->arena, &columns, error));
+  struct lam_arena arena; /* not the task's: a task may have very many files */
+  lam_arena_init(&arena, run->mem);
+  enum lam_status status = lam_file_columns_all(file, &arena, &columns, error);
+  lam_arena_release(&arena);
+  if (status != LAM_OK) return status;
   bool first = segment->count == 0;
   if (!first && !lam_merge_same(&segment->merge.schema, &columns.schema)) segment->one_schema = false;
-  enum lam_status status = LAM_OK;
   if (columns.schema.n_children == 0)
     status = lam_fail(error, LAM_UNSUPPORTED, "%s has no columns", lam_file_name(file));
   else
@@ -429,7 +445,7 @@ static enum lam_status write_segment(struct task_run *run, struct segment *segme
   struct sink sink = {rotation, NULL};
   if (options->sort_count)
     LAM_TRY(lam_sorter_open(run->mem, &segment->merge.schema, options->sort_by, options->sort_count,
-                            lam_mem_available(run->mem) / 3, &sink.sorter, error));
+                            lam_min_u64(run->c->sort_bytes, lam_mem_available(run->mem) / 3), &sink.sorter, error));
   enum lam_status status = take_files(run, segment, &sink, error);
   lam_sorter_close(sink.sorter);
   if (status == LAM_OK) status = check_rows(segment, rotation, error);

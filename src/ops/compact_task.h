@@ -16,6 +16,7 @@ struct lam_compaction {
   int level;
   bool recode;
   int64_t row_group_bytes; /* the options' bound, or what the budget allows each of the tasks that run at once */
+  uint64_t sort_bytes;     /* that the sorter of one task may hold */
 };
 
 /* Runs a task within `mem`; its counts are added to `result`, its files to `change` (of the task's own). */

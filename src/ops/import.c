@@ -335,7 +335,7 @@ static enum lam_status move_rows(struct import_run *run, struct lam_error *error
     return end_group(run, error);
   }
   struct lam_sorter *sorter;
-  LAM_TRY(lam_sorter_open(run->mem, &run->merge.schema, run->keys, run->key_count, lam_mem_available(run->mem) / 3,
+  LAM_TRY(lam_sorter_open(run->mem, &run->merge.schema, run->keys, run->key_count, lam_mem_available(run->mem) / 4,
                           &sorter, error));
   enum lam_status status = read_sources(run, into_sorter, sorter, error);
   if (status == LAM_OK) status = write_sorted_rows(run, sorter, error);

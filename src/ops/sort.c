@@ -14,7 +14,8 @@ enum {
   RUN_PAGE_BYTES = 64 << 10,
   RUN_BATCH_BYTES = 256 << 10,
   PENDING_ROWS = 8192,
-  STRING_BYTES = 32 << 20, /* of one batch given out */
+  MOST_BATCH_BYTES = 32 << 20, /* of one batch given out: an eighth of run_bytes, at most this */
+  LEAST_BATCH_BYTES = 64 << 10,
 };
 
 /* A row that waits in memory. Keys of at most 8 bytes are their prefix; of longer ones the batch knows all. */
@@ -44,7 +45,7 @@ struct lam_sorter {
   struct ArrowSchema schema;
   struct lam_key_column *keys;
   int32_t key_count;
-  uint64_t run_bytes;
+  uint64_t run_bytes, batch_bytes;
 
   struct ArrowArray *batches;
   struct batch_keys *batch_keys;
@@ -97,6 +98,7 @@ enum lam_status lam_sorter_open(struct lam_mem *mem, const struct ArrowSchema *s
   struct lam_sorter *s = memory;
   s->mem = mem;
   s->run_bytes = run_bytes;
+  s->batch_bytes = lam_max_u64(LEAST_BATCH_BYTES, lam_min_u64(MOST_BATCH_BYTES, run_bytes / 8));
   s->key_count = key_count;
   lam_buf_init(&s->entries, mem);
   enum lam_status status = lam_schema_copy(schema, &s->schema, error);
@@ -411,7 +413,7 @@ static enum lam_status take_pending(struct lam_sorter *s, int64_t max_rows, stru
   int64_t count = lam_min_i64(max_rows, s->pending_count - s->pending_at), taken;
   const struct lam_row *rows = s->pending + s->pending_at;
   if (s->batch_count) {
-    LAM_TRY(lam_take(s->mem, &s->schema, s->batches, s->batch_count, rows, count, STRING_BYTES, &taken, out, error));
+    LAM_TRY(lam_take(s->mem, &s->schema, s->batches, s->batch_count, rows, count, s->batch_bytes, &taken, out, error));
   } else {
     /* The batches of the runs lie in their structs: lam_take wants them side by side. */
     void *memory;
@@ -421,7 +423,7 @@ static enum lam_status take_pending(struct lam_sorter *s, int64_t max_rows, stru
     for (uint32_t i = 0; i < s->run_count; i++)
       sources[i] = s->runs[i].batch.release ? s->runs[i].batch : s->runs[some].batch;
     enum lam_status status =
-        lam_take(s->mem, &s->schema, sources, s->run_count, rows, count, STRING_BYTES, &taken, out, error);
+        lam_take(s->mem, &s->schema, sources, s->run_count, rows, count, s->batch_bytes, &taken, out, error);
     lam_free(s->mem, memory, s->run_count * sizeof(struct ArrowArray));
     if (status != LAM_OK) return status;
   }
@@ -462,6 +464,7 @@ enum lam_status lam_sorter_finish(struct lam_sorter *s, struct lam_error *error)
   if (s->run_count == 0) return sort_entries(s, error);
   if (s->held_rows) LAM_TRY(spill(s, error));
   drop_batches(s);
+  lam_buf_release(&s->entries); /* merging needs the memory */
   uint32_t most = (uint32_t)lam_max_u64(4, lam_min_u64(s->run_bytes / RUN_COST, 64));
   while (s->run_count > most) LAM_TRY(merge_first(s, (uint32_t)lam_min_u64(most, s->run_count - most + 1), error));
   return open_runs(s, s->run_count, error);

@@ -33,8 +33,8 @@ static void put_float(uint8_t *to, const uint8_t *from, size_t width) {
   put_number(to, from, width, 0);
   uint64_t bits = 0;
   for (size_t i = 0; i < width; i++) bits = bits << 8 | to[i];
-  int total = (int)width * 8, mantissa = width == 2 ? 10 : width == 4 ? 23 : 52;
-  uint64_t sign = 1ull << (total - 1), magnitude = bits & (sign - 1);
+  unsigned mantissa = width == 2 ? 10 : width == 4 ? 23 : 52; /* bits, of IEEE 754 */
+  uint64_t sign = width == 2 ? 1ull << 15 : width == 4 ? 1ull << 31 : 1ull << 63, magnitude = bits & (sign - 1);
   uint64_t infinity = (sign - 1) >> mantissa << mantissa;
   if (magnitude == 0) bits = 0;                  /* -0.0 */
   if (magnitude > infinity) bits = infinity + 1; /* any NaN, above infinity */
