@@ -2,7 +2,8 @@
 _lamella() {
   local current=$2 previous=$3 command='' i
   local global='--threads --memory-limit --json --quiet --log-level --version --help'
-  local change='--dry-run --partition --compression --verify --backup --meta-dir --no-wait'
+  local change='--dry-run --partition --compression --verify --backup --meta-dir --no-wait --no-checksums --grace
+    --mode --no-sync --row-group-rows --row-group-size'
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
       --threads | --memory-limit | --log-level) i=$((i + 1)) ;;
@@ -15,16 +16,18 @@ _lamella() {
     --format) words='csv json parquet' ;;
     --log-level) words='error warn info debug' ;;
     --compression) words='none snappy gzip brotli zstd lz4_raw' ;;
+    --mode) words='rewrite' ;;
     --verify) words='full' ;;
     *)
       case $command in
         '') words="$global inspect cat count verify import compact" ;;
-        inspect) words='--pages' ;;
-        cat) words='--columns --limit --format -o --partition --no-checksums' ;;
-        count) words='--partition' ;;
-        verify) words='--full' ;;
-        import) words="--into --partition-by --rows-per-file $change" ;;
-        compact) words="--target-size --min-files --max-file-size --sort-by $change" ;;
+        inspect) words="--pages $global" ;;
+        cat) words="--columns --limit --format -o --output --partition --no-checksums --meta-dir $global" ;;
+        count) words="--partition --meta-dir $global" ;;
+        verify) words="--full --partition --no-checksums --meta-dir $global" ;;
+        import) words="--into --partition-by --rows-per-file --target-size --sort-by --format --delimiter --no-header
+          --type --null $change $global" ;;
+        compact) words="--target-size --min-files --max-file-size --sort-by $change $global" ;;
         *) words='' ;;
       esac
       if [[ $current != -* && -n $command ]]; then words=''; fi

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -92,12 +93,15 @@ enum lam_status spool_name(struct lam_context *context, char *out, struct lam_er
 }
 
 static enum lam_status copy_input(struct lam_context *context, int fd, struct lam_error *error) {
+  enum { TURN_MS = 100 };
   static char buffer[COPY_BYTES];
   struct output output = {.fd = fd};
-  for (;;) {
+  struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+  for (;;) { /* in short turns: a signal just before a read would wait for more input */
     LAM_TRY(lam_check_cancel(context, error));
+    if (poll(&input, 1, TURN_MS) == 0) continue;
     ssize_t n = read(STDIN_FILENO, buffer, sizeof buffer);
-    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (n < 0) return lam_fail_errno(error, errno, "reading standard input");
     if (n == 0) return LAM_OK;
     LAM_TRY(lam_fail_in(error, output_write(&output, buffer, (size_t)n, error), "%s", spooled));

@@ -1,6 +1,7 @@
 #include "ops/import_source.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <strings.h>
 #include <unistd.h>
 
@@ -60,17 +61,21 @@ static enum lam_status read_file(void *user, void *to, size_t room, size_t *got,
   return LAM_OK;
 }
 
+/* A signal that comes just before a read would wait for more input, so the wait is in short turns. */
 static enum lam_status read_stdin(void *user, void *to, size_t room, size_t *got, struct lam_error *error) {
+  enum { TURN_MS = 100 };
   struct lam_import_source *s = user;
+  struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
   for (;;) {
+    LAM_TRY(lam_check_cancel(lam_mem_context(s->mem), error));
+    if (poll(&input, 1, TURN_MS) == 0) continue;
     ssize_t n = read(STDIN_FILENO, to, room);
     if (n >= 0) {
       *got = (size_t)n;
       s->at += (uint64_t)n;
       return LAM_OK;
     }
-    if (errno != EINTR) return lam_fail_errno(error, errno, "reading standard input");
-    LAM_TRY(lam_check_cancel(lam_mem_context(s->mem), error));
+    if (errno != EINTR && errno != EAGAIN) return lam_fail_errno(error, errno, "reading standard input");
   }
 }
 
