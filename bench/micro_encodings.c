@@ -37,19 +37,20 @@ static void must(enum lam_status status) {
   }
 }
 
-#define MEASURE(name, values, bytes, statement)                                                                       \
-  do {                                                                                                                \
-    if (only && !strstr(name, only)) break;                                                                           \
-    double best = 1e9;                                                                                                \
-    for (int round = 0; round < 12; round++) {                                                                        \
-      double begin = seconds();                                                                                       \
-      for (int k = 0; k < 100; k++) {                                                                                 \
-        statement;                                                                                                    \
-      }                                                                                                               \
-      double took = (seconds() - begin) / 100;                                                                        \
-      if (took < best) best = took;                                                                                   \
-    }                                                                                                                 \
-    printf("%-28s %8.2f G values/s %8.2f GB/s\n", name, (double)(values) / best / 1e9, (double)(bytes) / best / 1e9); \
+#define MEASURE(name, values, bytes, statement)                                                                    \
+  do {                                                                                                             \
+    if (only && !strstr(name, only)) break;                                                                        \
+    size_t size = (bytes);                                                                                         \
+    double best = 1e9;                                                                                             \
+    for (int round = 0; round < 12; round++) {                                                                     \
+      double begin = seconds();                                                                                    \
+      for (int k = 0; k < 100; k++) {                                                                              \
+        statement;                                                                                                 \
+      }                                                                                                            \
+      double took = (seconds() - begin) / 100;                                                                     \
+      if (took < best) best = took;                                                                                \
+    }                                                                                                              \
+    printf("%-28s %8.2f G values/s %8.2f GB/s\n", name, (double)(values) / best / 1e9, (double)size / best / 1e9); \
   } while (0)
 
 static uint32_t a[COUNT], b[COUNT];

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Configures (once) and builds the preset named, into build/<preset>.
+# Configures (once) and builds the preset named, into build/<preset>; more arguments are for cmake --build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 preset=$1
@@ -9,4 +9,4 @@ if [ ! -e "$dir/build.ninja" ] && [ ! -e "$dir/Makefile" ]; then
   if command -v ninja >/dev/null; then generator=(-G Ninja); fi
   cmake --preset "$preset" "${generator[@]}"
 fi
-exec cmake --build "$dir" -j "$(nproc)"
+exec cmake --build "$dir" -j "$(nproc)" "${@:2}"

@@ -151,7 +151,7 @@ struct owned {
 
 /* Children and dictionary are structs of ours, whose contents a consumer may have moved away. */
 static void release_array(struct ArrowArray *array) {
-  for (int64_t i = 0; i < array->n_children; i++) {
+  for (int64_t i = 0; array->children && i < array->n_children; i++) {
     if (array->children[i]) lam_array_release(array->children[i]);
     free(array->children[i]);
   }

@@ -1,5 +1,6 @@
 /* Binary floats as decimal text. The C library rounds correctly, but writes and reads the decimal point of
  * the locale: so digits are taken from it and given to it without one. */
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,8 +96,8 @@ static size_t lay_out(bool negative, const char *digits, int count, int exponent
 
 static size_t special(double value, char *out) {
   const char *text = isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
-  size_t size = strlen(text);
-  memcpy(out, text, size);
+  size_t size = 0;
+  for (; text[size]; size++) out[size] = text[size];
   return size;
 }
 
@@ -115,6 +116,7 @@ static size_t lay_out_printed(const char *text, char *out) {
   for (; *text && *text != 'e'; text++) {
     if (*text >= '0' && *text <= '9' && count < (int)sizeof digits) digits[count++] = *text;
   }
+  assert(count > 0);
   return lay_out(negative, digits, count, *text ? atoi(text + 1) : 0, out);
 }
 

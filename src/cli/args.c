@@ -35,9 +35,9 @@ enum lam_status args_alloc(size_t count, size_t size, void *out, struct lam_erro
 
 enum lam_status list_add(struct string_list *list, const char *text, struct lam_error *error) {
   if (list->count == list->room) {
-    const char **texts;
+    void *texts;
     int32_t room = list->room ? 2 * list->room : 16;
-    LAM_TRY(args_alloc((size_t)room, sizeof *texts, &texts, error));
+    LAM_TRY(args_alloc((size_t)room, sizeof *list->texts, &texts, error));
     lam_copy(texts, list->texts, (size_t)list->count * sizeof *texts);
     list->texts = texts, list->room = room;
   }

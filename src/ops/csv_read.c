@@ -404,7 +404,7 @@ static enum lam_status skip_mark(struct lam_csv *csv, struct lam_error *error) {
   return LAM_OK;
 }
 
-static enum lam_status open(struct lam_csv *csv, const struct lam_csv_options *options, struct lam_error *error) {
+static enum lam_status begin(struct lam_csv *csv, const struct lam_csv_options *options, struct lam_error *error) {
   struct lam_error local = LAM_ERROR_INIT;
   if (!error) error = &local;
   LAM_TRY(set_options(csv, options, error));
@@ -434,7 +434,7 @@ enum lam_status lam_csv_open(struct lam_mem *mem, lam_csv_source source, void *u
   lam_buf_init(&csv->window, mem);
   lam_buf_init(&csv->fields, mem);
   lam_buf_init(&csv->scratch, mem);
-  enum lam_status status = open(csv, options, error);
+  enum lam_status status = begin(csv, options, error);
   if (status != LAM_OK) {
     lam_csv_close(csv);
     return status;

@@ -381,7 +381,8 @@ enum lam_status lam_chunk_read(struct lam_chunk *chunk, struct lam_codec_state *
   size_t rows = (size_t)lam_min_i64(max_rows, chunk->rows_left);
   if (max_bytes > INT32_MAX) max_bytes = INT32_MAX;
   size_t width = chunk->class == LAM_VALUES_FIXED && !chunk->as_dictionary ? chunk->width : sizeof(int32_t);
-  if (rows > max_bytes / (width ? width : 1)) rows = max_bytes / width ? max_bytes / width : 1;
+  size_t most = width ? max_bytes / width : max_bytes;
+  if (rows > most) rows = most ? most : 1;
   int64_t first = chunk->source.values - chunk->rows_left;
   enum lam_status status = fill_run(chunk, codec, rows, max_bytes, error);
   if (status == LAM_OK || status == LAM_CANCELLED) return status;

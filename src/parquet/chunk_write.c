@@ -295,6 +295,7 @@ enum lam_status lam_chunk_add_dictionary_bounds(struct lam_chunk_writer *chunk, 
 /* ---- blocks of plain arrays ---- */
 
 static size_t source_row(const struct block *block, size_t i) {
+  /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.UndefReturn): `values` of them are set, which it cannot count. */
   return block->values == block->rows ? i : block->selection[i];
 }
 
@@ -508,8 +509,9 @@ static void select_rows(struct block *block) {
 static enum lam_status check_required(const struct lam_chunk_writer *chunk, const struct block *block,
                                       struct lam_error *error) {
   if (block->values == block->rows || chunk->leaf->max_definition > 0) return LAM_OK;
+  int64_t first = block->validity_offset + block->row;
   size_t row = 0;
-  while (row < block->values && block->selection[row] == row) row++;
+  while (lam_bit_get(block->validity, first + (int64_t)row)) row++;
   return lam_fail(error, LAM_INVALID, "row %" PRId64 " of the batch is NULL, and the column may not be",
                   block->row + (int64_t)row);
 }

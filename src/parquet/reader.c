@@ -71,7 +71,8 @@ static enum lam_status fail_in_column(const struct lam_reader *reader, const str
 static double value_bytes(const struct lam_reader *reader, const struct column *column) {
   if (column->as_dictionary) return 4;
   int bits = lam_type_bits(&column->type.type);
-  if (bits > 0) return (bits + 7) / 8;
+  int bytes = (bits + 7) / 8;
+  if (bytes > 0) return bytes;
   const struct lam_chunk_meta *chunk = &current_group(reader)->chunks[column->leaf];
   if (chunk->values <= 0) return 16;
   double average = (double)chunk->uncompressed_size / (double)chunk->values;

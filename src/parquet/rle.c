@@ -95,6 +95,7 @@ enum lam_status lam_rle_run(struct lam_rle *rle, size_t max, uint32_t *scratch, 
 }
 
 enum lam_status lam_rle_read(struct lam_rle *rle, uint32_t *to, size_t count, struct lam_error *error) {
+  assert(to || count == 0);
   while (count) {
     size_t given;
     uint32_t value = 0;

@@ -108,7 +108,7 @@ static enum lam_status skip_list(struct lam_thrift *in, int depth) {
 }
 
 static enum lam_status skip_map(struct lam_thrift *in, int depth) {
-  uint64_t count;
+  uint64_t count = 0;
   LAM_TRY(lam_thrift_varint(in, &count));
   if (count == 0) return LAM_OK;
   if (count > lam_thrift_left(in) / 2) return lam_thrift_short(in);

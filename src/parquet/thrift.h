@@ -129,7 +129,7 @@ static inline enum lam_status lam_thrift_bool(struct lam_thrift *in, struct lam_
 }
 /* The bytes of a string without its length; data is never NULL. */
 static inline enum lam_status lam_thrift_bytes(struct lam_thrift *in, struct lam_bytes *out) {
-  uint64_t size;
+  uint64_t size = 0;
   LAM_TRY(lam_thrift_varint(in, &size));
   if (__builtin_expect(size > lam_thrift_left(in), 0)) return lam_thrift_oversized(in, size);
   *out = (struct lam_bytes){in->at, (size_t)size};

@@ -314,6 +314,7 @@ static enum lam_status for_each(struct apply *apply, step_fn step, struct lam_er
     lam_arena_init(&arena, apply->directory->mem);
     apply->arena = &arena;
     status = step(apply, &apply->journal->directories[i], error);
+    apply->arena = NULL;
     lam_arena_release(&arena);
   }
   return status;

@@ -152,7 +152,7 @@ static enum lam_status parse_i64(const struct parser *parser, size_t field, int6
   struct parser unsigned_field = *parser;
   bool negative = parser->fields[field][0] == '-';
   unsigned_field.fields[field] += negative;
-  uint64_t value;
+  uint64_t value = 0;
   LAM_TRY(parse_u64(&unsigned_field, field, &value, error));
   LAM_CHECK(value <= INT64_MAX, error, "field %zu of line %" PRIu64 " is out of range", field + 1, parser->line);
   *out = negative ? -(int64_t)value : (int64_t)value;

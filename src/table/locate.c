@@ -1,4 +1,5 @@
 /* Finding a file of a snapshot that may have been replaced since. */
+#include <assert.h>
 #include <inttypes.h>
 
 #include "table/apply.h"
@@ -18,6 +19,7 @@ static enum lam_status try_at(struct search *search, struct lam_store *store, co
                               struct lam_error *error) {
   struct lam_object_info info;
   bool there;
+  assert(store);
   if (search->store) return LAM_OK;
   LAM_TRY(lam_stat(store, key, &there, &info, error));
   if (there && lam_identity_equal(lam_identity_of(&info), search->file->identity))

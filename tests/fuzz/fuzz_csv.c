@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       .row_bytes = data[1] & 0x80 ? 100 : 0,
       .batch_rows = 3,
   };
-  struct source source = {data + 2, size - 2, 1 + (data[1] & 15) * 9};
+  struct source source = {data + 2, size - 2, 1 + (size_t)(data[1] & 15) * 9};
   if (lam_mem_open(context, 0, &mem, NULL) != LAM_OK) __builtin_trap();
   read_all(mem, &source, &options);
   if (lam_mem_used(mem) != 0) __builtin_trap();

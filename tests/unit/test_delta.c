@@ -38,7 +38,7 @@ static int64_t narrow(uint64_t value, int bits) {
 
 static void put_block(struct lam_buf *buf, const int64_t *values, size_t count, const struct form *form) {
   uint64_t deltas[2048] = {0}, per = form->block / form->miniblocks;
-  uint8_t widths[64];
+  uint8_t widths[64] = {0};
   int64_t min = INT64_MAX;
   uint64_t mask = form->value_bits == 32 ? UINT32_MAX : UINT64_MAX;
   for (size_t i = 0; i < count; i++) {

@@ -81,16 +81,15 @@ static void types(void **state) {
   fixture_begin(&fixture);
   lam_arena_init(&arena, fixture.mem);
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    struct lam_schema_node nodes[2] = {{0},
-                                       {.name = lam_bytes_of_string("größe"),
-                                        .field_id = (int32_t)i,
-                                        .physical = cases[i].physical,
-                                        .converted = cases[i].converted,
-                                        .type_length = cases[i].type_length,
-                                        .precision = cases[i].precision,
-                                        .scale = cases[i].scale,
-                                        .repetition = i & 1,
-                                        .logical = cases[i].logical}};
+    struct lam_schema_node nodes[2] = {[1] = {.name = lam_bytes_of_string("größe"),
+                                              .field_id = (int32_t)i,
+                                              .physical = cases[i].physical,
+                                              .converted = cases[i].converted,
+                                              .type_length = cases[i].type_length,
+                                              .precision = cases[i].precision,
+                                              .scale = cases[i].scale,
+                                              .repetition = i & 1,
+                                              .logical = cases[i].logical}};
     struct lam_file_meta meta = make(nodes, &arena);
     struct ArrowSchema schema;
     struct lam_leaf leaf;
@@ -139,14 +138,14 @@ static void refusals(void **state) {
   lam_arena_init(&arena, fixture.mem);
   struct ArrowSchema schema;
   for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
-    struct lam_schema_node nodes[2] = {{0}, refused[i].node};
+    struct lam_schema_node nodes[2] = {[1] = refused[i].node};
     nodes[1].name = lam_bytes_of_string("price");
     struct lam_file_meta meta = make(nodes, &arena);
     FAILS(lam_schema_of_column(&meta, 0, &schema, &error), refused[i].status, refused[i].message);
     FAILS(lam_schema_of_column(&meta, 0, &schema, &error), refused[i].status, "'price'");
     assert_null(schema.release);
   }
-  struct lam_schema_node nodes[2] = {{0}, {.name = lam_bytes_of("a\0b", 3), .physical = LAM_INT32, .converted = -1}};
+  struct lam_schema_node nodes[2] = {[1] = {.name = lam_bytes_of("a\0b", 3), .physical = LAM_INT32, .converted = -1}};
   struct lam_file_meta meta = make(nodes, &arena);
   FAILS(lam_schema_of_column(&meta, 0, &schema, &error), LAM_UNSUPPORTED, "zero byte");
   char name[1000];
@@ -166,7 +165,7 @@ static void int96_of_spark(void **state) {
   struct lam_leaf leaf;
   fixture_begin(&fixture);
   lam_arena_init(&arena, fixture.mem);
-  struct lam_schema_node nodes[2] = {{0}, {.name = lam_bytes_of_string("t"), .physical = LAM_INT96, .converted = -1}};
+  struct lam_schema_node nodes[2] = {[1] = {.name = lam_bytes_of_string("t"), .physical = LAM_INT96, .converted = -1}};
   struct lam_file_meta meta = make(nodes, &arena);
   struct lam_key_value key_value = {lam_bytes_of_string("org.apache.spark.version"), lam_bytes_of_string("3.4.3")};
   meta.key_values = &key_value;

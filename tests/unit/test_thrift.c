@@ -154,9 +154,9 @@ static void writing_reads_back(void **state) {
 
   struct lam_thrift in = of(buf.data, buf.size, NULL);
   struct lam_thrift_field field = {0};
-  int64_t number;
+  int64_t number = 0;
   bool flag = false;
-  struct lam_bytes text;
+  struct lam_bytes text = {0};
   uint32_t count;
   assert_int_equal(lam_thrift_next(&in, &field), LAM_OK);
   assert_int_equal(lam_thrift_i64(&in, field, &number), LAM_OK);
