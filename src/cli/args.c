@@ -1,5 +1,6 @@
 #include "cli/args.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
@@ -35,9 +36,10 @@ enum lam_status args_alloc(size_t count, size_t size, void *out, struct lam_erro
 
 enum lam_status list_add(struct string_list *list, const char *text, struct lam_error *error) {
   if (list->count == list->room) {
-    void *texts;
+    const char **texts = NULL;
     int32_t room = list->room ? 2 * list->room : 16;
-    LAM_TRY(args_alloc((size_t)room, sizeof *list->texts, &texts, error));
+    LAM_TRY(args_alloc((size_t)room, sizeof *texts, &texts, error));
+    assert(texts);
     lam_copy(texts, list->texts, (size_t)list->count * sizeof *texts);
     list->texts = texts, list->room = room;
   }
