@@ -9,6 +9,7 @@
 #include <zstd.h>
 
 #include "parquet/lz4.h"
+#include "parquet/snappy.h"
 
 /* libdeflate cannot say what its states take. Measured with version 1.14, rounded up. */
 enum {
@@ -207,18 +208,6 @@ static enum lam_status brotli_compress(struct lam_codec_state *state, int level,
 
 /* ---- snappy ---- */
 
-static enum lam_status snappy_decompress(struct lam_bytes from, uint8_t *to, size_t size, struct lam_error *error) {
-  size_t length;
-  if (snappy_uncompressed_length((const char *)from.data, from.size, &length) != SNAPPY_OK)
-    return corrupt(error, LAM_SNAPPY, from, size, "they do not begin with a length");
-  if (length != size)
-    return lam_fail(error, LAM_CORRUPT, "%zu bytes of SNAPPY data decompress to %zu bytes; %zu were expected",
-                    from.size, length, size);
-  if (snappy_uncompress((const char *)from.data, from.size, (char *)to, &length) != SNAPPY_OK)
-    return corrupt(error, LAM_SNAPPY, from, size, "they are damaged");
-  return LAM_OK;
-}
-
 static enum lam_status do_snappy_compress(struct lam_bytes from, struct lam_buf *out, struct lam_error *error) {
   size_t got = snappy_max_compressed_length(from.size);
   if (from.size > UINT32_MAX) return lam_fail(error, LAM_LIMIT, "SNAPPY cannot compress %zu bytes at once", from.size);
@@ -242,7 +231,7 @@ enum lam_status lam_decompress(struct lam_codec_state *state, enum lam_codec cod
       LAM_CHECK(from.size == size, error, "an uncompressed page of %zu bytes should have %zu", from.size, size);
       lam_copy(to, from.data, size);
       return LAM_OK;
-    case LAM_SNAPPY: return snappy_decompress(from, to, size, error);
+    case LAM_SNAPPY: return lam_snappy_decompress(from, to, size, error);
     case LAM_GZIP: return gzip_decompress(state, from, to, size, error);
     case LAM_BROTLI: return brotli_decompress(state, from, to, size, error);
     case LAM_LZ4: return lam_lz4_decompress(state->mem, from, to, size, error);
