@@ -256,8 +256,8 @@ static void chunk_row(struct inspect *x, struct sheet *sheet, int32_t group, int
   sheet_number(sheet, group);
   path_cell(x, sheet, leaf, error);
   if (!chunk->has_metadata) { /* encrypted with a key of its own: the footer tells no more */
-    sheet_string(sheet, chunk->encrypted ? "(encrypted)" : "(no metadata)");
-    for (int i = 0; i < 16; i++) sheet_none(sheet);
+    for (int i = 2; i < sheet->columns - 1; i++) sheet_none(sheet);
+    sheet_flag(sheet, chunk->encrypted);
     return;
   }
   sheet_string(sheet, lam_codec_name((enum lam_codec)chunk->codec));
@@ -272,13 +272,14 @@ static void chunk_row(struct inspect *x, struct sheet *sheet, int32_t group, int
   bound_cells(x, sheet, leaf, &chunk->statistics, error);
   count_or_none(sheet, chunk->bloom_offset ? chunk->bloom_offset : -1);
   count_or_none(sheet, chunk->column_index_length ? chunk->column_index_offset : -1);
+  flag_unless(x, sheet, chunk->encrypted, false, true);
 }
 
 static enum lam_status print_chunks(struct inspect *x, struct lam_error *error) {
-  static const char *const titles[] = {"row group",  "column",   "codec",      "encodings",      "values",
-                                       "nulls",      "distinct", "compressed", "uncompressed",   "dictionary at",
-                                       "data at",    "min",      "max",        "min exact",      "max exact",
-                                       "deprecated", "trusted",  "bloom at",   "column index at"};
+  static const char *const titles[] = {"row group",  "column",   "codec",      "encodings",       "values",
+                                       "nulls",      "distinct", "compressed", "uncompressed",    "dictionary at",
+                                       "data at",    "min",      "max",        "min exact",       "max exact",
+                                       "deprecated", "trusted",  "bloom at",   "column index at", "encrypted"};
   struct sheet sheet;
   if (!x->meta->row_group_count && !x->cli->json) return LAM_OK;
   LAM_TRY(title(x, "chunks", error));

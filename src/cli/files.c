@@ -99,7 +99,8 @@ static enum lam_status copy_input(struct lam_context *context, int fd, struct la
   struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
   for (;;) { /* in short turns: a signal just before a read would wait for more input */
     LAM_TRY(lam_check_cancel(context, error));
-    if (poll(&input, 1, TURN_MS) == 0) continue;
+    int ready = poll(&input, 1, TURN_MS);
+    if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
     ssize_t n = read(STDIN_FILENO, buffer, sizeof buffer);
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (n < 0) return lam_fail_errno(error, errno, "reading standard input");

@@ -68,7 +68,8 @@ static enum lam_status read_stdin(void *user, void *to, size_t room, size_t *got
   struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
   for (;;) {
     LAM_TRY(lam_check_cancel(lam_mem_context(s->mem), error));
-    if (poll(&input, 1, TURN_MS) == 0) continue;
+    int ready = poll(&input, 1, TURN_MS);
+    if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
     ssize_t n = read(STDIN_FILENO, to, room);
     if (n >= 0) {
       *got = (size_t)n;

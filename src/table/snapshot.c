@@ -308,6 +308,8 @@ static enum lam_status list_once(struct lam_directory *directory, const struct l
     if (state.applying)
       status = lam_overlay(directory->data, directory->meta, &state.journal, filter, &walk.found, error);
     if (status == LAM_OK && filter && !walk.matched && walk.found.count == 0) status = fail_unmatched(&walk, error);
+    if (status == LAM_OK && directory->pattern && walk.found.count == 0)
+      status = lam_fail(error, LAM_NOT_FOUND, "no file matches '%s'", directory->name);
     if (status == LAM_OK) status = build(&walk, out, error);
   }
   lam_journal_release(&state.journal);
