@@ -102,7 +102,7 @@ static double load_double(const struct lam_view *view, int64_t row) {
 
 static int64_t unit_factor(enum lam_arrow_unit from, enum lam_arrow_unit to) {
   int64_t factor = 1;
-  for (int unit = from; unit < (int)to; unit++) factor *= 1000;
+  for (unsigned unit = from; unit < (unsigned)to; unit++) factor *= 1000;
   return factor;
 }
 
