@@ -46,6 +46,14 @@ static enum lam_status append_change(struct lam_change *to, const struct lam_cha
   return LAM_OK;
 }
 
+static enum lam_status renew(void *user, struct lam_error *error) {
+  struct compact_run *run = user;
+  pthread_mutex_lock(&run->lock);
+  enum lam_status status = lam_stage_renew(run->shared.stage, error);
+  pthread_mutex_unlock(&run->lock);
+  return status;
+}
+
 static enum lam_status run_task(void *user, size_t index, struct lam_error *error) {
   struct compact_run *run = user;
   struct lam_mem *mem = run->mem;
@@ -57,7 +65,6 @@ static enum lam_status run_task(void *user, size_t index, struct lam_error *erro
     pthread_mutex_lock(&run->lock);
     add_counts(run->result, &result);
     status = append_change(&run->change, &change, error);
-    if (status == LAM_OK && run->shared.stage) status = lam_stage_renew(run->shared.stage, error);
     pthread_mutex_unlock(&run->lock);
   }
   lam_change_release(&change);
@@ -148,6 +155,8 @@ static enum lam_status run_and_commit(struct compact_run *run, struct lam_direct
   struct lam_commit_result committed = {.sequence = 0};
   LAM_TRY(lam_stage_begin(directory, &stage, error));
   run->shared.stage = &stage;
+  run->shared.renew = renew;
+  run->shared.user = run;
   run->shared.store = directory->meta;
   enum lam_status status = run_tasks(run, options, error);
   if (status == LAM_OK && run->change.remove_count) status = commit(run, &options->change, &committed, error);

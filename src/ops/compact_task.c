@@ -1,5 +1,7 @@
 #include "ops/compact_task.h"
 
+#include <stdio.h>
+
 #include "base/context.h"
 #include "ops/sort.h"
 #include "table/table.h"
@@ -7,6 +9,7 @@
 enum {
   KEPT_OPEN = 64, /* files of a task that stay open between planning and reading */
   MOST_KEY_VALUES = 4096,
+  LONGEST_STEM = 255 - (int)sizeof "-.parquet" + 1 - (LAM_UUID_ROOM - 1), /* file systems allow names of 255 bytes */
   BATCH_ROWS = 65536,
   FEWEST_BATCH_ROWS = 64,
   /* A row group with at least a quarter of what one may hold counts as full: copying it is far cheaper than
@@ -275,6 +278,11 @@ static enum lam_status drain(struct task_run *run, const struct segment *segment
     if (!batch.release) return LAM_OK;
     LAM_TRY(lam_merge_batch(run->mem, &segment->merge.schema, file_schema, sources, &batch, &merged, error));
     lam_progress_add(context, (uint64_t)merged.length, 0);
+    if (run->c->renew) {
+      enum lam_status renewed = run->c->renew(run->c->user, error);
+      if (renewed != LAM_OK) lam_array_release(&merged);
+      if (renewed != LAM_OK) return renewed;
+    }
     if (sink->sorter) {
       LAM_TRY(lam_sorter_add(sink->sorter, &merged, error));
       continue;
@@ -460,14 +468,37 @@ static enum lam_status write_segment(struct task_run *run, struct segment *segme
   return LAM_OK;
 }
 
-/* The name of the first input without ".parquet" and without a UUID of an earlier compaction: outputs stand where their
- * inputs stood in the order of names. "part-<uuid>" keeps its first UUID. */
-static enum lam_status stem_of(struct task_run *run, const char *key, char **out, struct lam_error *error) {
-  const char *name = strrchr(key, '/');
-  name = name ? name + 1 : key;
-  const char *dot = strrchr(name, '.');
+static const char *name_of(const struct task_run *run, size_t file) {
+  const char *key = run->c->snapshot->files[file].key, *slash = strrchr(key, '/');
+  return slash ? slash + 1 : key;
+}
+
+/* Whether an output "<stem>-<uuid>.parquet" made now stands between the files that stay beside its inputs
+ * [first, first + count). */
+static bool keeps_place(const struct task_run *run, const char *stem, size_t size, size_t first, size_t count) {
+  const struct lam_snapshot *snapshot = run->c->snapshot;
+  const struct lam_directory_partition *d = &snapshot->partitions[run->task->partition];
+  char uuid[LAM_UUID_ROOM], name[512];
+  if (lam_uuid_ordered(NULL, uuid, NULL) != LAM_OK || size > 255) return false;
+  snprintf(name, sizeof name, "%.*s-%s.parquet", (int)size, stem, uuid);
+  if (first > d->first_file && strcmp(name_of(run, first - 1), name) >= 0) return false;
+  return first + count == d->first_file + d->file_count || strcmp(name, name_of(run, first + count)) < 0;
+}
+
+/* What outputs are named after, so that they stand where their inputs stood in the order of names: the name of the
+ * first input without ".parquet" and without a UUID of an earlier compaction ("part-<uuid>" keeps its first UUID); the
+ * whole of it where that would pass a neighbour. */
+static enum lam_status stem_of(struct task_run *run, const struct segment *segment, char **out,
+                               struct lam_error *error) {
+  size_t first = run->task->first + segment->first;
+  const char *name = name_of(run, first), *dot = strrchr(name, '.');
   size_t size = dot ? (size_t)(dot - name) : strlen(name), shorter = lam_uuid_stem(name, size);
   if (shorter < size && lam_uuid_stem(name, shorter) < shorter) size = shorter;
+  if (!keeps_place(run, name, size, first, segment->count)) size = strlen(name);
+  if (size > LONGEST_STEM) {
+    size = LONGEST_STEM;
+    while (size > 1 && ((uint8_t)name[size] & 0xc0) == 0x80) size--; /* not within a character */
+  }
   return lam_arena_string(&run->arena, lam_bytes_of(name, size), out, error);
 }
 
@@ -483,7 +514,7 @@ static enum lam_status compact_segment(struct task_run *run, struct segment *seg
       .target_size = c->options->target_size,
   };
   char *stem;
-  LAM_TRY(stem_of(run, c->snapshot->files[task->first + segment->first].key, &stem, error));
+  LAM_TRY(stem_of(run, segment, &stem, error));
   options.stem = stem;
   write_options(run, segment, &options.write);
   if (c->options->change.verify_full && c->stage) {

@@ -17,6 +17,9 @@ struct lam_compaction {
   bool recode;
   int64_t row_group_bytes; /* the options' bound, or what the budget allows each of the tasks that run at once */
   uint64_t sort_bytes;     /* that the sorter of one task may hold */
+  /* Called now and then by every task, so that the stage's lease outlives a long one; NULL: there is no stage. */
+  enum lam_status (*renew)(void *user, struct lam_error *error);
+  void *user;
 };
 
 /* Runs a task within `mem`; its counts are added to `result`, its files to `change` (of the task's own). */

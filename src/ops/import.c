@@ -281,6 +281,7 @@ static enum lam_status read_source(struct import_run *run, struct lam_import_sou
   while (status == LAM_OK) {
     struct ArrowArray batch, chosen, whole;
     status = lam_check_cancel(run->context, error);
+    if (status == LAM_OK && run->stage) status = lam_stage_renew(run->stage, error);
     if (status == LAM_OK) status = lam_import_source_next(source, &batch, error);
     if (status != LAM_OK || !batch.release) break;
     /* The columns in merged order, as lam_merge_batch wants them. */

@@ -26,6 +26,33 @@ static int64_t find_column(const struct ArrowSchema *schema, const struct ArrowS
   return -1;
 }
 
+/* True where a column of `schema` has that id, and so is the one that a column with it belongs to. */
+static bool id_is_taken(const struct ArrowSchema *schema, int32_t id, int64_t hint) {
+  for (int64_t i = 0; id >= 0 && i < schema->n_children; i++)
+    if (lam_schema_field_id(schema->children[(hint + i) % schema->n_children]) == id) return true;
+  return false;
+}
+
+/* As find_column, where the match is mutual: a column that `found` by name may belong to another one by its id. */
+static int64_t find_partner(const struct ArrowSchema *schema, const struct ArrowSchema *column, int64_t hint,
+                            const struct ArrowSchema *columns) {
+  int64_t at = find_column(schema, column, hint);
+  if (at < 0 || lam_schema_field_id(column) >= 0) return at;
+  return id_is_taken(columns, lam_schema_field_id(schema->children[at]), hint) ? -1 : at;
+}
+
+/* A new column whose name another field has: readers that go by names could not tell them apart. */
+static enum lam_status check_name(const struct lam_merge *merge, int64_t count, const struct ArrowSchema *column,
+                                  const char *file, struct lam_error *error) {
+  for (int64_t c = 0; c < count; c++)
+    if (strcmp(merge->schema.children[c]->name, column->name) == 0)
+      return lam_fail(error, LAM_INVALID,
+                      "column \"%s\" has field id %d in %s and %d in %s: two columns of one name do not merge",
+                      column->name, lam_schema_field_id(merge->schema.children[c]), merge->first_file[c],
+                      lam_schema_field_id(column), file);
+  return LAM_OK;
+}
+
 static enum lam_status keep_file(struct lam_merge *merge, const char *file, const char **out, struct lam_error *error) {
   char *copy;
   LAM_TRY(lam_arena_string(&merge->arena, lam_bytes_of_string(file), &copy, error));
@@ -106,6 +133,7 @@ enum lam_status lam_merge_add(struct lam_merge *merge, const struct ArrowSchema 
       LAM_TRY(widen(merge, at, schema->children[i], file, error));
       continue;
     }
+    LAM_TRY(check_name(merge, before, schema->children[i], file, error));
     LAM_TRY(lam_schema_copy(schema->children[i], merge->schema.children[next], error));
     if (!first) merge->schema.children[next]->flags |= ARROW_FLAG_NULLABLE;
     LAM_TRY(keep_file(merge, file, &merge->first_file[next], error));
@@ -113,7 +141,7 @@ enum lam_status lam_merge_add(struct lam_merge *merge, const struct ArrowSchema 
   }
   /* What this file lacks is NULL in it. */
   for (int64_t c = 0; c < before; c++)
-    if (schema->n_children == 0 || find_column(schema, merge->schema.children[c], c) < 0)
+    if (schema->n_children == 0 || find_partner(schema, merge->schema.children[c], c, &merge->schema) < 0)
       merge->schema.children[c]->flags |= ARROW_FLAG_NULLABLE;
   return LAM_OK;
 }
@@ -124,7 +152,7 @@ static bool same_type(const struct ArrowSchema *a, const struct ArrowSchema *b) 
 
 void lam_merge_map(const struct ArrowSchema *merged, const struct ArrowSchema *file, struct lam_merge_source *sources) {
   for (int64_t c = 0; c < merged->n_children; c++) {
-    int64_t at = file->n_children ? find_column(file, merged->children[c], c) : -1;
+    int64_t at = file->n_children ? find_partner(file, merged->children[c], c, merged) : -1;
     sources[c].column = (int32_t)at;
     sources[c].cast = at >= 0 && !same_type(merged->children[c], file->children[at]);
   }
