@@ -65,9 +65,10 @@ static enum lam_status next_miniblock(struct lam_delta *delta, struct lam_error 
     delta->miniblock = 0;
   }
   unsigned width = delta->widths[delta->miniblock];
-  LAM_CHECK(width <= (unsigned)delta->value_bits, error,
-            "a miniblock of delta-encoded values at byte %zu of them has %u bits a value; expected at most %d",
-            delta->position, width, delta->value_bits);
+  /* Of 32-bit values too: DuckDB computes their deltas in 64 bits, which take 33. */
+  LAM_CHECK(width <= 64, error,
+            "a miniblock of delta-encoded values at byte %zu of them has %u bits a value; expected at most 64",
+            delta->position, width);
   delta->miniblock_left = lam_min_u64(delta->per_miniblock, delta->left);
   /* Some writers leave out the padding of the last miniblock: only the values' own bits must be there. */
   size_t rest = delta->bytes.size - delta->position;
@@ -140,32 +141,44 @@ typedef uint64_t vector64 __attribute__((vector_size(32)));
 PREFIX_SUM(32)
 PREFIX_SUM(64)
 
-#define READ(bits)                                                                                \
-  enum lam_status lam_delta_read##bits(struct lam_delta *delta, int##bits##_t *out, size_t count, \
-                                       struct lam_error *error) {                                 \
-    assert(delta->value_bits <= bits);                                                            \
-    uint##bits##_t *to = (uint##bits##_t *)out, last = (uint##bits##_t)delta->last;               \
-    while (count) {                                                                               \
-      size_t given = 0;                                                                           \
-      int width = 0;                                                                              \
-      LAM_TRY(ready(delta, count, &given, &width, error));                                        \
-      if (width < 0) {                                                                            \
-        *to = last;                                                                               \
-      } else {                                                                                    \
-        uint##bits##_t min_delta = (uint##bits##_t)delta->min_delta;                              \
-        if (width == 0) {                                                                         \
-          last = steps##bits(to, given, last, min_delta);                                         \
-        } else {                                                                                  \
-          lam_unpack##bits(delta->bytes.data, delta->bytes.size, delta->bit, width, to, given);   \
-          last = sum##bits(to, given, last, min_delta);                                           \
-        }                                                                                         \
-        take(delta, given, width);                                                                \
-        delta->last = last;                                                                       \
-      }                                                                                           \
-      to += given;                                                                                \
-      count -= given;                                                                             \
-    }                                                                                             \
-    return LAM_OK;                                                                                \
+/* Deltas of more bits than the values have: the sums wrap, so that the low bits are enough. */
+static void unpack_wide32(const uint8_t *from, size_t size, uint64_t bit, int width, uint32_t *to, size_t count) {
+  uint64_t wide[64];
+  for (size_t n; count; to += n, count -= n, bit += n * (unsigned)width) {
+    n = count < 64 ? count : 64;
+    lam_unpack64(from, size, bit, width, wide, n);
+    for (size_t i = 0; i < n; i++) to[i] = (uint32_t)wide[i];
+  }
+}
+
+#define unpack_wide64 lam_unpack64 /* 64 bits are the most */
+#define READ(bits)                                                                                                \
+  enum lam_status lam_delta_read##bits(struct lam_delta *delta, int##bits##_t *out, size_t count,                 \
+                                       struct lam_error *error) {                                                 \
+    assert(delta->value_bits <= bits);                                                                            \
+    uint##bits##_t *to = (uint##bits##_t *)out, last = (uint##bits##_t)delta->last;                               \
+    while (count) {                                                                                               \
+      size_t given = 0;                                                                                           \
+      int width = 0;                                                                                              \
+      LAM_TRY(ready(delta, count, &given, &width, error));                                                        \
+      if (width < 0) {                                                                                            \
+        *to = last;                                                                                               \
+      } else {                                                                                                    \
+        uint##bits##_t min_delta = (uint##bits##_t)delta->min_delta;                                              \
+        if (width == 0) {                                                                                         \
+          last = steps##bits(to, given, last, min_delta);                                                         \
+        } else {                                                                                                  \
+          (width > bits ? unpack_wide##bits : lam_unpack##bits)(delta->bytes.data, delta->bytes.size, delta->bit, \
+                                                                width, to, given);                                \
+          last = sum##bits(to, given, last, min_delta);                                                           \
+        }                                                                                                         \
+        take(delta, given, width);                                                                                \
+        delta->last = last;                                                                                       \
+      }                                                                                                           \
+      to += given;                                                                                                \
+      count -= given;                                                                                             \
+    }                                                                                                             \
+    return LAM_OK;                                                                                                \
   }
 READ(32)
 READ(64)

@@ -123,7 +123,9 @@ def test_public_file(lamella, file):
     if file.name.endswith(".encrypted"):
         assert any(c["encrypted"] for c in found["chunks"])
         return
-    meta = pq.read_metadata(file)
+    if file.name == "incorrect_map_schema.parquet":
+        return  # pyarrow does not open it
+    meta = pq.ParquetFile(file).metadata
     assert found["rows"] == meta.num_rows and found["leaf_count"] == meta.num_columns
     for chunk, theirs in zip(found["chunks"], (meta.row_group(g).column(i) for g in range(meta.num_row_groups)
                                                for i in range(meta.num_columns))):

@@ -233,7 +233,7 @@ static const struct {
      {0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 2},
      10,
      64},
-    {"33 bits for 32", "has 33 bits", {0x80, 1, 1, 2, 0, 0, 33, 1, 2, 3, 4, 5, 6, 7, 8}, 15, 32},
+    {"65 bits for 32", "has 65 bits", {0x80, 1, 1, 2, 0, 0, 65, 1, 2, 3, 4, 5, 6, 7, 8}, 15, 32},
     {"65 bits for 64", "has 65 bits", {0x80, 1, 1, 2, 0, 0, 65, 1, 2, 3, 4, 5, 6, 7, 8}, 15, 64},
     {"no block", "within a header", {0x80, 1, 1, 2, 0}, 5, 64},
     {"no widths", "expected the widths of 1 miniblocks", {0x80, 1, 1, 2, 0, 0}, 6, 64},
@@ -263,6 +263,22 @@ static void hostile_headers_are_refused(void **state) {
   assert_int_equal(values[99], 0);
 }
 
+/* DuckDB subtracts values of 32 bits in 64: from the least to the greatest and back takes 33 bits. */
+static void deltas_wider_than_the_values(void **state) {
+  (void)state;
+  const uint8_t bytes[] = {0x80, 1,    1,  3,    0xff, 0xff, 0xff, 0xff, 0x0f, 0xfd, 0xff, 0xff,
+                           0xff, 0x1f, 33, 0xfe, 0xff, 0xff, 0xff, 0x01, 0,    0,    0,    0};
+  struct lam_bytes exact = exact_copy(bytes, sizeof bytes);
+  struct lam_delta delta;
+  int32_t values[3];
+  assert_int_equal(lam_delta_begin(&delta, exact, 32, NULL), LAM_OK);
+  assert_int_equal(lam_delta_read32(&delta, values, 3, NULL), LAM_OK);
+  assert_int_equal(values[0], INT32_MIN);
+  assert_int_equal(values[1], INT32_MAX);
+  assert_int_equal(values[2], INT32_MIN);
+  free((void *)exact.data);
+}
+
 static void no_bytes_are_no_values(void **state) {
   (void)state;
   struct lam_delta delta;
@@ -280,7 +296,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(reads_every_form_in_random_parts), cmocka_unit_test(a_stream_cut_anywhere_is_an_error),
       cmocka_unit_test(written_values_read_back),         cmocka_unit_test(writes_the_bytes_of_the_format),
-      cmocka_unit_test(hostile_headers_are_refused),      cmocka_unit_test(no_bytes_are_no_values),
+      cmocka_unit_test(hostile_headers_are_refused),      cmocka_unit_test(deltas_wider_than_the_values),
+      cmocka_unit_test(no_bytes_are_no_values),
   };
   fixture_begin(&fixture);
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
