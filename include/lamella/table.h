@@ -114,6 +114,7 @@ struct lam_compact_result {
   uint64_t row_groups_written;
   uint64_t bytes_read, bytes_written; /* of files compacted and written */
   uint64_t sequence;                  /* of the commit; 0 where nothing was changed */
+  uint64_t runs_spilled;              /* that sorting wrote to the spill directory */
 };
 
 /* Leaves a few full files where there were many small ones. One failure fails the whole and changes nothing. */
@@ -157,6 +158,7 @@ struct lam_import_result {
   uint64_t files_written, bytes_written, bytes_read;
   uint64_t partitions; /* that got rows */
   uint64_t sequence;
+  uint64_t runs_spilled; /* that sorting wrote to the spill directory */
 };
 
 /* Adds the rows of the sources (files, directories, globs; "-" is standard input, CSV) to the table at `path`, which is

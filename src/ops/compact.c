@@ -34,6 +34,7 @@ static void add_counts(struct lam_compact_result *to, const struct lam_compact_r
   to->row_groups_written += from->row_groups_written;
   to->bytes_read += from->bytes_read;
   to->bytes_written += from->bytes_written;
+  to->runs_spilled += from->runs_spilled;
 }
 
 static enum lam_status append_change(struct lam_change *to, const struct lam_change *from, struct lam_error *error) {

@@ -341,6 +341,7 @@ static enum lam_status move_rows(struct import_run *run, struct lam_error *error
   enum lam_status status = read_sources(run, into_sorter, sorter, error);
   if (status == LAM_OK) status = write_sorted_rows(run, sorter, error);
   if (status == LAM_OK) status = end_group(run, error);
+  run->result->runs_spilled = (uint64_t)lam_sorter_runs(sorter);
   lam_sorter_close(sorter);
   return status;
 }
