@@ -89,8 +89,6 @@ struct lam_builder {
 enum lam_status lam_builder_init(struct lam_builder *builder, struct lam_mem *mem, const struct lam_type *type,
                                  struct lam_error *error);
 void lam_builder_release(struct lam_builder *builder);
-/* Bytes held now. */
-size_t lam_builder_size(const struct lam_builder *builder);
 enum lam_status lam_builder_null(struct lam_builder *builder, struct lam_error *error);
 enum lam_status lam_builder_bool(struct lam_builder *builder, bool value, struct lam_error *error);
 /* `value` has the type's width; not for booleans, strings and binaries. */

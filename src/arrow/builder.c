@@ -64,10 +64,6 @@ void lam_builder_release(struct lam_builder *builder) {
   *builder = (struct lam_builder){.type = builder->type, .mem = builder->mem};
 }
 
-size_t lam_builder_size(const struct lam_builder *builder) {
-  return builder->validity.size + builder->offsets.size + builder->data.size;
-}
-
 /* The validity of the row that is added now. Room in the other buffers has been made before: a failed
  * call leaves the builder as it was. */
 static inline enum lam_status push_valid(struct lam_builder *builder, bool valid, struct lam_error *error) {

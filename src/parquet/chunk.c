@@ -175,6 +175,7 @@ static enum lam_status next_page(struct lam_chunk *chunk, struct lam_codec_state
     LAM_CHECK(more, error, "its pages end at byte %" PRIu64 " with %" PRId64 " of its %" PRId64 " values missing",
               chunk->stream.end, chunk->rows_left, chunk->source.values);
     chunk->page_offset = page.offset;
+    page.header.compressed |= chunk->source.leaf->v2_always_compressed;
     enum lam_status status = LAM_OK;
     if (page.header.kind == LAM_DICTIONARY_PAGE)
       status = lam_read_dictionary_page(chunk, &page, payload, codec, error);

@@ -112,8 +112,5 @@ enum lam_status lam_chunk_drop_dictionary(struct lam_chunk_writer *chunk, struct
                                           struct lam_error *error);
 /* Takes the dictionary's values, each of which some row has, into the bounds. */
 enum lam_status lam_chunk_add_dictionary_bounds(struct lam_chunk_writer *chunk, struct lam_error *error);
-/* Appends levels of 0 and 1 as the RLE and bit-packing hybrid; `bits` NULL: all 1. Bits behind `count` in the last byte
- * are 0. */
-enum lam_status lam_write_bit_levels(const uint8_t *bits, size_t count, struct lam_buf *out, struct lam_error *error);
 
 #endif

@@ -15,6 +15,13 @@ const char *lam_physical_name(enum lam_physical physical) {
   return NAME_OF(names, physical);
 }
 
+int32_t lam_physical_width(int physical, int32_t type_length) {
+  static const int32_t widths[] = {
+      [LAM_BOOLEAN] = 1, [LAM_INT32] = 4, [LAM_INT64] = 8, [LAM_INT96] = 12, [LAM_FLOAT] = 4, [LAM_DOUBLE] = 8};
+  if (physical == LAM_FIXED_LEN_BYTE_ARRAY) return type_length;
+  return physical >= 0 && (size_t)physical < sizeof widths / sizeof widths[0] ? widths[physical] : 0;
+}
+
 const char *lam_encoding_name(enum lam_encoding encoding) {
   static const char *const names[] = {
       [LAM_PLAIN] = "PLAIN",

@@ -100,6 +100,8 @@ enum lam_column_order {
 /* Names for messages and `inspect`; a value outside the enum gives "encoding 17" and the like from a
  * static table or "unknown". */
 const char *lam_physical_name(enum lam_physical physical);
+/* Bytes of a decoded value; 0 for BYTE_ARRAY. */
+int32_t lam_physical_width(int physical, int32_t type_length);
 const char *lam_encoding_name(enum lam_encoding encoding);
 const char *lam_codec_name(enum lam_codec codec);
 

@@ -8,51 +8,13 @@ enum { SEGMENT_BYTES = 1 << 20 }; /* pages are collected in segments of about so
 
 /* ---- levels ---- */
 
-static enum lam_status append_varint(struct lam_buf *out, uint64_t value, struct lam_error *error) {
-  uint8_t bytes[10];
-  size_t size = 0;
-  for (; value >= 0x80; value >>= 7) bytes[size++] = (uint8_t)(value | 0x80);
-  bytes[size++] = (uint8_t)value;
-  return lam_buf_append(out, bytes, size, error);
-}
-
-static enum lam_status append_run(struct lam_buf *out, size_t count, uint8_t value, struct lam_error *error) {
-  if (count == 0) return LAM_OK;
-  LAM_TRY(append_varint(out, (uint64_t)count << 1, error));
-  return lam_buf_append(out, &value, 1, error);
-}
-
-static enum lam_status append_packed(struct lam_buf *out, const uint8_t *bits, size_t groups, struct lam_error *error) {
-  if (groups == 0) return LAM_OK;
-  LAM_TRY(append_varint(out, (uint64_t)groups << 1 | 1, error));
-  return lam_buf_append(out, bits, groups, error);
-}
-
-enum lam_status lam_write_bit_levels(const uint8_t *bits, size_t count, struct lam_buf *out, struct lam_error *error) {
-  enum { SHORTEST = 8 }; /* groups of 8 levels that are worth a run of their own */
-  if (!bits) return append_run(out, count, 1, error);
-  size_t full = count / 8, literal = 0;
-  for (size_t i = 0; i < full;) {
-    size_t end = i + 1;
-    if (bits[i] == 0 || bits[i] == 0xff)
-      while (end < full && bits[end] == bits[i]) end++;
-    if (end - i >= SHORTEST) {
-      LAM_TRY(append_packed(out, bits + literal, i - literal, error));
-      LAM_TRY(append_run(out, (end - i) * 8, bits[i] & 1, error));
-      literal = end;
-    }
-    i = end;
-  }
-  return append_packed(out, bits + literal, (count + 7) / 8 - literal, error);
-}
-
 /* The definition levels, with their length in front in V1. Nothing for a required column. */
 static enum lam_status append_levels(const struct lam_chunk_writer *chunk, struct lam_buf *out,
                                      struct lam_error *error) {
   if (chunk->leaf->max_definition == 0) return LAM_OK;
   size_t start = out->size, prefix = chunk->options.v2 ? 0 : 4;
   LAM_TRY(lam_buf_append(out, "\0\0\0", prefix, error));
-  LAM_TRY(lam_write_bit_levels(chunk->page_has_nulls ? chunk->levels.data : NULL, chunk->page_rows, out, error));
+  LAM_TRY(lam_rle_write_validity(chunk->page_has_nulls ? chunk->levels.data : NULL, 0, chunk->page_rows, out, error));
   if (prefix) lam_store32(out->data + start, (uint32_t)(out->size - start - prefix));
   return LAM_OK;
 }
@@ -87,7 +49,7 @@ static enum lam_status append_booleans(const struct lam_chunk_writer *chunk, str
   lam_buf_init(&bits, chunk->mem);
   enum lam_status status = append_bits(page_data(chunk), chunk->page_values, &bits, error);
   if (status == LAM_OK) status = lam_buf_append(out, "\0\0\0", 4, error);
-  if (status == LAM_OK) status = lam_write_bit_levels(bits.data, chunk->page_values, out, error);
+  if (status == LAM_OK) status = lam_rle_write_validity(bits.data, 0, chunk->page_values, out, error);
   if (status == LAM_OK) lam_store32(out->data + start, (uint32_t)(out->size - start - 4));
   lam_buf_release(&bits);
   return status;

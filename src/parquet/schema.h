@@ -23,6 +23,7 @@ struct lam_leaf {
   int16_t max_definition, max_repetition;
   bool legacy_delta_bytes; /* perhaps written by parquet-mr before 1.8: the first prefix of a DELTA_BYTE_ARRAY page may
                               refer to the last value of the page before (PARQUET-246) */
+  bool v2_always_compressed; /* see lam_v2_pages_always_compressed */
   enum lam_conversion conversion;
   struct lam_type type;
 };

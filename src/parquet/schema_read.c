@@ -209,8 +209,6 @@ static bool may_have_legacy_delta_bytes(const struct lam_file_meta *meta) {
 
 enum lam_status lam_leaf_of_node(const struct lam_file_meta *meta, int32_t node, struct lam_leaf *out,
                                  struct lam_error *error) {
-  static const int32_t widths[] = {
-      [LAM_INT32] = 4, [LAM_INT64] = 8, [LAM_INT96] = 12, [LAM_FLOAT] = 4, [LAM_DOUBLE] = 8};
   const struct lam_schema_node *n = &meta->nodes[node];
   char room[128];
   const char *name = shown(n->name, room);
@@ -223,10 +221,10 @@ enum lam_status lam_leaf_of_node(const struct lam_file_meta *meta, int32_t node,
   out->max_repetition = n->max_repetition;
   if (out->physical == LAM_FIXED_LEN_BYTE_ARRAY) {
     LAM_CHECK(n->type_length > 0, error, "column '%s' is a FIXED_LEN_BYTE_ARRAY of %d bytes", name, n->type_length);
-    out->type_length = out->width = n->type_length;
-  } else if (out->physical != LAM_BOOLEAN && out->physical != LAM_BYTE_ARRAY) {
-    out->width = widths[out->physical];
+    out->type_length = n->type_length;
   }
+  if (out->physical != LAM_BOOLEAN) out->width = lam_physical_width(n->physical, n->type_length);
+  out->v2_always_compressed = lam_v2_pages_always_compressed(meta);
   if (out->physical == LAM_BYTE_ARRAY || out->physical == LAM_FIXED_LEN_BYTE_ARRAY)
     out->legacy_delta_bytes = may_have_legacy_delta_bytes(meta);
   struct lam_logical logical = lam_logical_of(n);

@@ -48,22 +48,10 @@ static bool is_text(const struct lam_schema_node *leaf) {
   }
 }
 
-static int width_of(const struct lam_schema_node *leaf) {
-  switch ((enum lam_physical)leaf->physical) {
-    case LAM_BOOLEAN: return 1;
-    case LAM_INT32:
-    case LAM_FLOAT: return 4;
-    case LAM_INT64:
-    case LAM_DOUBLE: return 8;
-    case LAM_INT96: return 12;
-    case LAM_FIXED_LEN_BYTE_ARRAY: return leaf->type_length;
-    case LAM_BYTE_ARRAY: break;
-  }
-  return 0;
-}
-
 void lam_bounds_init(struct lam_bounds *bounds, struct lam_mem *mem, const struct lam_schema_node *leaf) {
-  *bounds = (struct lam_bounds){.compare = lam_compare_of(leaf), .text = is_text(leaf), .width = width_of(leaf)};
+  *bounds = (struct lam_bounds){.compare = lam_compare_of(leaf),
+                                .text = is_text(leaf),
+                                .width = lam_physical_width(leaf->physical, leaf->type_length)};
   bounds->keep = bounds->width ? (size_t)bounds->width : LAM_BOUND_BYTES + 1;
   lam_buf_init(&bounds->min_bytes, mem);
   lam_buf_init(&bounds->max_bytes, mem);

@@ -34,20 +34,6 @@ static enum lam_store_rule rule_of(const struct lam_type *type, enum lam_physica
   }
 }
 
-static size_t physical_width(const struct lam_schema_node *leaf) {
-  switch ((enum lam_physical)leaf->physical) {
-    case LAM_BOOLEAN: return 1;
-    case LAM_INT32:
-    case LAM_FLOAT: return 4;
-    case LAM_INT64:
-    case LAM_DOUBLE: return 8;
-    case LAM_INT96: return 12;
-    case LAM_FIXED_LEN_BYTE_ARRAY: return (size_t)leaf->type_length;
-    case LAM_BYTE_ARRAY: break;
-  }
-  return 0;
-}
-
 /* What the rule makes must be what the leaf has. */
 static bool fits(const struct lam_storing *storing, const struct lam_schema_node *leaf) {
   enum lam_physical physical = (enum lam_physical)leaf->physical;
@@ -76,7 +62,7 @@ enum lam_status lam_storing_of(const struct lam_type *type, const struct lam_sch
   char name[96];
   *out = (struct lam_storing){.rule = rule_of(type, (enum lam_physical)leaf->physical),
                               .from_width = (size_t)lam_type_bits(type) / 8,
-                              .to_width = physical_width(leaf)};
+                              .to_width = (size_t)lam_physical_width(leaf->physical, leaf->type_length)};
   if (!lam_type_is_nested(type->id) && fits(out, leaf)) return LAM_OK;
   return lam_fail(error, LAM_UNSUPPORTED, "values of type %s cannot be written as %s of %zu bytes",
                   lam_type_name(type, name, sizeof name), lam_physical_name((enum lam_physical)leaf->physical),

@@ -486,9 +486,6 @@ uint64_t lam_writer_pending_bytes(const struct lam_writer *writer) {
   for (int32_t i = 0; i < writer->column_count; i++) total += lam_chunk_pending(&writer->chunks[i]);
   return total - writer->streamed;
 }
-int64_t lam_writer_pending_rows(const struct lam_writer *writer) {
-  return writer->pending_rows;
-}
 const struct lam_file_meta *lam_writer_meta(const struct lam_writer *writer) {
   return &writer->meta;
 }

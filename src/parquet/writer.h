@@ -23,7 +23,6 @@ enum lam_status lam_writer_end_row_group(struct lam_writer *writer, struct lam_e
 /* Bytes in the file now, and encoded bytes waiting in the row group under way. For packing to a target size. */
 uint64_t lam_writer_bytes(const struct lam_writer *writer);
 uint64_t lam_writer_pending_bytes(const struct lam_writer *writer);
-int64_t lam_writer_pending_rows(const struct lam_writer *writer);
 /* Its schema from the open on; rows and row groups of a finished writer only. Until it is closed. */
 const struct lam_file_meta *lam_writer_meta(const struct lam_writer *writer);
 

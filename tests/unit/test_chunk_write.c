@@ -2,38 +2,6 @@
 #include "parquet/chunk_write.h"
 #include "parquet/encoding.h"
 
-/* Levels in runs and groups come back as they went in. */
-static void test_bit_levels(void **state) {
-  (void)state;
-  uint64_t random = seed_of_test();
-  enum { MOST = 3000 };
-  for (int round = 0; round < 200; round++) {
-    size_t count = 1 + next_random(&random) % MOST;
-    uint8_t bits[MOST / 8 + 1] = {0};
-    uint32_t found[MOST];
-    for (size_t i = 0; i < count;) { /* runs of all lengths, of both values */
-      size_t run = 1 + next_random(&random) % (round % 3 ? 200 : 3);
-      bool value = next_random(&random) & 1;
-      for (; run > 0 && i < count; run--, i++)
-        if (value) lam_bit_set(bits, (int64_t)i);
-    }
-    struct lam_buf out;
-    struct lam_rle rle;
-    lam_buf_init(&out, mem);
-    OK(lam_write_bit_levels(bits, count, &out, &error));
-    OK(lam_rle_begin(&rle, lam_bytes_of(out.data, out.size), 1, &error));
-    OK(lam_rle_read(&rle, found, count, &error));
-    for (size_t i = 0; i < count; i++) assert_int_equal(found[i], lam_bit_get(bits, (int64_t)i));
-    out.size = 0;
-    OK(lam_write_bit_levels(NULL, count, &out, &error));
-    assert_true(out.size <= 3); /* one run */
-    OK(lam_rle_begin(&rle, lam_bytes_of(out.data, out.size), 1, &error));
-    OK(lam_rle_read(&rle, found, count, &error));
-    for (size_t i = 0; i < count; i++) assert_int_equal(found[i], 1);
-    lam_buf_release(&out);
-  }
-}
-
 /* Appends `count` numbers below `distinct` and gives the chunk's description. */
 static struct lam_chunk_meta describe(uint64_t distinct, int64_t count, struct lam_arena *arena) {
   struct lam_type type = type_of("bigint");
@@ -94,6 +62,6 @@ static void test_dictionary_pays(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {MEM_TEST(test_bit_levels), MEM_TEST(test_dictionary_pays)};
+  const struct CMUnitTest tests[] = {MEM_TEST(test_dictionary_pays)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
