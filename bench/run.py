@@ -5,6 +5,7 @@ median of several rounds; in a round each engine has its turn, so that a slow mi
 Times are taken inside the processes, memory is the peak resident set. Compactions are as durable as ours: a peer's
 time ends when its files are on the disk. Data are made once in bench/data (LAMELLA_BENCH_DATA)."""
 
+import itertools
 import json
 import os
 import pathlib
@@ -235,13 +236,14 @@ def floats(text):
 
 
 def section_scan():
-    for threads in (1, 2):
-        say(f"### Full scans of one column, snappy, {threads} thread{'s' if threads > 1 else ''} (median ms)")
+    for codec, threads in itertools.product(("none", "zstd", "snappy"), (1, 2)):
+        name_of_codec = "not compressed" if codec == "none" else codec
+        say(f"### Full scans of one column, {name_of_codec}, {threads} thread{'s' if threads > 1 else ''} (median ms)")
         say()
         say("| column | lamella | lamella, as dictionaries | DuckDB | Polars | pyarrow | fastest peer / ours |")
         say("|---|---:|---:|---:|---:|---:|---:|")
         missed = []
-        for name, kind, path in column_files("snappy"):
+        for name, kind, path in column_files(codec):
             times = {}
             for _ in range(3):
                 for mode in ("plain", "dictionaries"):
