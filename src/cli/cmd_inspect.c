@@ -9,6 +9,7 @@
 #include "cli/inspect_names.h"
 #include "cli/sheet.h"
 #include "parquet/file.h"
+#include "parquet/statistics.h"
 
 struct inspect {
   struct cli *cli;
@@ -213,7 +214,7 @@ static void bound_cell(struct inspect *x, struct sheet *sheet, int32_t leaf, str
     sheet_none(sheet);
     return;
   }
-  if (sheet->status == LAM_OK) sheet->status = bound_text(x->meta, leaf, bound, &x->text, &is_literal, error);
+  if (sheet->status == LAM_OK) sheet->status = lam_bound_text(x->meta, leaf, bound, &x->text, &is_literal, error);
   if (sheet->status == LAM_OK) sheet->status = lam_buf_append(&x->text, "", 1, error);
   if (sheet->status != LAM_OK) return;
   if (is_literal)

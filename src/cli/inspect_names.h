@@ -1,4 +1,4 @@
-/* Names of what a footer says, and bounds as values of their type, for `inspect`. */
+/* Names of what a footer says, for `inspect`. */
 #ifndef LAM_CLI_INSPECT_NAMES_H
 #define LAM_CLI_INSPECT_NAMES_H
 
@@ -16,10 +16,5 @@ const char *logical_text(const struct lam_logical *logical, char *out);
 const char *converted_text(const struct lam_schema_node *node, char *out);
 /* Appends "a.list.element". */
 enum lam_status path_text(const struct lam_file_meta *meta, int32_t leaf, struct lam_buf *out, struct lam_error *error);
-
-/* Appends a bound of a leaf as a value of its Arrow type; in hexadecimal digits where it has none. *is_literal: the
- * text is a number or a boolean as JSON has them. */
-enum lam_status bound_text(const struct lam_file_meta *meta, int32_t leaf, struct lam_bytes bound, struct lam_buf *out,
-                           bool *is_literal, struct lam_error *error);
 
 #endif

@@ -179,6 +179,25 @@ static enum lam_status bounds_of(struct check *check, struct lam_arena *arena, s
   return check->compares ? lam_bounds_finish(&check->bounds, arena, out, error) : LAM_OK;
 }
 
+/* The bound that the values moved, and where to. */
+static void check_bound(struct check *check, struct lam_bytes stated, struct lam_bytes found, const char *where,
+                        const char *expected) {
+  struct chunk_run *c = check->chunk;
+  struct lam_buf text;
+  char texts[2][72];
+  bool is_literal;
+  if (lam_bytes_equal(stated, found)) return;
+  lam_buf_init(&text, c->run->mem);
+  for (int i = 0; i < 2; i++) {
+    text.size = 0;
+    if (lam_bound_text(lam_file_meta(c->file), c->leaf, i ? found : stated, &text, &is_literal, NULL) != LAM_OK)
+      text.size = 0;
+    lam_text_quote(lam_bytes_of(text.data, text.size), texts[i], sizeof texts[i]);
+  }
+  lam_buf_release(&text);
+  chunk_fault(c, "a value lies %s of the statistics: found %s, expected at %s %s", where, texts[1], expected, texts[0]);
+}
+
 static void end_check(struct check *check, const struct lam_statistics *before, const struct lam_statistics *after) {
   struct chunk_run *c = check->chunk;
   const struct lam_row_group_meta *group = &lam_file_meta(c->file)->row_groups[c->row_group];
@@ -187,8 +206,8 @@ static void end_check(struct check *check, const struct lam_statistics *before, 
     chunk_fault(c, "%" PRId64 " rows were decoded; the row group has %" PRId64, check->rows, group->rows);
   if (statistics->null_count >= 0 && statistics->null_count != check->nulls)
     chunk_fault(c, "the statistics say %" PRId64 " nulls; there are %" PRId64, statistics->null_count, check->nulls);
-  if (!lam_bytes_equal(before->min, after->min)) chunk_fault(c, "a value lies below the minimum of the statistics");
-  if (!lam_bytes_equal(before->max, after->max)) chunk_fault(c, "a value lies above the maximum of the statistics");
+  check_bound(check, before->min, after->min, "below the minimum", "least");
+  check_bound(check, before->max, after->max, "above the maximum", "most");
 }
 
 static enum lam_status decode_chunk(struct check *check, struct lam_error *error) {

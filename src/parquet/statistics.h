@@ -55,4 +55,11 @@ enum lam_status lam_bounds_add_bytes(struct lam_bounds *bounds, const struct lam
 enum lam_status lam_bounds_finish(const struct lam_bounds *bounds, struct lam_arena *arena, struct lam_statistics *out,
                                   struct lam_error *error);
 
+/* ---- bound_text.c ---- */
+
+/* Appends a bound of a leaf as a value of its Arrow type; in hexadecimal digits where it has none. *is_literal: the
+ * text is a number or a boolean as JSON has them. */
+enum lam_status lam_bound_text(const struct lam_file_meta *meta, int32_t leaf, struct lam_bytes bound,
+                               struct lam_buf *out, bool *is_literal, struct lam_error *error);
+
 #endif
