@@ -94,7 +94,7 @@ static inline void rows_batch(const struct ArrowSchema *schema, const int64_t *i
   }
 }
 
-/* A file of one batch, its directories made. */
+/* A file of one batch, its directories made, instead of what is there. */
 static inline void put_batch(struct lam_store *store, const char *key, const struct ArrowSchema *schema,
                              const struct ArrowArray *batch, const struct lam_write_options *options) {
   char directory[256];
@@ -102,6 +102,7 @@ static inline void put_batch(struct lam_store *store, const char *key, const str
   struct lam_writer *writer;
   snprintf(directory, sizeof directory, "%.*s", name == key ? 0 : (int)(name - key - 1), key);
   OK(lam_store_make_directories(store, directory, &error));
+  OK(lam_store_remove_tree(store, key, &error));
   OK(lam_writer_open_in(store, key, schema, options, mem, &writer, &error));
   OK(lam_writer_write(writer, batch, &error));
   OK(lam_writer_finish(writer, NULL, &error));
