@@ -35,7 +35,8 @@ struct layer {
   struct lam_store *data, *meta;
   const struct lam_journal_directory *directory;
   struct lam_found_list *list;
-  size_t first, end; /* what was listed of the directory */
+  size_t first, end;            /* what was listed of the directory */
+  size_t arrivals, arrival_end; /* what add_arrivals has added */
 };
 
 static enum lam_status add_staged(struct layer *layer, const char *name, struct lam_identity identity,
@@ -64,9 +65,11 @@ static enum lam_status add_arrivals(struct layer *layer, struct lam_error *error
   return LAM_OK;
 }
 
-/* A listing that was under way when the directory was swapped out may have missed files that stay. */
+/* A listing that was under way when the directory was swapped out may have missed files that stay; those that somebody
+ * has rewritten are among the arrivals. */
 static enum lam_status add_kept(struct layer *layer, const struct lam_journal_file *file, struct lam_error *error) {
   if (find_in(layer->list, layer->first, layer->end, file->name)) return LAM_OK;
+  if (find_in(layer->list, layer->arrivals, layer->arrival_end, file->name)) return LAM_OK;
   struct lam_object_info info;
   bool there;
   char *key;
@@ -84,7 +87,9 @@ static enum lam_status lay(struct layer *layer, struct lam_error *error) {
     const struct lam_journal_file *file = lam_journal_find(directory, found->name, found->identity);
     if (file && file->action == LAM_JOURNAL_REMOVE) found->gone = true;
   }
+  layer->arrivals = layer->list->count;
   if (directory->how == LAM_JOURNAL_EXCHANGE) LAM_TRY(add_arrivals(layer, error));
+  layer->arrival_end = layer->list->count;
   for (size_t i = 0; i < directory->file_count; i++) {
     const struct lam_journal_file *file = &directory->files[i];
     if (file->action == LAM_JOURNAL_REMOVE || !lam_is_data_name(file->name)) continue;

@@ -236,11 +236,53 @@ static void what_contradicts_itself_is_refused(void **state) {
   page_fixture_end(&f);
 }
 
+/* parquet-cpp before Arrow 3 said of its V2 pages, which it had compressed, that they were not (ARROW-10353). */
+static void v2_pages_of_parquet_cpp(void **state) {
+  (void)state;
+  struct page_fixture f;
+  page_fixture_begin(&f, 64 << 20);
+  struct lam_leaf leaf = int_leaf;
+  leaf.v2_always_compressed = true;
+  int32_t values[1000];
+  for (int32_t i = 0; i < 1000; i++) values[i] = i / 100;
+  struct lam_buf bytes = {.mem = f.mem}, payload = {.mem = f.mem};
+  struct lam_page_header header = {.kind = LAM_DATA_PAGE_V2,
+                                   .values = 1000,
+                                   .rows = 1000,
+                                   .encoding = LAM_PLAIN,
+                                   .statistics = {.null_count = -1, .distinct_count = -1, .nan_count = -1}};
+  assert_int_equal(lam_rle_write_validity(NULL, 0, 1000, &payload, NULL), LAM_OK);
+  header.definition_size = (int32_t)payload.size;
+  header.uncompressed_size = header.definition_size + (int32_t)sizeof values;
+  struct lam_bytes plain = lam_bytes_of(values, sizeof values);
+  assert_int_equal(lam_compress(&f.codec, LAM_SNAPPY, 0, plain, &payload, NULL), LAM_OK);
+  assert_true(payload.size < sizeof values / 2);
+  header.compressed_size = (int32_t)payload.size;
+  assert_int_equal(lam_page_header_write(&header, &bytes, NULL), LAM_OK);
+  assert_int_equal(lam_buf_append(&bytes, payload.data, payload.size, NULL), LAM_OK);
+  struct lam_chunk_source source = source_of(&bytes, &leaf, 1000);
+  source.codec = LAM_SNAPPY;
+  struct lam_chunk chunk;
+  lam_chunk_init(&chunk, f.mem);
+  assert_int_equal(lam_chunk_begin(&chunk, &source, false, NULL), LAM_OK);
+  assert_int_equal(lam_chunk_read(&chunk, &f.codec, 1000, INT32_MAX, NULL), LAM_OK);
+  assert_int_equal(chunk.run.rows, 1000);
+  assert_memory_equal(chunk.run.values.data->data, values, sizeof values);
+  leaf.v2_always_compressed = false;
+  assert_int_equal(lam_chunk_begin(&chunk, &source, false, NULL), LAM_OK);
+  assert_int_equal(lam_chunk_read(&chunk, &f.codec, 1000, INT32_MAX, NULL), LAM_CORRUPT);
+  lam_chunk_release(&chunk);
+  lam_buf_release(&payload);
+  lam_buf_release(&bytes);
+  page_fixture_end(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(runs_need_not_match_pages),
       cmocka_unit_test(strings_end_a_run_at_its_bytes),
       cmocka_unit_test(dictionary_runs_end_where_pages_fall_back),
+      cmocka_unit_test(v2_pages_of_parquet_cpp),
       cmocka_unit_test(held_buffers_are_left_alone),
       cmocka_unit_test(what_contradicts_itself_is_refused),
   };

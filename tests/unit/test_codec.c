@@ -163,7 +163,7 @@ static void edges(void **unused) {
     assert_int_equal(
         decompress(&state, (enum lam_codec)codec, lam_bytes_of("\xff\xff\xff\xff\xff garbage", 13), NULL, 50, &error),
         LAM_CORRUPT);
-    assert_non_null(strstr(error.message, lam_codec_name((enum lam_codec)codec)));
+    assert_non_null(strcasestr(error.message, lam_codec_name((enum lam_codec)codec)));
   }
   lam_codec_release(&state);
   fixture_end(&fixture);
