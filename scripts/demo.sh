@@ -16,7 +16,7 @@ fetch_flights() {
       as_root=()
       [ "$(id -u)" -eq 0 ] || as_root=(sudo)
       "${as_root[@]}" apt-get update -qq >&2
-      "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends npm >&2
+      "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends npm >/dev/null
     }
     mkdir -p "$directory"
     echo "demo: taking the flights from the npm package vega-datasets" >&2
