@@ -382,8 +382,9 @@ static enum lam_status hash_input(struct task_run *run, struct segment *segment,
       status = lam_reader_next(reader, &batch, error);
       if (status != LAM_OK || !batch.release) break;
       status = lam_merge_batch(run->mem, merged, &columns.schema, sources, &batch, &whole, error);
-      if (status == LAM_OK) status = lam_content_hash_add(&segment->before, merged, &whole, error);
-      if (status == LAM_OK) lam_array_release(&whole);
+      if (status != LAM_OK) break;
+      status = lam_content_hash_add(&segment->before, merged, &whole, error);
+      lam_array_release(&whole);
     }
   }
   lam_reader_close(reader);
