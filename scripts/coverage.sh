@@ -7,7 +7,8 @@ find "$dir" -name '*.gcda' -delete
 ctest --preset coverage --output-on-failure -j "$(nproc)" --no-tests=ignore | tail -n 5
 if [ -x "$dir/lamella" ] && ls tests/integration/test_*.py tests/conformance/test_*.py >/dev/null 2>&1; then
   status=0
-  LAMELLA=$PWD/$dir/lamella .venv/bin/python -m pytest -q tests/integration tests/conformance || status=$?
+  LAMELLA=$PWD/$dir/lamella LAMELLA_LIBRARY=$PWD/$dir/liblamella.so \
+    .venv/bin/python -m pytest -q tests/integration tests/conformance || status=$?
   if [ "$status" -ne 0 ] && [ "$status" -ne 5 ]; then exit "$status"; fi
 fi
 mkdir -p coverage

@@ -207,16 +207,6 @@ enum lam_status lam_schema_copy(const struct ArrowSchema *from, struct ArrowSche
   return copy(from, 0, out, error);
 }
 
-enum lam_status lam_schema_set_name(struct ArrowSchema *schema, const char *name, struct lam_error *error) {
-  assert(schema->release == release_schema);
-  struct owned *owned = schema->private_data;
-  char *fresh = copy_string(name);
-  if (!fresh) return no_memory(NULL, error);
-  free(owned->name);
-  schema->name = owned->name = fresh;
-  return LAM_OK;
-}
-
 enum lam_status lam_schema_as_dictionary(struct ArrowSchema *values, struct ArrowSchema *out, struct lam_error *error) {
   LAM_TRY(init("i", values->name, values->flags, 0, out, error));
   out->dictionary = malloc(sizeof *out->dictionary);

@@ -84,8 +84,6 @@ enum lam_status lam_schema_init(const struct lam_type *type, const char *name, b
 enum lam_status lam_schema_init_struct(const char *name, int64_t count, struct ArrowSchema *out,
                                        struct lam_error *error);
 enum lam_status lam_schema_copy(const struct ArrowSchema *from, struct ArrowSchema *out, struct lam_error *error);
-/* Replaces the name of a schema that this module made. */
-enum lam_status lam_schema_set_name(struct ArrowSchema *schema, const char *name, struct lam_error *error);
 /* Wraps `values` (moved) as the dictionary of a schema of int32 indices with the same name, flags and metadata. */
 enum lam_status lam_schema_as_dictionary(struct ArrowSchema *values, struct ArrowSchema *out, struct lam_error *error);
 

@@ -17,16 +17,18 @@ enum { BLOCK = 32 };
 #else
 #define UNROLL_BLOCK _Pragma("GCC unroll 32")
 #endif
-#define WIDTHS_TO_32(M)                                                                                            \
-  M(1)                                                                                                             \
-  M(2)                                                                                                             \
-  M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13) M(14) M(15) M(16) M(17) M(18) M(19) M(20) M(21) M(22) \
-      M(23) M(24) M(25) M(26) M(27) M(28) M(29) M(30) M(31) M(32)
+#define WIDTHS_TO_32(M)                                                                                             \
+  M(1)                                                                                                              \
+  M(2)                                                                                                              \
+  M(3)                                                                                                              \
+  M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13) M(14) M(15) M(16) M(17) M(18) M(19) M(20) M(21) M(22) M(23) \
+      M(24) M(25) M(26) M(27) M(28) M(29) M(30) M(31) M(32)
 #define WIDTHS_33_TO_64(M)                                                                                          \
   M(33)                                                                                                             \
   M(34)                                                                                                             \
-  M(35) M(36) M(37) M(38) M(39) M(40) M(41) M(42) M(43) M(44) M(45) M(46) M(47) M(48) M(49) M(50) M(51) M(52) M(53) \
-      M(54) M(55) M(56) M(57) M(58) M(59) M(60) M(61) M(62) M(63) M(64)
+  M(35)                                                                                                             \
+  M(36) M(37) M(38) M(39) M(40) M(41) M(42) M(43) M(44) M(45) M(46) M(47) M(48) M(49) M(50) M(51) M(52) M(53) M(54) \
+      M(55) M(56) M(57) M(58) M(59) M(60) M(61) M(62) M(63) M(64)
 
 static ALWAYS_INLINE uint64_t mask_of(int width) {
   return width == 64 ? UINT64_MAX : ((uint64_t)1 << width) - 1;
@@ -90,45 +92,29 @@ static const uint8_t *padded_block(const uint8_t *p, const uint8_t *end, int wid
   return room;
 }
 
-void lam_unpack32(const uint8_t *from, size_t size, uint64_t bit, int width, uint32_t *to, size_t count) {
-  assert(width >= 0 && width <= 32);
-  if (width == 0) {
-    if (count) memset(to, 0, count * sizeof *to);
-    return;
+#define DEFINE_UNPACK(bits)                                                                                            \
+  void lam_unpack##bits(const uint8_t *from, size_t size, uint64_t bit, int width, uint##bits##_t *to, size_t count) { \
+    assert(width >= 0 && width <= bits);                                                                               \
+    if (width == 0) {                                                                                                  \
+      if (count) memset(to, 0, count * sizeof *to);                                                                    \
+      return;                                                                                                          \
+    }                                                                                                                  \
+    for (; count && (bit & 7); count--, bit += (unsigned)width)                                                        \
+      *to++ = (uint##bits##_t)one_value(from, size, bit, width);                                                       \
+    if (!count) return;                                                                                                \
+    const uint8_t *p = from + (bit >> 3);                                                                              \
+    assert(bit + count * (uint64_t)width <= (uint64_t)size * 8);                                                       \
+    size_t blocks = count / BLOCK, rest = count % BLOCK;                                                               \
+    unpack##bits##_blocks(p, width, to, blocks);                                                                       \
+    if (!rest) return;                                                                                                 \
+    uint8_t room[4 * bits];                                                                                            \
+    uint##bits##_t values[BLOCK];                                                                                      \
+    p = padded_block(p + blocks * 4 * (size_t)width, from + size, width, rest, room);                                  \
+    unpack##bits##_blocks(p, width, values, 1);                                                                        \
+    memcpy(to + blocks * BLOCK, values, rest * sizeof *to);                                                            \
   }
-  for (; count && (bit & 7); count--, bit += (unsigned)width) *to++ = (uint32_t)one_value(from, size, bit, width);
-  if (!count) return;
-  const uint8_t *p = from + (bit >> 3);
-  assert(bit + count * (uint64_t)width <= (uint64_t)size * 8);
-  size_t blocks = count / BLOCK, rest = count % BLOCK;
-  unpack32_blocks(p, width, to, blocks);
-  if (!rest) return;
-  uint8_t room[4 * 32];
-  uint32_t values[BLOCK];
-  p = padded_block(p + blocks * 4 * (size_t)width, from + size, width, rest, room);
-  unpack32_blocks(p, width, values, 1);
-  memcpy(to + blocks * BLOCK, values, rest * sizeof *to);
-}
-
-void lam_unpack64(const uint8_t *from, size_t size, uint64_t bit, int width, uint64_t *to, size_t count) {
-  assert(width >= 0 && width <= 64);
-  if (width == 0) {
-    if (count) memset(to, 0, count * sizeof *to);
-    return;
-  }
-  for (; count && (bit & 7); count--, bit += (unsigned)width) *to++ = one_value(from, size, bit, width);
-  if (!count) return;
-  const uint8_t *p = from + (bit >> 3);
-  assert(bit + count * (uint64_t)width <= (uint64_t)size * 8);
-  size_t blocks = count / BLOCK, rest = count % BLOCK;
-  unpack64_blocks(p, width, to, blocks);
-  if (!rest) return;
-  uint8_t room[4 * 64];
-  uint64_t values[BLOCK];
-  p = padded_block(p + blocks * 4 * (size_t)width, from + size, width, rest, room);
-  unpack64_blocks(p, width, values, 1);
-  memcpy(to + blocks * BLOCK, values, rest * sizeof *to);
-}
+DEFINE_UNPACK(32)
+DEFINE_UNPACK(64)
 
 /* ---- packing ---- */
 
@@ -172,40 +158,25 @@ static enum lam_status packed_room(struct lam_buf *to, size_t count, int width, 
   return lam_buf_room(to, (bits + 7) / 8, error);
 }
 
-enum lam_status lam_pack32(const uint32_t *from, size_t count, int width, struct lam_buf *to, struct lam_error *error) {
-  assert(width >= 0 && width <= 32);
-  if (!width || !count) return LAM_OK;
-  LAM_TRY(packed_room(to, count, width, error));
-  size_t blocks = count / BLOCK, rest = count % BLOCK;
-  pack32_blocks(from, width, to->data + to->size, blocks);
-  to->size += blocks * 4 * (size_t)width;
-  if (rest) {
-    uint32_t values[BLOCK] = {0};
-    uint8_t packed[4 * 32];
-    memcpy(values, from + blocks * BLOCK, rest * sizeof *values);
-    pack32_blocks(values, width, packed, 1);
-    size_t bytes = (rest * (size_t)width + 7) / 8;
-    memcpy(to->data + to->size, packed, bytes);
-    to->size += bytes;
+#define DEFINE_PACK(bits)                                                                                 \
+  enum lam_status lam_pack##bits(const uint##bits##_t *from, size_t count, int width, struct lam_buf *to, \
+                                 struct lam_error *error) {                                               \
+    assert(width >= 0 && width <= bits);                                                                  \
+    if (!width || !count) return LAM_OK;                                                                  \
+    LAM_TRY(packed_room(to, count, width, error));                                                        \
+    size_t blocks = count / BLOCK, rest = count % BLOCK;                                                  \
+    pack##bits##_blocks(from, width, to->data + to->size, blocks);                                        \
+    to->size += blocks * 4 * (size_t)width;                                                               \
+    if (rest) {                                                                                           \
+      uint##bits##_t values[BLOCK] = {0};                                                                 \
+      uint8_t packed[4 * bits];                                                                           \
+      memcpy(values, from + blocks * BLOCK, rest * sizeof *values);                                       \
+      pack##bits##_blocks(values, width, packed, 1);                                                      \
+      size_t bytes = (rest * (size_t)width + 7) / 8;                                                      \
+      memcpy(to->data + to->size, packed, bytes);                                                         \
+      to->size += bytes;                                                                                  \
+    }                                                                                                     \
+    return LAM_OK;                                                                                        \
   }
-  return LAM_OK;
-}
-
-enum lam_status lam_pack64(const uint64_t *from, size_t count, int width, struct lam_buf *to, struct lam_error *error) {
-  assert(width >= 0 && width <= 64);
-  if (!width || !count) return LAM_OK;
-  LAM_TRY(packed_room(to, count, width, error));
-  size_t blocks = count / BLOCK, rest = count % BLOCK;
-  pack64_blocks(from, width, to->data + to->size, blocks);
-  to->size += blocks * 4 * (size_t)width;
-  if (rest) {
-    uint64_t values[BLOCK] = {0};
-    uint8_t packed[4 * 64];
-    memcpy(values, from + blocks * BLOCK, rest * sizeof *values);
-    pack64_blocks(values, width, packed, 1);
-    size_t bytes = (rest * (size_t)width + 7) / 8;
-    memcpy(to->data + to->size, packed, bytes);
-    to->size += bytes;
-  }
-  return LAM_OK;
-}
+DEFINE_PACK(32)
+DEFINE_PACK(64)

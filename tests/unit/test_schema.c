@@ -23,8 +23,6 @@ static void test_tree(void **state) {
   assert_int_equal(schema.children[1]->flags, ARROW_FLAG_NULLABLE);
   assert_string_equal(schema.children[1]->dictionary->format, "u");
   assert_int_equal(lam_schema_field_id(schema.children[1]), 17);
-  OK(lam_schema_set_name(schema.children[0], "other", &error));
-  assert_string_equal(schema.children[0]->name, "other");
   lam_schema_release(&schema);
   assert_null(schema.release);
 }
