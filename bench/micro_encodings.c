@@ -40,7 +40,7 @@ static void must(enum lam_status status) {
 #define MEASURE(name, values, bytes, statement)                                                                    \
   do {                                                                                                             \
     if (only && !strstr(name, only)) break;                                                                        \
-    size_t size = (bytes);                                                                                         \
+    size_t size = (size_t)(bytes);                                                                                 \
     double best = 1e9;                                                                                             \
     for (int round = 0; round < 12; round++) {                                                                     \
       double begin = seconds();                                                                                    \

@@ -57,7 +57,7 @@ static void round_trips(void **unused) {
     size_t room = snappy_max_compressed_length(size);
     uint8_t *packed = malloc(room);
     assert_int_equal(snappy_compress((const char *)data, size, (char *)packed, &room), SNAPPY_OK);
-    print_message(seed % 100 ? "" : "seeds to %d\n", seed);
+    if (seed % 100 == 0) print_message("seeds to %d\n", seed);
     compare(packed, room, size);
     for (int i = 0; i < 20 && room; i++) { /* damaged: a byte changed, or the end cut off */
       uint8_t *damaged = malloc(room);
