@@ -99,15 +99,14 @@ static uint64_t partitions_changed(const struct lam_snapshot *snapshot, const st
 }
 
 static enum lam_status commit(struct compact_run *run, const struct lam_change_options *options,
-                              struct lam_commit_result *committed, struct lam_error *error) {
+                              struct lam_store *backup, struct lam_commit_result *committed, struct lam_error *error) {
   struct lam_commit_options commit = {
       .no_wait = options->no_wait,
       .no_sync = options->no_sync,
       .grace_seconds = options->grace_seconds,
+      .backup = backup,
   };
-  if (options->backup_dir) LAM_TRY(lam_backup_open(run->shared.directory, options->backup_dir, &commit.backup, error));
   enum lam_status status = lam_commit(run->shared.stage, &run->change, &commit, committed, error);
-  lam_store_close(commit.backup);
   run->result->sequence = committed->sequence;
   return status;
 }
@@ -154,14 +153,21 @@ static enum lam_status run_and_commit(struct compact_run *run, struct lam_direct
   }
   struct lam_stage stage;
   struct lam_commit_result committed = {.sequence = 0};
-  LAM_TRY(lam_stage_begin(directory, &stage, error));
+  struct lam_store *backup = NULL; /* opened first: a place that is refused is refused before the work */
+  if (options->change.backup_dir) LAM_TRY(lam_backup_open(directory, options->change.backup_dir, &backup, error));
+  enum lam_status status = lam_stage_begin(directory, &stage, error);
+  if (status != LAM_OK) {
+    lam_store_close(backup);
+    return status;
+  }
   run->shared.stage = &stage;
   run->shared.renew = renew;
   run->shared.user = run;
   run->shared.store = directory->meta;
-  enum lam_status status = run_tasks(run, options, error);
-  if (status == LAM_OK && run->change.remove_count) status = commit(run, &options->change, &committed, error);
+  status = run_tasks(run, options, error);
+  if (status == LAM_OK && run->change.remove_count) status = commit(run, &options->change, backup, &committed, error);
   lam_stage_end(&stage, &committed);
+  lam_store_close(backup);
   return status;
 }
 
