@@ -169,6 +169,33 @@ static void test_cases(void **state) {
   }
 }
 
+/* Intervals are written only. */
+static void test_intervals(void **state) {
+  (void)state;
+  static const struct {
+    const char *format;
+    uint32_t value[4];
+    const char *text;
+  } cases_of_intervals[] = {
+      {"tiM", {14}, "P14M0DT0S"},
+      {"tiM", {(uint32_t)INT32_MIN}, "P-2147483648M0DT0S"},
+      {"tiD", {3, 1500}, "P0M3DT1.500S"},
+      {"tiD", {(uint32_t)-3, (uint32_t)-1}, "P0M-3DT-0.001S"},
+      {"tin", {1, 2, 3, 0}, "P1M2DT0.000000003S"},
+      {"tin",
+       {(uint32_t)INT32_MIN, (uint32_t)INT32_MIN, 0, 0x80000000},
+       "P-2147483648M-2147483648DT-9223372036.854775808S"},
+  };
+  for (size_t i = 0; i < sizeof cases_of_intervals / sizeof *cases_of_intervals; i++) {
+    struct ArrowSchema schema = {.format = cases_of_intervals[i].format, .name = "i"};
+    struct lam_type type;
+    char text[LAM_VALUE_TEXT_ROOM + 1] = "";
+    assert_int_equal(lam_type_parse(&schema, &type, &error), LAM_OK);
+    text[lam_value_format(&type, cases_of_intervals[i].value, text)] = 0;
+    assert_string_equal(text, cases_of_intervals[i].text);
+  }
+}
+
 /* The decimal point of the locale must not matter. */
 static void test_locale(void **state) {
   (void)state;
@@ -393,6 +420,7 @@ static void test_columns(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_cases),
+      cmocka_unit_test(test_intervals),
       cmocka_unit_test(test_locale),
       cmocka_unit_test(test_random_values_come_back),
       cmocka_unit_test(test_doubles_as_the_library_reads_them),
