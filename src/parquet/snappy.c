@@ -147,7 +147,8 @@ static enum lam_status decode_copy(struct snappy *s, const uint8_t *element, uin
   if (offset == 0 || offset > (size_t)(s->out - s->to))
     return corrupt(s, element, "a copy from before the data", error);
   if (size > (size_t)(s->out_end - s->out)) return corrupt(s, element, "a copy runs past the page's size", error);
-  for (size_t i = 0; i < size; i++) s->out[i] = s->out[i - offset];
+  const uint8_t *source = s->out - offset;
+  for (size_t i = 0; i < size; i++) s->out[i] = source[i];
   s->out += size;
   return LAM_OK;
 }
