@@ -293,45 +293,84 @@ static enum lam_status drain(struct task_run *run, const struct segment *segment
   }
 }
 
+/* Row groups of a file as batches of its own columns, in the order of the merged ones. */
+struct decoding {
+  struct lam_arena arena;
+  struct lam_file_columns columns;
+  struct lam_merge_source *sources; /* one per merged column */
+  struct lam_reader *reader;
+};
+
+static void decoding_close(struct decoding *d) {
+  lam_reader_close(d->reader);
+  lam_schema_release(&d->columns.schema);
+  lam_arena_release(&d->arena);
+}
+
+/* Opens row groups [first, first + count); `options` has the rest. To be closed whatever comes of it. */
+static enum lam_status decoding_open(struct task_run *run, const struct segment *segment, struct lam_file *file,
+                                     int32_t first, int32_t count, struct lam_read_options options, struct decoding *d,
+                                     struct lam_error *error) {
+  size_t width = (size_t)segment->merge.schema.n_children;
+  void *memory;
+  *d = (struct decoding){.reader = NULL};
+  lam_arena_init(&d->arena, run->mem);
+  LAM_TRY(lam_file_columns_all(file, &d->arena, &d->columns, error));
+  LAM_TRY(lam_arena_array(&d->arena, width, sizeof *d->sources, &memory, error));
+  d->sources = memory;
+  LAM_TRY(lam_arena_array(&d->arena, width + (size_t)count, sizeof(int32_t), &memory, error));
+  int32_t *wanted = memory, *groups = wanted + width;
+  lam_merge_map(&segment->merge.schema, &d->columns.schema, d->sources);
+  for (size_t c = 0; c < width; c++)
+    if (d->sources[c].column >= 0) wanted[options.column_count++] = d->columns.columns[d->sources[c].column];
+  for (int32_t i = 0; i < count; i++) groups[i] = first + i;
+  options.columns = wanted;
+  options.row_groups = groups;
+  options.row_group_count = count;
+  return lam_reader_open_in(file, &options, run->mem, &d->reader, error);
+}
+
 /* Decodes row groups [first, first + count) of a file into the sink. */
 static enum lam_status merge_row_groups(struct task_run *run, const struct segment *segment, struct lam_file *file,
                                         int32_t first, int32_t count, const struct sink *sink,
                                         struct lam_error *error) {
-  const struct ArrowSchema *merged = &segment->merge.schema;
-  struct lam_file_columns columns;
-  struct lam_arena arena;
-  void *memory;
+  struct lam_read_options options = LAM_READ_OPTIONS_INIT;
+  struct decoding d;
   if (count == 0) return LAM_OK;
-  lam_arena_init(&arena, run->mem);
-  enum lam_status status = lam_file_columns_all(file, &arena, &columns, error);
-  struct lam_merge_source *sources = NULL;
-  int32_t *wanted = NULL, *groups = NULL, wanted_count = 0;
-  size_t width = (size_t)merged->n_children;
-  if (status == LAM_OK) status = lam_arena_array(&arena, width, sizeof *sources, &memory, error), sources = memory;
-  if (status == LAM_OK) status = lam_arena_array(&arena, width, sizeof *wanted, &memory, error), wanted = memory;
-  if (status == LAM_OK)
-    status = lam_arena_array(&arena, (size_t)count, sizeof *groups, &memory, error), groups = memory;
-  struct lam_reader *reader = NULL;
-  if (status == LAM_OK) {
-    lam_merge_map(merged, &columns.schema, sources);
-    for (size_t c = 0; c < width; c++)
-      if (sources[c].column >= 0) wanted[wanted_count++] = columns.columns[sources[c].column];
-    for (int32_t i = 0; i < count; i++) groups[i] = first + i;
-    struct lam_read_options options = LAM_READ_OPTIONS_INIT;
-    options.columns = wanted;
-    options.column_count = wanted_count;
-    options.row_groups = groups;
-    options.row_group_count = count;
-    options.batch_rows = batch_rows(run, file);
-    options.dictionaries = !sink->sorter;
-    status = lam_reader_open_in(file, &options, run->mem, &reader, error);
-  }
-  if (status == LAM_OK) status = drain(run, segment, reader, &columns.schema, sources, sink, error);
-  lam_reader_close(reader);
-  lam_schema_release(&columns.schema);
-  lam_arena_release(&arena);
+  options.batch_rows = batch_rows(run, file);
+  options.dictionaries = !sink->sorter;
+  enum lam_status status = decoding_open(run, segment, file, first, count, options, &d, error);
+  if (status == LAM_OK) status = drain(run, segment, d.reader, &d.columns.schema, d.sources, sink, error);
+  decoding_close(&d);
   run->result->row_groups_merged += (uint64_t)count;
   return status;
+}
+
+static enum lam_status largest_page(void *user, const struct lam_page *page, struct lam_error *error) {
+  (void)error;
+  uint64_t *largest = user;
+  *largest = lam_max_u64(*largest, (uint64_t)page->header.uncompressed_size);
+  return LAM_OK;
+}
+
+/* Whether decoding the row group would not fit the memory there is: a page is decoded whole, and some writers make
+ * pages of a fixed number of rows, however large these are. Only chunks large enough to hold such a page are walked. */
+static enum lam_status is_too_large(struct task_run *run, const struct lam_file *file, int32_t row_group, bool *out,
+                                    struct lam_error *error) {
+  const struct lam_file_meta *meta = lam_file_meta(file);
+  uint64_t most = lam_mem_available(run->mem) / 8, largest = 0;
+  for (int32_t leaf = 0; leaf < meta->leaf_count; leaf++)
+    if ((uint64_t)meta->row_groups[row_group].chunks[leaf].uncompressed_size > most)
+      LAM_TRY(lam_chunk_walk(file, row_group, leaf, false, run->mem, largest_page, &largest, error));
+  *out = largest > most;
+  return LAM_OK;
+}
+
+/* Row groups are copied as bytes where they are full, or too large to decode. */
+static enum lam_status is_copied(struct task_run *run, const struct lam_file *file, int32_t row_group, bool *out,
+                                 struct lam_error *error) {
+  *out = is_full(run, file, row_group);
+  return *out ? LAM_OK : is_too_large(run, file, row_group, out, error);
 }
 
 static enum lam_status take_file(struct task_run *run, const struct segment *segment, struct lam_file *file,
@@ -342,7 +381,9 @@ static enum lam_status take_file(struct task_run *run, const struct segment *seg
   int32_t waiting = 0; /* first row group that is neither copied nor decoded yet */
   for (int32_t g = 0; g < meta->row_group_count; g++) {
     bool same_codec = !run->c->recode || (run->c->level == 0 && codecs_are(file, g, run->c->codec));
-    if (!copies || !same_codec || !is_full(run, file, g)) continue;
+    bool copied = false;
+    if (copies && same_codec) LAM_TRY(is_copied(run, file, g, &copied, error));
+    if (!copied) continue;
     LAM_TRY(merge_row_groups(run, segment, file, waiting, g - waiting, sink, error));
     LAM_TRY(lam_rotation_copy(sink->rotation, file, g, error));
     lam_progress_add(run->c->directory->context, (uint64_t)meta->row_groups[g].rows, 0);
@@ -358,38 +399,21 @@ static enum lam_status take_file(struct task_run *run, const struct segment *seg
 /* The hash of what a file holds, read by a way of its own: plain values, no dictionaries, no copies. */
 static enum lam_status hash_input(struct task_run *run, struct segment *segment, struct lam_file *file,
                                   struct lam_error *error) {
-  struct ArrowSchema *merged = &segment->merge.schema;
-  struct lam_file_columns columns;
-  struct lam_arena arena;
-  void *memory = NULL;
-  struct lam_reader *reader = NULL;
-  lam_arena_init(&arena, run->mem);
-  enum lam_status status = lam_file_columns_all(file, &arena, &columns, error);
-  if (status == LAM_OK)
-    status = lam_arena_array(&arena, (size_t)merged->n_children, sizeof(struct lam_merge_source) + 4, &memory, error);
-  if (status == LAM_OK) {
-    struct lam_merge_source *sources = memory;
-    int32_t *wanted = (int32_t *)(void *)(sources + merged->n_children), count = 0;
-    lam_merge_map(merged, &columns.schema, sources);
-    for (int64_t c = 0; c < merged->n_children; c++)
-      if (sources[c].column >= 0) wanted[count++] = columns.columns[sources[c].column];
-    struct lam_read_options options = LAM_READ_OPTIONS_INIT;
-    options.columns = wanted;
-    options.column_count = count;
-    status = lam_reader_open_in(file, &options, run->mem, &reader, error);
+  const struct ArrowSchema *merged = &segment->merge.schema;
+  const struct lam_read_options options = LAM_READ_OPTIONS_INIT;
+  struct decoding d;
+  int32_t groups = lam_file_meta(file)->row_group_count;
+  enum lam_status status = decoding_open(run, segment, file, 0, groups, options, &d, error);
+  while (status == LAM_OK) {
     struct ArrowArray batch, whole;
-    while (status == LAM_OK) {
-      status = lam_reader_next(reader, &batch, error);
-      if (status != LAM_OK || !batch.release) break;
-      status = lam_merge_batch(run->mem, merged, &columns.schema, sources, &batch, &whole, error);
-      if (status != LAM_OK) break;
-      status = lam_content_hash_add(&segment->before, merged, &whole, error);
-      lam_array_release(&whole);
-    }
+    status = lam_reader_next(d.reader, &batch, error);
+    if (status != LAM_OK || !batch.release) break;
+    status = lam_merge_batch(run->mem, merged, &d.columns.schema, d.sources, &batch, &whole, error);
+    if (status != LAM_OK) break;
+    status = lam_content_hash_add(&segment->before, merged, &whole, error);
+    lam_array_release(&whole);
   }
-  lam_reader_close(reader);
-  lam_schema_release(&columns.schema);
-  lam_arena_release(&arena);
+  decoding_close(&d);
   return status;
 }
 

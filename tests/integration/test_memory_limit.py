@@ -106,3 +106,26 @@ def test_partitioning_spills(tmp_path):
     for g in range(10):
         ids = column(tmp_path / "t" / f"g={g}", "id")
         assert ids == list(range(g, 800_000, 10))
+
+
+def test_pages_larger_than_the_limit_are_copied_as_bytes(tmp_path, lamella):
+    """A page is decoded whole; one of 90 MB does not fit, but its row group can be copied."""
+    table = tmp_path / "t"
+    table.mkdir()
+    for f in range(3):
+        texts = [f"{f}-{i}-" + "lamella " * 37_500 for i in range(300)]
+        pq.write_table(
+            pa.table({"id": list(range(f * 300, f * 300 + 300)), "text": texts}), table / f"f{f}.parquet",
+            compression="zstd", use_dictionary=False, data_page_size=1 << 30, write_batch_size=300,
+        )
+    status, printed, peak = run(tmp_path, "--json", "compact", "t")
+    assert status == 0, printed
+    assert '"row_groups_copied": 3' in printed and '"files_after": 1' in printed
+    assert small(peak), peak
+    texts = pq.read_table(table, columns=["text"])["text"].to_pylist()
+    assert [t[:8] for t in texts] == [f"{f}-{i}-lamella"[:8] for f in range(3) for i in range(300)]
+    assert {len(t) for t in texts} == {len(f"0-{i}-") + 300_000 for i in (1, 10, 100)}
+
+    status, printed, peak = run(tmp_path, "compact", "t", "--compression", "snappy", "--target-size", "1GB", "--sort-by", "id")
+    assert status == 1 and "memory limit of 64000000 bytes" in printed, printed
+    assert small(peak), peak
