@@ -87,6 +87,8 @@ static enum lam_status set_buffers(struct lam_view *view, struct layout layout, 
   if (view->length == 0) return LAM_OK;
   if (!array->buffers[1]) return missing(view, "offsets", error);
   if (bytes && !view->data && byte_span(view) != 0) return missing(view, "values", error);
+  static const uint8_t nothing; /* arithmetic on a NULL is undefined, even with 0 */
+  if (bytes && !view->data) view->data = &nothing;
   return LAM_OK;
 }
 

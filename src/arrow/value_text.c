@@ -231,6 +231,7 @@ size_t lam_value_format(const struct lam_type *type, const void *value, char *ou
 /* ---- rows ---- */
 
 enum lam_status lam_hex_append(struct lam_buf *out, struct lam_bytes bytes, struct lam_error *error) {
+  if (bytes.size == 0) return LAM_OK; /* `out` may have no memory yet */
   LAM_TRY(lam_buf_room(out, bytes.size * 2, error));
   uint8_t *p = out->data + out->size;
   for (size_t i = 0; i < bytes.size; i++) {

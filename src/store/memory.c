@@ -365,7 +365,7 @@ static enum lam_status memory_read(struct lam_input *base, uint64_t offset, void
   lock_fs(base->store);
   uint64_t end = bytes->size;
   bool there = offset <= end && size <= end - offset;
-  if (there) lam_copy(to, bytes->data + (size ? offset : 0), size);
+  if (there && size > 0) memcpy(to, bytes->data + offset, size);
   unlock_fs(base->store);
   return there ? LAM_OK : lam_store_fail_short(base->store, "(open file)", offset, size, end, error);
 }
