@@ -34,8 +34,8 @@ void lam_page_stream_begin(struct lam_page_stream *stream, const struct lam_byte
 /* Makes the window begin at stream->next and hold at least `size` bytes, which the chunk has. */
 static enum lam_status fill_window(struct lam_page_stream *stream, size_t size, struct lam_error *error) {
   struct lam_buf *window = &stream->window;
-  size_t used = (size_t)(stream->next - stream->window_offset);
-  size_t kept = used < window->size ? window->size - used : 0;
+  uint64_t used = stream->next - stream->window_offset;
+  size_t kept = used < window->size ? window->size - (size_t)used : 0;
   size_t wanted = size > stream->window_size ? size : stream->window_size;
   wanted = (size_t)lam_min_u64(wanted, stream->end - stream->next);
   if (kept) memmove(window->data, window->data + used, kept);
@@ -89,8 +89,7 @@ static enum lam_status read_header(struct lam_page_stream *stream, struct lam_pa
   return LAM_OK;
 }
 
-static enum lam_status check_crc(const struct lam_page *page, struct lam_bytes payload, struct lam_error *error) {
-  uint32_t found = lam_crc32(0, payload.data, payload.size);
+static enum lam_status check_crc(const struct lam_page *page, uint32_t found, struct lam_error *error) {
   LAM_CHECK(found == page->header.crc, error,
             "page at byte %" PRIu64 ": its checksum is %08" PRIx32 ", the bytes have %08" PRIx32
             " (the file is damaged; reading without checksums goes on)",
@@ -98,8 +97,9 @@ static enum lam_status check_crc(const struct lam_page *page, struct lam_bytes p
   return LAM_OK;
 }
 
-enum lam_status lam_page_stream_next(struct lam_page_stream *stream, struct lam_page *page, struct lam_bytes *payload,
-                                     bool *more, struct lam_error *error) {
+/* The header of the next page, whose bytes the chunk has. */
+static enum lam_status next_header(struct lam_page_stream *stream, struct lam_page *page, bool *more,
+                                   struct lam_error *error) {
   *more = stream->next < stream->end;
   if (!*more) return LAM_OK;
   LAM_TRY(read_header(stream, page, error));
@@ -108,13 +108,42 @@ enum lam_status lam_page_stream_next(struct lam_page_stream *stream, struct lam_
                 fits(stream, page->header_size + (uint64_t)header->compressed_size),
             error, "page at byte %" PRIu64 ": its %" PRId32 " bytes do not fit the chunk, which ends at byte %" PRIu64,
             page->offset, header->compressed_size, stream->end);
-  size_t size = (size_t)header->compressed_size;
+  return LAM_OK;
+}
+
+enum lam_status lam_page_stream_next(struct lam_page_stream *stream, struct lam_page *page, struct lam_bytes *payload,
+                                     bool *more, struct lam_error *error) {
+  LAM_TRY(next_header(stream, page, more, error));
+  if (!*more) return LAM_OK;
+  size_t size = (size_t)page->header.compressed_size;
   struct lam_bytes bytes;
   LAM_TRY(bytes_at_next(stream, page->header_size + size, &bytes, error));
   *payload = lam_bytes_of(bytes.data + page->header_size, size);
-  if (stream->checksums && header->has_crc) LAM_TRY(check_crc(page, *payload, error));
+  if (stream->checksums && page->header.has_crc)
+    LAM_TRY(check_crc(page, lam_crc32(0, payload->data, payload->size), error));
   stream->next += page->header_size + size;
   return LAM_OK;
+}
+
+enum lam_status lam_page_stream_pass(struct lam_page_stream *stream, struct lam_page *page, bool *more,
+                                     struct lam_error *error) {
+  LAM_TRY(next_header(stream, page, more, error));
+  if (!*more) return LAM_OK;
+  uint64_t end = page->offset + page->header_size + (uint64_t)page->header.compressed_size;
+  stream->next += page->header_size;
+  if (!stream->checksums || !page->header.has_crc) {
+    stream->next = end;
+    return LAM_OK;
+  }
+  uint32_t crc = 0;
+  while (stream->next < end) {
+    struct lam_bytes bytes;
+    LAM_TRY(bytes_at_next(stream, 1, &bytes, error));
+    size_t size = (size_t)lam_min_u64(bytes.size, end - stream->next);
+    crc = lam_crc32(crc, bytes.data, size);
+    stream->next += size;
+  }
+  return check_crc(page, crc, error);
 }
 
 /* ---- taking a page apart ---- */
@@ -223,10 +252,9 @@ static enum lam_status walk(struct lam_page_stream *stream, int64_t expected, st
   int64_t values = 0;
   while (values < expected || stream->next < end) {
     struct lam_page page;
-    struct lam_bytes payload;
     bool more;
     LAM_TRY(lam_check_cancel(context, error));
-    LAM_TRY(lam_page_stream_next(stream, &page, &payload, &more, error));
+    LAM_TRY(lam_page_stream_pass(stream, &page, &more, error));
     if (!more) break;
     if (page.header.kind == LAM_DATA_PAGE || page.header.kind == LAM_DATA_PAGE_V2) values += page.header.values;
     LAM_TRY(each(user, &page, error));

@@ -34,6 +34,9 @@ void lam_page_stream_begin(struct lam_page_stream *stream, const struct lam_byte
  * chunk. */
 enum lam_status lam_page_stream_next(struct lam_page_stream *stream, struct lam_page *page, struct lam_bytes *payload,
                                      bool *more, struct lam_error *error);
+/* The same without the payload, of which no more than a window is held at a time, to verify its checksum. */
+enum lam_status lam_page_stream_pass(struct lam_page_stream *stream, struct lam_page *page, bool *more,
+                                     struct lam_error *error);
 
 /* A data or dictionary page taken apart. Slices point into the payload or into the buffer given. */
 struct lam_page_parts {
