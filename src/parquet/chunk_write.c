@@ -55,11 +55,13 @@ static bool wants_dictionary(const struct lam_chunk_writer *chunk) {
   return chunk->options.encoding == LAM_ENCODE_DEFAULT || chunk->options.encoding == LAM_ENCODE_DICTIONARY;
 }
 
-enum lam_status lam_chunk_writer_init(struct lam_chunk_writer *chunk, struct lam_mem *mem, const struct lam_type *type,
-                                      const struct lam_schema_node *leaf, const struct lam_chunk_options *options,
-                                      struct lam_error *error) {
+enum lam_status lam_chunk_writer_init(struct lam_chunk_writer *chunk, struct lam_page_pool *pool,
+                                      const struct lam_type *type, const struct lam_schema_node *leaf,
+                                      const struct lam_chunk_options *options, struct lam_error *error) {
+  struct lam_mem *mem = pool->mem;
   memset(chunk, 0, sizeof *chunk);
   chunk->mem = mem;
+  chunk->pool = pool;
   chunk->leaf = leaf;
   chunk->options = *options;
   chunk->plain = plain_encoding(options->encoding, (enum lam_physical)leaf->physical);
@@ -92,6 +94,7 @@ static void release_segments(struct lam_chunk_writer *chunk, size_t larger_than)
 }
 
 void lam_chunk_clear(struct lam_chunk_writer *chunk, bool keep_memory) {
+  for (struct lam_out_page *page; (page = lam_page_list_pop(&chunk->encoded));) lam_page_pool_put(chunk->pool, page);
   if (keep_memory) {
     release_segments(chunk, (size_t)4 << 20);
     lam_dictionary_clear(&chunk->dictionary);
@@ -125,8 +128,8 @@ void lam_chunk_writer_release(struct lam_chunk_writer *chunk) {
 void lam_workspace_init(struct lam_workspace *workspace, struct lam_mem *mem) {
   memset(workspace, 0, sizeof *workspace);
   lam_codec_init(&workspace->codec, mem);
-  struct lam_buf *bufs[] = {&workspace->gathered, &workspace->converted, &workspace->validity,
-                            &workspace->page,     &workspace->packed,    &workspace->header};
+  struct lam_buf *bufs[] = {&workspace->gathered, &workspace->converted, &workspace->validity, &workspace->page,
+                            &workspace->header};
   for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++) lam_buf_init(bufs[i], mem);
 }
 
@@ -136,7 +139,6 @@ void lam_workspace_release(struct lam_workspace *workspace) {
   lam_buf_release(&workspace->converted);
   lam_buf_release(&workspace->validity);
   lam_buf_release(&workspace->page);
-  lam_buf_release(&workspace->packed);
   lam_buf_release(&workspace->header);
 }
 
@@ -664,7 +666,7 @@ uint64_t lam_chunk_pending(const struct lam_chunk_writer *chunk) {
   size_t page = chunk->data.size + chunk->levels.size;
   if (chunk->dictionary_on)
     page += chunk->page_values * (size_t)lam_bit_width(chunk->dictionary.count) / 8 + chunk->dictionary.values.size;
-  return (uint64_t)chunk->compressed_size + page;
+  return (uint64_t)chunk->compressed_size + chunk->encoded.bytes + page;
 }
 
 /* encoding_stats: a list of PageEncodingStats {1: page_type, 2: encoding, 3: count}, in the compact protocol. */
@@ -702,6 +704,9 @@ static enum lam_status make_encoding_stats(const struct lam_chunk_writer *chunk,
 enum lam_status lam_chunk_finish(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
                                  struct lam_error *error) {
   LAM_TRY(lam_chunk_end_page(chunk, workspace, error));
+  for (struct lam_out_page *page = chunk->encoded.first; page; page = page->next)
+    LAM_TRY(lam_page_pack(page, workspace, error));
+  LAM_TRY(lam_chunk_collect(chunk, error));
   if (chunk->dictionary_pages == 0) return LAM_OK;
   LAM_TRY(lam_chunk_end_dictionary(chunk, workspace, error));
   return lam_chunk_add_dictionary_bounds(chunk, error);

@@ -2,6 +2,8 @@
 #ifndef LAM_PARQUET_CHUNK_WRITE_H
 #define LAM_PARQUET_CHUNK_WRITE_H
 
+#include <pthread.h>
+
 #include "arrow/array.h"
 #include "lamella/parquet.h"
 #include "parquet/codec.h"
@@ -9,12 +11,41 @@
 #include "parquet/statistics.h"
 #include "parquet/store_value.h"
 
+struct lam_chunk_writer;
+
+/* A finished page on its way to the file: encoded by the thread that has its chunk, packed (compressed) by any, written
+ * in order. */
+struct lam_out_page {
+  struct lam_out_page *next;            /* in the list it is in */
+  const struct lam_chunk_writer *chunk; /* whose it is */
+  struct lam_page_header header;        /* without sizes and checksum */
+  struct lam_buf bytes;                 /* the page from `start` on, the header once it is packed too */
+  size_t start;
+};
+struct lam_page_list { /* in order */
+  struct lam_out_page *first, *last;
+  size_t count, bytes;
+};
+void lam_page_list_push(struct lam_page_list *list, struct lam_out_page *page);
+struct lam_out_page *lam_page_list_pop(struct lam_page_list *list); /* NULL: empty */
+
+/* Idle pages, with their memory, for all threads and columns of a writer. */
+struct lam_page_pool {
+  struct lam_mem *mem;
+  pthread_mutex_t lock;
+  struct lam_out_page *idle;
+};
+void lam_page_pool_init(struct lam_page_pool *pool, struct lam_mem *mem);
+void lam_page_pool_release(struct lam_page_pool *pool); /* it can be used again */
+void lam_page_pool_destroy(struct lam_page_pool *pool);
+void lam_page_pool_put(struct lam_page_pool *pool, struct lam_out_page *page);
+
 /* What one thread of work needs for the length of a call. */
 struct lam_workspace {
   struct lam_workspace *next; /* in the writer's list of idle ones */
   struct lam_codec_state codec;
   struct lam_buf gathered, converted, validity; /* of the block under way */
-  struct lam_buf page, packed, header;          /* of the page being finished */
+  struct lam_buf page, header;                  /* of the page being finished */
 };
 void lam_workspace_init(struct lam_workspace *workspace, struct lam_mem *mem);
 void lam_workspace_release(struct lam_workspace *workspace);
@@ -43,6 +74,7 @@ struct lam_source_dictionary {
 
 struct lam_chunk_writer {
   struct lam_mem *mem;
+  struct lam_page_pool *pool;
   const struct lam_schema_node *leaf;
   struct lam_storing storing;
   struct lam_chunk_options options;
@@ -56,7 +88,8 @@ struct lam_chunk_writer {
   int32_t dictionary_pages, plain_pages;
   struct lam_bounds bounds; /* of values that are not in the dictionary */
   int64_t rows, nulls;
-  int64_t uncompressed_size, compressed_size; /* pages with headers */
+  int64_t uncompressed_size, compressed_size; /* pages with headers, the encoded ones left out */
+  struct lam_page_list encoded;               /* pages that wait for lam_page_pack */
   struct lam_buf segments; /* struct lam_buf each: the pages as the file will have them, one behind the other */
   size_t segments_used;
   struct lam_buf dictionary_page;
@@ -72,14 +105,13 @@ struct lam_chunk_writer {
 
   struct lam_source_dictionary source;
 
-  /* Where not NULL, pages go there as they come, unless a dictionary page is to stand before them. */
-  enum lam_status (*stream)(void *user, struct lam_bytes header, struct lam_bytes payload, struct lam_error *error);
-  void *stream_user;
+  /* Where not NULL, packed pages go there, behind the segments, unless a dictionary page is to stand before them. */
+  struct lam_page_list *outgoing;
 };
 
-enum lam_status lam_chunk_writer_init(struct lam_chunk_writer *chunk, struct lam_mem *mem, const struct lam_type *type,
-                                      const struct lam_schema_node *leaf, const struct lam_chunk_options *options,
-                                      struct lam_error *error);
+enum lam_status lam_chunk_writer_init(struct lam_chunk_writer *chunk, struct lam_page_pool *pool,
+                                      const struct lam_type *type, const struct lam_schema_node *leaf,
+                                      const struct lam_chunk_options *options, struct lam_error *error);
 void lam_chunk_writer_release(struct lam_chunk_writer *chunk);
 
 /* Takes rows [from, from + count) of the view. */
@@ -87,8 +119,10 @@ enum lam_status lam_chunk_append(struct lam_chunk_writer *chunk, struct lam_work
                                  const struct lam_view *view, int64_t from, int64_t count, struct lam_error *error);
 /* Bytes that the chunk would have if it ended now, about: pages done, and those under way uncompressed. */
 uint64_t lam_chunk_pending(const struct lam_chunk_writer *chunk);
-/* Finishes the last page and the dictionary: chunk->dictionary_page, which may be empty, then the segments are the
- * chunk. */
+/* Takes chunk->encoded, all of it packed by now, into the chunk. */
+enum lam_status lam_chunk_collect(struct lam_chunk_writer *chunk, struct lam_error *error);
+/* Finishes the last page, what is not packed yet, and the dictionary: chunk->dictionary_page, which may be empty, then
+ * the segments are the chunk. */
 enum lam_status lam_chunk_finish(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
                                  struct lam_error *error);
 /* What the footer says of a finished chunk; offsets count from the chunk's beginning. The path is left empty. */
@@ -99,11 +133,16 @@ void lam_chunk_clear(struct lam_chunk_writer *chunk, bool keep_memory);
 
 /* ---- page_write.c ---- */
 
-enum { LAM_LEVELS_ROOM = 64 }; /* bytes in front of the values of chunk->data, so that levels need no copy of them */
+enum {
+  LAM_HEADER_ROOM = 64,                   /* bytes in front of a page that its header will fit */
+  LAM_LEVELS_ROOM = LAM_HEADER_ROOM + 64, /* bytes in front of the values of chunk->data: short levels need no copy */
+};
 
-/* Encodes, compresses and appends the page under way, and begins the next one. */
+/* Encodes the page under way, for chunk->encoded, and begins the next one. */
 enum lam_status lam_chunk_end_page(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
                                    struct lam_error *error);
+/* Compresses an encoded page; pages of one chunk may be packed by several threads at once. */
+enum lam_status lam_page_pack(struct lam_out_page *page, struct lam_workspace *workspace, struct lam_error *error);
 /* Makes chunk->dictionary_page of the dictionary. */
 enum lam_status lam_chunk_end_dictionary(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
                                          struct lam_error *error);

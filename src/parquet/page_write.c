@@ -110,25 +110,98 @@ static enum lam_status append_values(const struct lam_chunk_writer *chunk, enum 
   }
 }
 
-/* The page before compression: levels and values, together. */
+static void swap_bufs(struct lam_buf *a, struct lam_buf *b) {
+  struct lam_buf c = *a;
+  *a = *b;
+  *b = c;
+}
+
+/* The page before compression: levels and values, together; *size is that of the levels. The page gets the memory that
+ * they are in, and gives its own for it. */
 static enum lam_status encode_page(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
-                                   enum lam_encoding encoding, struct lam_bytes *out, size_t *levels_size,
+                                   enum lam_encoding encoding, struct lam_out_page *out, size_t *levels_size,
                                    struct lam_error *error) {
   struct lam_buf *page = &workspace->page;
   page->size = 0;
+  LAM_TRY(lam_buf_room(page, LAM_HEADER_ROOM, error));
+  page->size = LAM_HEADER_ROOM;
   LAM_TRY(append_levels(chunk, page, error));
-  *levels_size = page->size;
+  *levels_size = page->size - LAM_HEADER_ROOM;
+  out->start = LAM_HEADER_ROOM;
   if (encoding != LAM_PLAIN || chunk->storing.rule == LAM_STORE_BITS) {
     LAM_TRY(append_values(chunk, encoding, page, error));
   } else if (page->size <= LAM_LEVELS_ROOM && chunk->data.size) {
-    uint8_t *start = chunk->data.data + LAM_LEVELS_ROOM - page->size;
-    lam_copy(start, page->data, page->size);
-    *out = lam_bytes_of(start, page->size + page_data_size(chunk));
-    return LAM_OK;
+    out->start = LAM_LEVELS_ROOM - *levels_size;
+    lam_copy(chunk->data.data + out->start, page->data + LAM_HEADER_ROOM, *levels_size);
+    page = &chunk->data;
   } else {
     LAM_TRY(lam_buf_append(page, page_data(chunk), page_data_size(chunk), error));
   }
-  *out = lam_bytes_of(page->data, page->size);
+  swap_bufs(page, &out->bytes);
+  return LAM_OK;
+}
+
+/* ---- pages and their memory ---- */
+
+void lam_page_list_push(struct lam_page_list *list, struct lam_out_page *page) {
+  page->next = NULL;
+  *(list->last ? &list->last->next : &list->first) = page;
+  list->last = page;
+  list->count++;
+  list->bytes += page->bytes.size - page->start;
+}
+
+struct lam_out_page *lam_page_list_pop(struct lam_page_list *list) {
+  struct lam_out_page *page = list->first;
+  if (!page) return NULL;
+  list->first = page->next;
+  list->count--;
+  list->bytes = list->first ? list->bytes - (page->bytes.size - page->start) : 0;
+  if (!list->first) list->last = NULL;
+  return page;
+}
+
+void lam_page_pool_init(struct lam_page_pool *pool, struct lam_mem *mem) {
+  *pool = (struct lam_page_pool){.mem = mem};
+  pthread_mutex_init(&pool->lock, NULL);
+}
+
+void lam_page_pool_release(struct lam_page_pool *pool) {
+  while (pool->idle) {
+    struct lam_out_page *page = pool->idle;
+    pool->idle = page->next;
+    lam_buf_release(&page->bytes);
+    lam_free(pool->mem, page, sizeof *page);
+  }
+}
+
+void lam_page_pool_destroy(struct lam_page_pool *pool) {
+  lam_page_pool_release(pool);
+  pthread_mutex_destroy(&pool->lock);
+}
+
+/* A page that one long value made huge does not keep its memory. */
+void lam_page_pool_put(struct lam_page_pool *pool, struct lam_out_page *page) {
+  if (page->bytes.capacity > 4 * page->chunk->options.page_bytes + SEGMENT_BYTES) lam_buf_release(&page->bytes);
+  page->bytes.size = page->start = 0;
+  pthread_mutex_lock(&pool->lock);
+  page->next = pool->idle;
+  pool->idle = page;
+  pthread_mutex_unlock(&pool->lock);
+}
+
+static enum lam_status take_page(const struct lam_chunk_writer *chunk, struct lam_out_page **out,
+                                 struct lam_error *error) {
+  struct lam_page_pool *pool = chunk->pool;
+  pthread_mutex_lock(&pool->lock);
+  *out = pool->idle;
+  if (*out) pool->idle = (*out)->next;
+  pthread_mutex_unlock(&pool->lock);
+  if (!*out) {
+    LAM_TRY(lam_alloc_zero(pool->mem, sizeof **out, (void **)out, error));
+    lam_buf_init(&(*out)->bytes, pool->mem);
+  }
+  (*out)->chunk = chunk;
   return LAM_OK;
 }
 
@@ -140,25 +213,60 @@ static enum lam_status check_page_size(size_t size, struct lam_error *error) {
                   size);
 }
 
-/* *out is what the file gets: `plain` itself or workspace->packed. The first `keep` bytes (levels of V2) stay as they
- * are; *packed is false where compression was of no use, which only V2 can say. */
-static enum lam_status compress(const struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
-                                struct lam_bytes plain, size_t keep, bool optional, struct lam_bytes *out, bool *packed,
-                                struct lam_error *error) {
-  *out = plain;
-  *packed = false;
-  if (chunk->options.codec == LAM_UNCOMPRESSED || (optional && plain.size == keep)) return LAM_OK;
-  struct lam_buf *to = &workspace->packed;
+/* The first `keep` bytes (levels of V2) stay as they are. */
+static enum lam_status compress(const struct lam_chunk_options *options, struct lam_workspace *workspace,
+                                struct lam_bytes plain, size_t keep, struct lam_buf *to, struct lam_error *error) {
   to->size = 0;
-  LAM_TRY(lam_buf_append(to, plain.data, keep, error));
-  LAM_TRY(lam_compress(&workspace->codec, chunk->options.codec, chunk->options.level,
+  LAM_TRY(lam_buf_room(to, LAM_HEADER_ROOM + keep, error));
+  lam_copy(to->data + LAM_HEADER_ROOM, plain.data, keep);
+  to->size = LAM_HEADER_ROOM + keep;
+  LAM_TRY(lam_compress(&workspace->codec, options->codec, options->level,
                        lam_bytes_of(plain.data + keep, plain.size - keep), to, error));
-  if (optional && to->size >= plain.size) return LAM_OK;
-  LAM_TRY(check_page_size(to->size, error));
-  *out = lam_bytes_of(to->data, to->size);
-  *packed = true;
+  return check_page_size(to->size, error);
+}
+
+/* Puts the header, with its checksum, in front of the payload. */
+static enum lam_status put_header(struct lam_out_page *page, struct lam_workspace *workspace, size_t plain_size,
+                                  struct lam_error *error) {
+  const uint8_t *payload = page->bytes.data + page->start;
+  size_t size = page->bytes.size - page->start;
+  struct lam_buf *header = &workspace->header;
+  page->header.uncompressed_size = (int32_t)plain_size;
+  page->header.compressed_size = (int32_t)size;
+  page->header.has_crc = page->chunk->options.checksums;
+  if (page->header.has_crc) page->header.crc = lam_crc32(0, payload, size);
+  header->size = 0;
+  LAM_TRY(lam_page_header_write(&page->header, header, error));
+  assert(header->size <= LAM_HEADER_ROOM && page->start >= header->size);
+  page->start -= header->size;
+  memcpy(page->bytes.data + page->start, header->data, header->size);
   return LAM_OK;
 }
+
+enum lam_status lam_page_pack(struct lam_out_page *page, struct lam_workspace *workspace, struct lam_error *error) {
+  const struct lam_chunk_options *options = &page->chunk->options;
+  bool v2 = page->header.kind == LAM_DATA_PAGE_V2;
+  struct lam_bytes plain = lam_bytes_of(page->bytes.data + page->start, page->bytes.size - page->start);
+  size_t keep = v2 ? (size_t)page->header.definition_size : 0;
+  LAM_TRY(check_page_size(plain.size, error));
+  page->header.compressed = false;
+  if (options->codec != LAM_UNCOMPRESSED && !(v2 && plain.size == keep)) {
+    struct lam_out_page *spare;
+    LAM_TRY(take_page(page->chunk, &spare, error));
+    enum lam_status status = compress(options, workspace, plain, keep, &spare->bytes, error);
+    /* Only V2 can say that compression was of no use. */
+    if (status == LAM_OK && !(v2 && spare->bytes.size - LAM_HEADER_ROOM >= plain.size)) {
+      page->header.compressed = true;
+      page->start = LAM_HEADER_ROOM;
+      swap_bufs(&page->bytes, &spare->bytes);
+    }
+    lam_page_pool_put(page->chunk->pool, spare);
+    LAM_TRY(status);
+  }
+  return put_header(page, workspace, plain.size, error);
+}
+
+/* ---- packed pages into the chunk ---- */
 
 /* The segment to append `more` bytes to. */
 static enum lam_status open_segment(struct lam_chunk_writer *chunk, size_t more, struct lam_buf **out,
@@ -182,29 +290,45 @@ static enum lam_status open_segment(struct lam_chunk_writer *chunk, size_t more,
   return LAM_OK;
 }
 
-/* Writes the header for `payload`, with its checksum, and adds both to the sums of the chunk. */
-static enum lam_status make_header(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
-                                   struct lam_page_header *header, size_t plain_size, struct lam_bytes payload,
-                                   struct lam_error *error) {
-  header->uncompressed_size = (int32_t)plain_size;
-  header->compressed_size = (int32_t)payload.size;
-  header->has_crc = chunk->options.checksums;
-  if (header->has_crc) header->crc = lam_crc32(0, payload.data, payload.size);
-  workspace->header.size = 0;
-  LAM_TRY(lam_page_header_write(header, &workspace->header, error));
-  chunk->uncompressed_size += (int64_t)(workspace->header.size + plain_size);
-  chunk->compressed_size += (int64_t)(workspace->header.size + payload.size);
-  return LAM_OK;
+static enum lam_status keep_page(struct lam_chunk_writer *chunk, struct lam_out_page *page, struct lam_error *error) {
+  struct lam_buf *segment;
+  size_t size = page->bytes.size - page->start;
+  enum lam_status status = open_segment(chunk, size, &segment, error);
+  if (status == LAM_OK) status = lam_buf_append(segment, page->bytes.data + page->start, size, error);
+  lam_page_pool_put(chunk->pool, page);
+  return status;
 }
+
+/* Adds a page, header and payload, to the sums of the chunk. */
+static void count_page(struct lam_chunk_writer *chunk, const struct lam_page_header *header, size_t size) {
+  chunk->compressed_size += (int64_t)size;
+  chunk->uncompressed_size += (int64_t)size - header->compressed_size + header->uncompressed_size;
+}
+
+enum lam_status lam_chunk_collect(struct lam_chunk_writer *chunk, struct lam_error *error) {
+  bool goes = chunk->outgoing && !chunk->dictionary_on && chunk->dictionary_pages == 0;
+  struct lam_page_list packed = chunk->encoded;
+  chunk->encoded = (struct lam_page_list){.first = NULL};
+  enum lam_status status = LAM_OK;
+  for (struct lam_out_page *page; (page = lam_page_list_pop(&packed));) {
+    count_page(chunk, &page->header, page->bytes.size - page->start);
+    if (goes)
+      lam_page_list_push(chunk->outgoing, page);
+    else if (status == LAM_OK)
+      status = keep_page(chunk, page, error);
+    else
+      lam_page_pool_put(chunk->pool, page);
+  }
+  return status;
+}
+
+/* ---- pages ---- */
 
 static struct lam_page_header blank_header(enum lam_page_kind kind) {
   struct lam_statistics none = {
       .null_count = -1, .distinct_count = -1, .nan_count = -1, .min_exact = true, .max_exact = true};
-  return (struct lam_page_header){.kind = kind,
-                                  .definition_encoding = LAM_RLE,
-                                  .repetition_encoding = LAM_RLE,
-                                  .compressed = true,
-                                  .statistics = none};
+  return (struct lam_page_header){
+      .kind = kind, .definition_encoding = LAM_RLE, .repetition_encoding = LAM_RLE, .statistics = none};
 }
 
 /* The names of dictionary encodings that version 1 of the format knows, or the ones that replaced them. */
@@ -216,33 +340,25 @@ static void begin_page(struct lam_chunk_writer *chunk) {
   chunk->page_rows = chunk->page_values = chunk->page_plain_bytes = 0;
   chunk->page_has_nulls = false;
   chunk->levels.size = chunk->data.size = chunk->ends.size = chunk->indices.size = 0;
-  /* A page that one long value made huge does not keep its memory. */
-  if (chunk->data.capacity > 4 * chunk->options.page_bytes + SEGMENT_BYTES) lam_buf_release(&chunk->data);
 }
 
 static enum lam_status write_page(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
                                   enum lam_encoding encoding, struct lam_error *error) {
-  struct lam_bytes plain, payload;
+  struct lam_out_page *page;
   size_t levels_size;
-  bool v2 = chunk->options.v2, packed;
-  LAM_TRY(encode_page(chunk, workspace, encoding, &plain, &levels_size, error));
-  LAM_TRY(check_page_size(plain.size, error));
-  LAM_TRY(compress(chunk, workspace, plain, v2 ? levels_size : 0, v2, &payload, &packed, error));
-  struct lam_page_header header = blank_header(v2 ? LAM_DATA_PAGE_V2 : LAM_DATA_PAGE);
-  header.values = (int32_t)chunk->page_rows;
-  header.encoding = encoding == LAM_RLE_DICTIONARY ? index_encoding(chunk) : encoding;
-  header.rows = header.values;
-  header.nulls = (int32_t)(chunk->page_rows - chunk->page_values);
-  header.definition_size = (int32_t)levels_size;
-  header.compressed = packed;
-  LAM_TRY(make_header(chunk, workspace, &header, plain.size, payload, error));
-  if (chunk->stream && !chunk->dictionary_on && chunk->dictionary_pages == 0)
-    return chunk->stream(chunk->stream_user, lam_bytes_of(workspace->header.data, workspace->header.size), payload,
-                         error);
-  struct lam_buf *segment;
-  LAM_TRY(open_segment(chunk, workspace->header.size + payload.size, &segment, error));
-  LAM_TRY(lam_buf_append(segment, workspace->header.data, workspace->header.size, error));
-  return lam_buf_append(segment, payload.data, payload.size, error);
+  LAM_TRY(take_page(chunk, &page, error));
+  enum lam_status status = encode_page(chunk, workspace, encoding, page, &levels_size, error);
+  if (status != LAM_OK) {
+    lam_page_pool_put(chunk->pool, page);
+    return status;
+  }
+  page->header = blank_header(chunk->options.v2 ? LAM_DATA_PAGE_V2 : LAM_DATA_PAGE);
+  page->header.values = page->header.rows = (int32_t)chunk->page_rows;
+  page->header.encoding = encoding == LAM_RLE_DICTIONARY ? index_encoding(chunk) : encoding;
+  page->header.nulls = (int32_t)(chunk->page_rows - chunk->page_values);
+  page->header.definition_size = (int32_t)levels_size;
+  lam_page_list_push(&chunk->encoded, page);
+  return LAM_OK;
 }
 
 /* Whether indices and dictionary so far are less than the values themselves. */
@@ -266,18 +382,30 @@ enum lam_status lam_chunk_end_page(struct lam_chunk_writer *chunk, struct lam_wo
   return LAM_OK;
 }
 
+/* The dictionary's page gets a copy of the values, which the chunk's own bounds and later pages need. */
 enum lam_status lam_chunk_end_dictionary(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
                                          struct lam_error *error) {
-  struct lam_bytes plain = {chunk->dictionary.values.data, chunk->dictionary.values.size}, payload;
-  bool packed;
-  LAM_TRY(compress(chunk, workspace, plain, 0, false, &payload, &packed, error));
-  struct lam_page_header header = blank_header(LAM_DICTIONARY_PAGE);
-  header.values = (int32_t)chunk->dictionary.count;
-  header.encoding = chunk->options.v2 ? LAM_PLAIN : LAM_PLAIN_DICTIONARY;
-  LAM_TRY(make_header(chunk, workspace, &header, plain.size, payload, error));
-  chunk->dictionary_page.size = 0;
-  LAM_TRY(lam_buf_append(&chunk->dictionary_page, workspace->header.data, workspace->header.size, error));
-  return lam_buf_append(&chunk->dictionary_page, payload.data, payload.size, error);
+  struct lam_out_page *page;
+  const struct lam_buf *values = &chunk->dictionary.values;
+  LAM_TRY(take_page(chunk, &page, error));
+  page->header = blank_header(LAM_DICTIONARY_PAGE);
+  page->header.values = (int32_t)chunk->dictionary.count;
+  page->header.encoding = chunk->options.v2 ? LAM_PLAIN : LAM_PLAIN_DICTIONARY;
+  page->start = LAM_HEADER_ROOM;
+  enum lam_status status = lam_buf_room(&page->bytes, LAM_HEADER_ROOM + values->size, error);
+  if (status == LAM_OK) {
+    lam_copy(page->bytes.data + LAM_HEADER_ROOM, values->data, values->size);
+    page->bytes.size = LAM_HEADER_ROOM + values->size;
+    status = lam_page_pack(page, workspace, error);
+  }
+  if (status == LAM_OK) {
+    count_page(chunk, &page->header, page->bytes.size - page->start);
+    chunk->dictionary_page.size = 0;
+    status =
+        lam_buf_append(&chunk->dictionary_page, page->bytes.data + page->start, page->bytes.size - page->start, error);
+  }
+  lam_page_pool_put(chunk->pool, page);
+  return status;
 }
 
 /* ---- giving the dictionary up ---- */

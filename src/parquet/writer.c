@@ -110,17 +110,57 @@ static enum lam_status put_segments(struct lam_writer *writer, struct lam_chunk_
   return LAM_OK;
 }
 
-/* The first chunk of a row group stands where the file ends now, so that its pages need not wait. The thread that
- * encodes it is the only one that writes meanwhile. */
-static enum lam_status stream_page(void *user, struct lam_bytes header, struct lam_bytes payload,
-                                   struct lam_error *error) {
-  struct lam_writer *writer = user;
+/* The first chunk of a row group stands where the file ends now, so that its pages need not wait. The thread that is
+ * here is the only one that writes meanwhile. */
+static enum lam_status put_outgoing(struct lam_writer *writer, size_t most, struct lam_error *error) {
   uint64_t before = writer->position;
+  if (writer->outgoing.count == 0) return LAM_OK;
   LAM_TRY(put_segments(writer, &writer->chunks[0], error));
-  LAM_TRY(lam_writer_put(writer, header.data, header.size, error));
-  LAM_TRY(lam_writer_put(writer, payload.data, payload.size, error));
+  for (; most > 0 && writer->outgoing.count > 0; most--) {
+    struct lam_out_page *page = lam_page_list_pop(&writer->outgoing);
+    enum lam_status status =
+        lam_writer_put(writer, page->bytes.data + page->start, page->bytes.size - page->start, error);
+    lam_page_pool_put(&writer->pool, page);
+    LAM_TRY(status);
+  }
   writer->streamed += writer->position - before;
   return LAM_OK;
+}
+
+/* ---- rounds: encoded pages of all columns, packed at the same time, while those of the last round are written ---- */
+
+static struct lam_out_page **packing(const struct lam_writer *writer) {
+  return (struct lam_out_page **)(void *)writer->packing.data;
+}
+
+/* Task 0 writes; the others pack a page each. */
+static enum lam_status pack_page(void *user, size_t index, struct lam_error *error) {
+  struct lam_writer *writer = user;
+  if (index == 0) return put_outgoing(writer, SIZE_MAX, error);
+  struct lam_out_page *page = packing(writer)[index - 1];
+  struct lam_workspace *workspace;
+  LAM_TRY(take_workspace(writer, &workspace, error));
+  enum lam_status status = lam_page_pack(page, workspace, error);
+  return_workspace(writer, workspace);
+  return lam_fail_in(error, status, "column \"%s\"", writer->schema.children[page->chunk - writer->chunks]->name);
+}
+
+static enum lam_status pack_pages(struct lam_writer *writer, bool serial, struct lam_error *error) {
+  writer->packing.size = 0;
+  for (int32_t i = 0; i < writer->column_count; i++)
+    for (struct lam_out_page *page = writer->chunks[i].encoded.first; page; page = page->next)
+      LAM_TRY(lam_buf_append(&writer->packing, &page, sizeof page, error));
+  size_t count = writer->packing.size / sizeof(struct lam_out_page *);
+  struct lam_pool *pool = lam_context_pool(lam_mem_context(writer->mem));
+  LAM_TRY(lam_pool_run(pool, count + 1, serial ? 1 : 0, pack_page, writer, error));
+  for (int32_t i = 0; i < writer->column_count; i++) LAM_TRY(lam_chunk_collect(&writer->chunks[i], error));
+  return LAM_OK;
+}
+
+static uint64_t encoded_bytes(const struct lam_writer *writer) {
+  uint64_t total = 0;
+  for (int32_t i = 0; i < writer->column_count; i++) total += writer->chunks[i].encoded.bytes;
+  return total;
 }
 
 /* ---- opening ---- */
@@ -158,7 +198,7 @@ static enum lam_status open_column(struct lam_writer *writer, int32_t index, con
   LAM_TRY(lam_type_parse(&column->plain, &column->type, error));
   column->needs_plain = column->type.id == LAM_TYPE_BOOL;
   LAM_TRY(make_path(writer, leaf->name, &column->path, error));
-  return lam_chunk_writer_init(&writer->chunks[index], writer->mem, &column->type, leaf, options, error);
+  return lam_chunk_writer_init(&writer->chunks[index], &writer->pool, &column->type, leaf, options, error);
 }
 
 static enum lam_status open_columns(struct lam_writer *writer, const struct lam_write_options *options,
@@ -178,10 +218,7 @@ static enum lam_status open_columns(struct lam_writer *writer, const struct lam_
     if (status != LAM_OK) lam_fail_in(error, status, "column \"%s\"", writer->schema.children[i]->name);
   }
   lam_arena_release(&scratch);
-  if (status == LAM_OK && count > 0) {
-    writer->chunks[0].stream = stream_page;
-    writer->chunks[0].stream_user = writer;
-  }
+  if (status == LAM_OK && count > 0) writer->chunks[0].outgoing = &writer->outgoing;
   return status;
 }
 
@@ -259,6 +296,8 @@ enum lam_status lam_writer_open_in(struct lam_store *store, const char *key, con
   lam_arena_init(&writer->arena, mem);
   lam_buf_init(&writer->small, mem);
   lam_buf_init(&writer->copy, mem);
+  lam_buf_init(&writer->packing, mem);
+  lam_page_pool_init(&writer->pool, mem);
   lam_buf_init(&writer->row_groups, mem);
   lam_buf_init(&writer->waiting, mem);
   lam_buf_init(&writer->index_bytes, mem);
@@ -342,9 +381,11 @@ struct append_job {
   int64_t from, count;
 };
 
+/* The columns, and behind them the writing of a page that waits. */
 static enum lam_status append_column(void *user, size_t index, struct lam_error *error) {
   const struct append_job *job = user;
   struct lam_writer *writer = job->writer;
+  if (index == (size_t)writer->column_count) return put_outgoing(writer, 1, error);
   struct lam_workspace *workspace;
   LAM_TRY(take_workspace(writer, &workspace, error));
   enum lam_status status =
@@ -363,10 +404,11 @@ static enum lam_status append_slice(struct lam_writer *writer, int64_t from, int
     bytes = rows_bytes(writer, from, job.count);
   }
   struct lam_pool *pool = lam_context_pool(lam_mem_context(writer->mem));
-  LAM_TRY(lam_pool_run(pool, (size_t)writer->column_count, bytes < SERIAL_BYTES ? 1 : 0, append_column, &job, error));
+  size_t tasks = (size_t)writer->column_count + (writer->outgoing.count > 0);
+  LAM_TRY(lam_pool_run(pool, tasks, bytes < SERIAL_BYTES ? 1 : 0, append_column, &job, error));
   *taken = job.count;
   writer->pending_rows += job.count;
-  return LAM_OK;
+  return encoded_bytes(writer) < writer->slice_bytes ? LAM_OK : pack_pages(writer, false, error);
 }
 
 static bool row_group_is_full(const struct lam_writer *writer) {
@@ -415,13 +457,24 @@ enum lam_status lam_writer_write(struct lam_writer *writer, const struct ArrowAr
 
 /* ---- row groups ---- */
 
-static enum lam_status finish_column(void *user, size_t index, struct lam_error *error) {
-  struct lam_writer *writer = user;
+typedef enum lam_status (*lam_chunk_fn)(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
+                                        struct lam_error *error);
+
+static enum lam_status with_column(struct lam_writer *writer, size_t index, lam_chunk_fn work,
+                                   struct lam_error *error) {
   struct lam_workspace *workspace;
   LAM_TRY(take_workspace(writer, &workspace, error));
-  enum lam_status status = lam_chunk_finish(&writer->chunks[index], workspace, error);
+  enum lam_status status = work(&writer->chunks[index], workspace, error);
   return_workspace(writer, workspace);
   return lam_fail_in(error, status, "column \"%s\"", writer->schema.children[index]->name);
+}
+
+static enum lam_status end_column_page(void *user, size_t index, struct lam_error *error) {
+  return with_column(user, index, lam_chunk_end_page, error);
+}
+
+static enum lam_status finish_column(void *user, size_t index, struct lam_error *error) {
+  return with_column(user, index, lam_chunk_finish, error);
 }
 
 static enum lam_status put_chunk(struct lam_writer *writer, int32_t index, struct lam_chunk_meta *meta,
@@ -460,11 +513,18 @@ static enum lam_status end_row_group(struct lam_writer *writer, struct lam_error
   if (writer->pending_rows == 0) return LAM_OK;
   struct lam_pool *pool = lam_context_pool(lam_mem_context(writer->mem));
   bool serial = lam_writer_pending_bytes(writer) < SERIAL_BYTES;
-  LAM_TRY(lam_pool_run(pool, (size_t)writer->column_count, serial ? 1 : 0, finish_column, writer, error));
+  size_t columns = (size_t)writer->column_count;
+  LAM_TRY(lam_pool_run(pool, columns, serial ? 1 : 0, end_column_page, writer, error));
+  LAM_TRY(pack_pages(writer, serial, error));
+  LAM_TRY(lam_pool_run(pool, columns, serial ? 1 : 0, finish_column, writer, error));
+  LAM_TRY(put_outgoing(writer, SIZE_MAX, error));
   LAM_TRY(put_row_group(writer, error));
   bool keep = lam_mem_available(writer->mem) > 2 * writer->low_memory;
   for (int32_t i = 0; i < writer->column_count; i++) lam_chunk_clear(&writer->chunks[i], keep);
-  if (!keep) release_workspaces(writer);
+  if (!keep) {
+    release_workspaces(writer);
+    lam_page_pool_release(&writer->pool);
+  }
   writer->pending_rows = 0;
   writer->streamed = 0;
   return LAM_OK;
@@ -569,6 +629,10 @@ void lam_writer_close(struct lam_writer *writer) {
   if (writer->output) (void)ops->close_output(writer->output, NULL);
   if (!writer->finished && (staged || writer->failed)) (void)ops->remove(writer->store, writer->key, NULL);
   for (int32_t i = 0; i < writer->column_count; i++) lam_chunk_writer_release(&writer->chunks[i]);
+  for (struct lam_out_page *page; (page = lam_page_list_pop(&writer->outgoing));)
+    lam_page_pool_put(&writer->pool, page);
+  lam_page_pool_destroy(&writer->pool);
+  lam_buf_release(&writer->packing);
   release_workspaces(writer);
   lam_buf_release(&writer->small);
   lam_buf_release(&writer->copy);

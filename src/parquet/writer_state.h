@@ -41,8 +41,11 @@ struct lam_writer {
   struct lam_writer_column *columns;
   struct lam_chunk_writer *chunks; /* of the row group under way */
   int64_t pending_rows;
-  uint64_t streamed;      /* bytes of its first chunk that are in the file already */
-  struct lam_view *views; /* of the batch under way */
+  uint64_t streamed; /* bytes of its first chunk that are in the file already */
+  struct lam_page_pool pool;
+  struct lam_page_list outgoing; /* packed pages of its first chunk, behind the chunk's segments */
+  struct lam_buf packing;        /* struct lam_out_page *: the pages of a round */
+  struct lam_view *views;        /* of the batch under way */
 
   struct lam_arena arena; /* whatever the footer will need */
   struct lam_file_meta meta;

@@ -16,6 +16,7 @@ static struct lam_chunk_meta describe(uint64_t distinct, int64_t count, struct l
   struct lam_builder builder;
   struct lam_view view;
   struct lam_chunk_writer chunk;
+  struct lam_page_pool pool;
   struct lam_workspace workspace;
   struct lam_chunk_meta meta;
   uint64_t random = 7;
@@ -28,7 +29,8 @@ static struct lam_chunk_meta describe(uint64_t distinct, int64_t count, struct l
   OK(lam_builder_finish(&builder, &array, &error));
   OK(lam_view_init(&schema, &array, &view, &error));
   lam_workspace_init(&workspace, mem);
-  OK(lam_chunk_writer_init(&chunk, mem, &type, &leaf, &options, &error));
+  lam_page_pool_init(&pool, mem);
+  OK(lam_chunk_writer_init(&chunk, &pool, &type, &leaf, &options, &error));
   OK(lam_chunk_append(&chunk, &workspace, &view, 0, count / 2, &error));
   OK(lam_chunk_append(&chunk, &workspace, &view, count / 2, count - count / 2, &error));
   OK(lam_chunk_finish(&chunk, &workspace, &error));
@@ -36,6 +38,7 @@ static struct lam_chunk_meta describe(uint64_t distinct, int64_t count, struct l
   assert_int_equal(meta.values, count);
   assert_int_equal(meta.compressed_size, meta.uncompressed_size);
   lam_chunk_writer_release(&chunk);
+  lam_page_pool_destroy(&pool);
   lam_workspace_release(&workspace);
   lam_builder_release(&builder);
   lam_array_release(&array);
