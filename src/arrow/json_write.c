@@ -82,6 +82,7 @@ static enum lam_status put_escape(struct lam_buf *out, uint8_t c, struct lam_err
 }
 
 enum lam_status lam_json_string(struct lam_buf *out, struct lam_bytes text, struct lam_error *error) {
+  if (text.size == 0) return lam_buf_append(out, "\"\"", 2, error);
   const uint8_t *p = text.data, *end = p + text.size;
   LAM_TRY(lam_buf_append(out, "\"", 1, error));
   while (p < end) {

@@ -448,10 +448,10 @@ def test_one_footer_per_file(lamella, write, tmp_path):
 
 def test_old_writers_statistics_do_not_survive(lamella, tmp_path):
     """Lesson 53: statistics of parquet-mr before 1.10 for strings are not believed under our created_by."""
-    source = pathlib.Path(os.environ.get("LAMELLA_SHARED", "/work/shared")) / "parquet-testing/data"
+    source = pathlib.Path(__file__).resolve().parents[3] / "shared/parquet-testing/data"
     name = source / "alltypes_plain.snappy.parquet"
     if not name.exists():
-        pytest.skip("the public files are not here")
+        pytest.skip(f"the public files are not in {source}")
     (tmp_path / "t").mkdir()
     for i in range(2):
         shutil.copy(name, tmp_path / "t" / f"{i}.parquet")
