@@ -20,7 +20,8 @@ struct lam_context;
 
 enum lam_log_level { LAM_LOG_ERROR = 0, LAM_LOG_WARN = 1, LAM_LOG_INFO = 2, LAM_LOG_DEBUG = 3 };
 
-/* Called from any thread, one call at a time. `message` is one line without its newline. */
+/* Called from any thread, one call at a time. `message` is one line without its newline, valid during the call. It may
+ * not call the library, but for lam_context_cancel. */
 typedef void (*lam_log_fn)(void *user, enum lam_log_level level, const char *message);
 
 /* A snapshot of the operation under way. Totals are 0 while they are unknown. */
@@ -41,7 +42,7 @@ struct lam_context_options {
   uint64_t memory_limit; /* bytes; 0: a quarter of the memory this process may use (cgroup limits
                             included), at least 256 MiB */
 
-  /* The allocator; all three or none. `alloc` returns memory aligned to 64 bytes, or NULL. Called
+  /* The allocator: both functions or neither. `alloc` returns memory aligned to 64 bytes, or NULL. Called
    * from any thread. */
   void *(*alloc)(void *user, size_t size);
   void (*free)(void *user, void *memory, size_t size);

@@ -146,6 +146,8 @@ struct lam_write_result {
   uint32_t struct_size;
   int64_t rows, bytes, row_groups;
 };
+#define LAM_WRITE_RESULT_INIT \
+  { .struct_size = sizeof(struct lam_write_result) }
 
 /* Begins a local file, which becomes visible under `path`, atomically and durably, when the writer is
  * finished; a file of that name is replaced. `schema` is a struct of the columns (copied). */

@@ -1,7 +1,12 @@
 /* Status codes and the error that explains them.
  *
  * Every function of the library that can fail returns `enum lam_status` and takes, as its last
- * argument, a `struct lam_error *` that may be NULL. A failed call leaves its outputs released. */
+ * argument, a `struct lam_error *` that may be NULL. A failed call leaves its outputs released.
+ *
+ * Structs that the caller allocates begin with `struct_size`, are filled by their LAM_…_INIT, and only ever grow at
+ * the end, so that a program built with an older header works with a newer library. Options that were not filled are
+ * refused; an error or a result that was not filled is left as it is. Elements of arrays (columns, sort keys) have no
+ * such field and never grow. */
 #ifndef LAMELLA_STATUS_H
 #define LAMELLA_STATUS_H
 

@@ -28,6 +28,7 @@ struct lam_table_options {
   const char *const *partitions; /* "column=value", any subset of the partition columns; AND */
   int32_t partition_count;
   bool no_checksums;
+  uint64_t reserved[4]; /* 0; room to grow, for this struct is part of others */
 };
 #define LAM_TABLE_OPTIONS_INIT \
   { .struct_size = sizeof(struct lam_table_options) }
@@ -81,6 +82,7 @@ struct lam_change_options {
   const char *compression; /* "codec[:level]"; NULL: as the column has it; zstd for new data */
   int64_t grace_seconds;   /* how long replaced files are kept for readers; 0: 600; -1: none */
   bool no_sync;            /* do not make the change durable (benchmarks, scratch data) */
+  uint64_t reserved[8];    /* 0; room to grow, for this struct is part of others */
 };
 #define LAM_CHANGE_OPTIONS_INIT \
   { .struct_size = sizeof(struct lam_change_options) }
@@ -116,6 +118,8 @@ struct lam_compact_result {
   uint64_t sequence;                  /* of the commit; 0 where nothing was changed */
   uint64_t runs_spilled;              /* that sorting wrote to the spill directory */
 };
+#define LAM_COMPACT_RESULT_INIT \
+  { .struct_size = sizeof(struct lam_compact_result) }
 
 /* Leaves a few full files where there were many small ones. One failure fails the whole and changes nothing. */
 LAM_API enum lam_status lam_compact(struct lam_context *context, const char *path,
@@ -133,7 +137,7 @@ struct lam_import_type {
 struct lam_import_options {
   uint32_t struct_size;
   struct lam_change_options change; /* partitions are not used */
-  enum lam_import_format format;    /* by name: .csv, .csv.gz no, .tsv are CSV; all else Parquet */
+  enum lam_import_format format;    /* by name: .csv and .tsv are CSV, all else is Parquet */
   const char *const *partition_by;  /* columns; they stay in the data */
   int32_t partition_by_count;
   int64_t rows_per_file; /* 0: files of the target size */
@@ -160,6 +164,8 @@ struct lam_import_result {
   uint64_t sequence;
   uint64_t runs_spilled; /* that sorting wrote to the spill directory */
 };
+#define LAM_IMPORT_RESULT_INIT \
+  { .struct_size = sizeof(struct lam_import_result) }
 
 /* Adds the rows of the sources (files, directories, globs; "-" is standard input, CSV) to the table at `path`, which is
  * made if there is none. The sources' schemas merge with each other and with the table's. */
@@ -191,6 +197,8 @@ struct lam_verify_result {
   uint64_t checksums; /* pages that had one */
   uint64_t faults;
 };
+#define LAM_VERIFY_RESULT_INIT \
+  { .struct_size = sizeof(struct lam_verify_result) }
 /* LAM_OK with faults counted; another status only where the verification itself could not be done. */
 LAM_API enum lam_status lam_verify(struct lam_context *context, const char *path,
                                    const struct lam_verify_options *options, lam_fault_fn each, void *user,

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/budget.h"
+#include "base/options.h"
 #include "base/threads.h"
 
 enum { SMALLEST_DEFAULT_LIMIT = 256 << 20, MOST_THREADS = 1024 };
@@ -40,16 +41,10 @@ static const char *default_spill_dir(void) {
   return dir && *dir ? dir : "/var/tmp";
 }
 
-/* What the caller's struct has of the options, which may be from an older or a newer version; defaults for the rest. */
 static enum lam_status read_options(const struct lam_context_options *given, struct lam_context_options *out,
                                     struct lam_error *error) {
   *out = (struct lam_context_options)LAM_CONTEXT_OPTIONS_INIT;
-  if (given) {
-    if (given->struct_size < sizeof given->struct_size || given->struct_size > 4096)
-      return lam_fail(error, LAM_INVALID, "context options of %u bytes; fill them with LAM_CONTEXT_OPTIONS_INIT",
-                      given->struct_size);
-    memcpy(out, given, lam_min_u64(given->struct_size, sizeof *out));
-  }
+  LAM_TRY(lam_options_read(given, "LAM_CONTEXT_OPTIONS_INIT", out, sizeof *out, error));
   if (!out->alloc != !out->free)
     return lam_fail(error, LAM_INVALID, "context options have only one of alloc and free; give both or none");
   if (out->threads > MOST_THREADS)
@@ -129,9 +124,9 @@ const struct lam_allocator *lam_context_allocator(const struct lam_context *cont
 void lam_context_memory(struct lam_context *context, struct lam_memory_use *out) {
   struct lam_budget *budget = &context->budget;
   pthread_mutex_lock(&budget->lock);
-  struct lam_memory_use use = {out->struct_size, budget->limit, budget->reserved, budget->peak};
+  struct lam_memory_use use = {sizeof use, budget->limit, budget->reserved, budget->peak};
   pthread_mutex_unlock(&budget->lock);
-  memcpy(out, &use, lam_min_u64(out->struct_size, sizeof use));
+  lam_result_write(&use, sizeof use, out);
 }
 
 enum lam_status lam_check_cancel(struct lam_context *context, struct lam_error *error) {

@@ -11,7 +11,7 @@
 enum lam_status lam_fail(struct lam_error *error, enum lam_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* As lam_fail with LAM_IO (LAM_NOT_FOUND, LAM_EXISTS where `code`, an errno value, says so) and
+/* As lam_fail with LAM_IO (LAM_NOT_FOUND, LAM_EXISTS, LAM_NO_MEMORY where `code`, an errno value, says so) and
  * ": <the system's message>" at the end. */
 enum lam_status lam_fail_errno(struct lam_error *error, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

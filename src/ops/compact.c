@@ -239,19 +239,22 @@ enum lam_status lam_compact_directory(struct lam_directory *directory, const str
   struct lam_compact_options options;
   struct lam_compact_result ignored;
   if (!result) result = &ignored;
-  *result = (struct lam_compact_result){.struct_size = sizeof *result};
+  *result = (struct lam_compact_result)LAM_COMPACT_RESULT_INIT;
   LAM_TRY(lam_compact_options_resolve(given, &options, error));
   return compact_within(directory, &options, directory->mem, result, error);
 }
 
-enum lam_status lam_compact(struct lam_context *context, const char *path, const struct lam_compact_options *options,
+enum lam_status lam_compact(struct lam_context *context, const char *path, const struct lam_compact_options *given,
                             struct lam_compact_result *result, struct lam_error *error) {
   struct lam_directory *directory = NULL;
   struct lam_mem *mem;
-  const char *meta_dir = options ? options->change.meta_dir : NULL;
+  struct lam_compact_options options;
+  struct lam_compact_result counts = LAM_COMPACT_RESULT_INIT;
+  LAM_TRY(lam_compact_options_resolve(given, &options, error));
   LAM_TRY(lam_mem_open(context, minimum_of(context), &mem, error));
-  enum lam_status status = lam_directory_open(context, path, meta_dir, false, mem, &directory, error);
-  if (status == LAM_OK) status = lam_compact_directory(directory, options, result, error);
+  enum lam_status status = lam_directory_open(context, path, options.change.meta_dir, false, mem, &directory, error);
+  if (status == LAM_OK) status = lam_compact_directory(directory, &options, &counts, error);
+  lam_result_write(&counts, sizeof counts, result);
   lam_directory_close(directory);
   lam_mem_close(mem);
   return status;

@@ -2,6 +2,7 @@
 #ifndef LAM_OPS_COMPACT_H
 #define LAM_OPS_COMPACT_H
 
+#include "base/options.h"
 #include "lamella/table.h"
 #include "table/directory.h"
 

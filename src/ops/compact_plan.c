@@ -12,7 +12,7 @@ enum {
 enum lam_status lam_compact_options_resolve(const struct lam_compact_options *given, struct lam_compact_options *out,
                                             struct lam_error *error) {
   *out = (struct lam_compact_options)LAM_COMPACT_OPTIONS_INIT;
-  if (given) memcpy(out, given, lam_min_u64(given->struct_size, sizeof *out));
+  LAM_TRY(lam_options_read(given, "LAM_COMPACT_OPTIONS_INIT", out, sizeof *out, error));
   if (out->target_size == 0) out->target_size = DEFAULT_TARGET;
   if (out->max_file_size == 0) out->max_file_size = out->target_size / 4 * 3;
   if (out->min_files == 0) out->min_files = DEFAULT_MIN_FILES;

@@ -4,6 +4,7 @@
 
 #include "arrow/value_text.h"
 #include "base/context.h"
+#include "base/options.h"
 #include "ops/discard_store.h"
 #include "ops/import_source.h"
 #include "ops/rotation.h"
@@ -399,9 +400,9 @@ enum lam_status lam_import_directory(struct lam_directory *directory, const char
   struct lam_import_result ignored;
   struct lam_snapshot snapshot = {.files = NULL};
   bool recovered;
-  if (given) memcpy(&options, given, lam_min_u64(given->struct_size, sizeof options));
+  LAM_TRY(lam_options_read(given, "LAM_IMPORT_OPTIONS_INIT", &options, sizeof options, error));
   if (!result) result = &ignored;
-  *result = (struct lam_import_result){.struct_size = sizeof *result};
+  *result = (struct lam_import_result)LAM_IMPORT_RESULT_INIT;
   if (source_count < 1) return lam_fail(error, LAM_INVALID, "nothing was named to import");
   if (!options.change.dry_run) {
     LAM_TRY(lam_directory_prepare(directory, error));
@@ -437,16 +438,19 @@ enum lam_status lam_import_directory(struct lam_directory *directory, const char
 }
 
 enum lam_status lam_import(struct lam_context *context, const char *const *sources, int32_t source_count,
-                           const char *path, const struct lam_import_options *options, struct lam_import_result *result,
+                           const char *path, const struct lam_import_options *given, struct lam_import_result *result,
                            struct lam_error *error) {
   struct lam_directory *directory = NULL;
   struct lam_mem *mem;
   struct lam_memory_use use = {.struct_size = sizeof use};
-  const char *meta_dir = options ? options->change.meta_dir : NULL;
+  struct lam_import_options options = LAM_IMPORT_OPTIONS_INIT;
+  struct lam_import_result counts = LAM_IMPORT_RESULT_INIT;
+  LAM_TRY(lam_options_read(given, "LAM_IMPORT_OPTIONS_INIT", &options, sizeof options, error));
   lam_context_memory(context, &use);
   LAM_TRY(lam_mem_open(context, lam_min_u64(use.limit / 2, IMPORT_MEMORY), &mem, error));
-  enum lam_status status = lam_directory_open(context, path, meta_dir, true, mem, &directory, error);
-  if (status == LAM_OK) status = lam_import_directory(directory, sources, source_count, options, result, error);
+  enum lam_status status = lam_directory_open(context, path, options.change.meta_dir, true, mem, &directory, error);
+  if (status == LAM_OK) status = lam_import_directory(directory, sources, source_count, &options, &counts, error);
+  lam_result_write(&counts, sizeof counts, result);
   lam_directory_close(directory);
   lam_mem_close(mem);
   return status;

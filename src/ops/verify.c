@@ -5,6 +5,7 @@
 
 #include "arrow/value_text.h"
 #include "base/context.h"
+#include "base/options.h"
 #include "parquet/statistics.h"
 #include "parquet/store_value.h"
 #include "table/table.h"
@@ -358,19 +359,18 @@ static enum lam_status verify_directory(struct verify_run *run, struct lam_error
 enum lam_status lam_verify(struct lam_context *context, const char *path, const struct lam_verify_options *given,
                            lam_fault_fn each, void *user, struct lam_verify_result *result, struct lam_error *error) {
   struct lam_verify_options options = LAM_VERIFY_OPTIONS_INIT;
-  struct lam_verify_result ignored;
+  struct lam_verify_result counts = LAM_VERIFY_RESULT_INIT;
   struct lam_error own = LAM_ERROR_INIT; /* faults are told from it */
-  if (given) memcpy(&options, given, lam_min_u64(given->struct_size, sizeof options));
-  if (!result) result = &ignored;
+  LAM_TRY(lam_options_read(given, "LAM_VERIFY_OPTIONS_INIT", &options, sizeof options, error));
   if (!error) error = &own;
-  *result = (struct lam_verify_result){.struct_size = sizeof *result};
-  struct verify_run run = {.context = context, .options = &options, .each = each, .user = user, .result = result};
+  struct verify_run run = {.context = context, .options = &options, .each = each, .user = user, .result = &counts};
   struct lam_memory_use use = {.struct_size = sizeof use};
   lam_context_memory(context, &use);
   LAM_TRY(lam_mem_open(context, lam_min_u64(use.limit / 2, VERIFY_MEMORY), &run.mem, error));
   enum lam_status status =
       lam_directory_open(context, path, options.table.meta_dir, false, run.mem, &run.directory, error);
   if (status == LAM_OK) status = verify_directory(&run, error);
+  lam_result_write(&counts, sizeof counts, result);
   lam_directory_close(run.directory);
   lam_mem_close(run.mem);
   return status;

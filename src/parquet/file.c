@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "arrow/array.h"
+#include "base/options.h"
 #include "parquet/page.h"
 
 enum {
@@ -66,12 +67,7 @@ int32_t lam_file_columns(const struct lam_file *file) {
 static enum lam_status read_options(const struct lam_file_options *given, struct lam_file_options *out,
                                     struct lam_error *error) {
   *out = (struct lam_file_options)LAM_FILE_OPTIONS_INIT;
-  if (!given) return LAM_OK;
-  if (given->struct_size < sizeof given->struct_size || given->struct_size > 4096)
-    return lam_fail(error, LAM_INVALID, "file options of %u bytes; fill them with LAM_FILE_OPTIONS_INIT",
-                    given->struct_size);
-  memcpy(out, given, given->struct_size < sizeof *out ? given->struct_size : sizeof *out);
-  return LAM_OK;
+  return lam_options_read(given, "LAM_FILE_OPTIONS_INIT", out, sizeof *out, error);
 }
 
 /* Reads the last `size` bytes of the file, of which the buffer has the last ones already. */

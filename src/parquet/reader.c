@@ -9,6 +9,7 @@
 
 #include "arrow/array.h"
 #include "base/context.h"
+#include "base/options.h"
 #include "base/threads.h"
 #include "parquet/chunk.h"
 #include "parquet/reader.h"
@@ -254,11 +255,7 @@ enum lam_status lam_reader_next(struct lam_reader *reader, struct ArrowArray *ou
 static enum lam_status read_options(const struct lam_read_options *given, struct lam_read_options *out,
                                     struct lam_error *error) {
   *out = (struct lam_read_options)LAM_READ_OPTIONS_INIT;
-  if (!given) return LAM_OK;
-  if (given->struct_size < sizeof given->struct_size || given->struct_size > 4096)
-    return lam_fail(error, LAM_INVALID, "read options of %u bytes; fill them with LAM_READ_OPTIONS_INIT",
-                    given->struct_size);
-  memcpy(out, given, given->struct_size < sizeof *out ? given->struct_size : sizeof *out);
+  LAM_TRY(lam_options_read(given, "LAM_READ_OPTIONS_INIT", out, sizeof *out, error));
   if (out->batch_rows < 0)
     return lam_fail(error, LAM_INVALID, "batches of %" PRId64 " rows; expected at least 1, or 0 for the default",
                     out->batch_rows);

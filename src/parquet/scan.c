@@ -5,6 +5,7 @@
 
 #include "arrow/array.h"
 #include "base/context.h"
+#include "base/options.h"
 #include "base/threads.h"
 #include "parquet/reader.h"
 
@@ -150,9 +151,7 @@ static enum lam_status run_scan(struct scan *scan, struct lam_error *error) {
 enum lam_status lam_file_scan(struct lam_file *file, const struct lam_read_options *options, lam_batch_fn each,
                               void *user, struct lam_error *error) {
   struct scan scan = {.file = file, .options = LAM_READ_OPTIONS_INIT, .each = each, .user = user};
-  if (options)
-    memcpy(&scan.options, options,
-           options->struct_size < sizeof scan.options ? options->struct_size : sizeof scan.options);
+  LAM_TRY(lam_options_read(options, "LAM_READ_OPTIONS_INIT", &scan.options, sizeof scan.options, error));
   if (scan.options.row_groups && scan.options.row_group_count < 0)
     return lam_fail(error, LAM_INVALID, "%d row groups are asked for", (int)scan.options.row_group_count);
   LAM_TRY(lam_mem_open(lam_mem_context(lam_file_mem(file)), 0, &scan.mem, error));

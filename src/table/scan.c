@@ -1,6 +1,7 @@
 /* Scans: the rows of a table's files one after the other, each brought to the merged schema. */
 #include "arrow/cast.h"
 #include "base/context.h"
+#include "base/options.h"
 #include "table/table.h"
 
 struct lam_scan {
@@ -50,7 +51,7 @@ enum lam_status lam_scan_open(struct lam_table *table, const struct lam_scan_opt
   struct lam_scan_options options = LAM_SCAN_OPTIONS_INIT;
   struct lam_scan *scan;
   *out = NULL;
-  if (given) memcpy(&options, given, lam_min_u64(given->struct_size, sizeof options));
+  LAM_TRY(lam_options_read(given, "LAM_SCAN_OPTIONS_INIT", &options, sizeof options, error));
   LAM_TRY(lam_alloc_zero(table->mem, sizeof *scan, (void **)&scan, error));
   scan->table = table;
   scan->mem = table->mem;

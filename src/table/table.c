@@ -1,6 +1,7 @@
 #include "table/table.h"
 
 #include "base/context.h"
+#include "base/options.h"
 #include "base/threads.h"
 
 /* Guaranteed to every open table: a footer, and the windows of a scan. */
@@ -203,7 +204,7 @@ enum lam_status lam_table_open_in(struct lam_mem *mem, const char *path, const s
   struct lam_table_options options = LAM_TABLE_OPTIONS_INIT;
   struct lam_table *table;
   *out = NULL;
-  if (given) memcpy(&options, given, lam_min_u64(given->struct_size, sizeof options));
+  LAM_TRY(lam_options_read(given, "LAM_TABLE_OPTIONS_INIT", &options, sizeof options, error));
   LAM_TRY(lam_alloc_zero(mem, sizeof *table, (void **)&table, error));
   table->context = lam_mem_context(mem);
   table->mem = mem;

@@ -73,8 +73,8 @@ static void refuses_wrong_options(void **state) {
     struct lam_context_options options;
     const char *message;
   } cases[] = {
-      {{.struct_size = 0}, "context options of 0 bytes; fill them with LAM_CONTEXT_OPTIONS_INIT"},
-      {{.struct_size = 5000}, "context options of 5000 bytes; fill them with LAM_CONTEXT_OPTIONS_INIT"},
+      {{.struct_size = 0}, "options of 0 bytes were given; fill them with LAM_CONTEXT_OPTIONS_INIT"},
+      {{.struct_size = 5000}, "options of 5000 bytes were given; fill them with LAM_CONTEXT_OPTIONS_INIT"},
       {{.struct_size = sizeof(struct lam_context_options), .alloc = no_alloc},
        "context options have only one of alloc and free; give both or none"},
       {{.struct_size = sizeof(struct lam_context_options), .threads = 5000},
