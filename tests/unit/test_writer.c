@@ -161,6 +161,77 @@ static void test_refusals(void **state) {
   lam_store_close(store);
 }
 
+/* The bytes of a file of columns random, x and s, written in several batches on so many threads. */
+static struct lam_bytes write_threads(const char *path, uint32_t threads, bool v2, uint8_t *to, size_t room) {
+  struct lam_context_options with = LAM_CONTEXT_OPTIONS_INIT;
+  struct lam_write_options options = LAM_WRITE_OPTIONS_INIT;
+  struct lam_context *own;
+  struct lam_writer *writer;
+  struct ArrowSchema schema, wide;
+  struct ArrowArray batch, children[3], *pointers[3] = {&children[0], &children[1], &children[2]};
+  struct lam_type number = type_of("bigint"), text = type_of("varchar");
+  uint64_t random = 5;
+  with.threads = threads;
+  options.page_bytes = 16 << 10; /* many pages, and a row group that ends by its bytes */
+  options.row_group_bytes = 2 << 20;
+  options.data_page_v2 = v2;
+  options.no_sync = true;
+  OK(lam_context_create(&with, &own, &error));
+  OK(lam_schema_init_struct("", 3, &wide, &error));
+  OK(lam_schema_init(&number, "random", true, wide.children[0], &error));
+  OK(lam_schema_init(&number, "x", true, wide.children[1], &error));
+  OK(lam_schema_init(&text, "s", true, wide.children[2], &error));
+  OK(lam_writer_open(own, path, &wide, &options, &writer, &error));
+  for (int i = 0; i < 8; i++) {
+    struct lam_builder builder;
+    make_batch(40000, &schema, &batch);
+    OK(lam_builder_init(&builder, mem, &number, &error));
+    for (int row = 0; row < 40000; row++) {
+      uint64_t value = next_random(&random);
+      OK(lam_builder_fixed(&builder, &value, &error));
+    }
+    OK(lam_builder_finish(&builder, &children[0], &error));
+    children[1] = *batch.children[0], children[2] = *batch.children[1];
+    struct ArrowArray three = batch;
+    three.n_children = 3, three.children = pointers;
+    OK(lam_writer_write(writer, &three, &error));
+    lam_array_release(&children[0]);
+    lam_builder_release(&builder);
+    lam_array_release(&batch);
+    lam_schema_release(&schema);
+  }
+  OK(lam_writer_finish(writer, NULL, &error));
+  assert_true(lam_writer_meta(writer)->row_group_count > 1);
+  lam_writer_close(writer);
+  lam_schema_release(&wide);
+  lam_context_free(own);
+  FILE *file = fopen(path, "rb");
+  assert_non_null(file);
+  size_t size = fread(to, 1, room, file);
+  assert_true(size < room);
+  fclose(file);
+  assert_int_equal(unlink(path), 0);
+  return lam_bytes_of(to, size);
+}
+
+/* The same input gives the same bytes, whatever the number of threads. */
+static void test_threads_agree(void **state) {
+  (void)state;
+  enum { ROOM = 16 << 20 };
+  char directory[] = "/tmp/lamella-threads-XXXXXX", path[64];
+  assert_non_null(mkdtemp(directory));
+  snprintf(path, sizeof path, "%s/t.parquet", directory);
+  uint8_t *one = malloc(ROOM), *four = malloc(ROOM);
+  assert_true(one && four);
+  for (int v2 = 0; v2 < 2; v2++) {
+    struct lam_bytes alone = write_threads(path, 1, v2, one, ROOM), shared = write_threads(path, 4, v2, four, ROOM);
+    assert_true(lam_bytes_equal(alone, shared));
+  }
+  free(one);
+  free(four);
+  assert_int_equal(rmdir(directory), 0);
+}
+
 /* The file is there whole or not at all, also under the name of an older one. */
 static void test_local_files(void **state) {
   (void)state;
@@ -194,6 +265,6 @@ static void test_local_files(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {MEM_TEST(test_failures_leave_nothing), MEM_TEST(test_small_budgets),
-                                     MEM_TEST(test_refusals), MEM_TEST(test_local_files)};
+                                     MEM_TEST(test_refusals), MEM_TEST(test_threads_agree), MEM_TEST(test_local_files)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
