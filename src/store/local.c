@@ -205,6 +205,9 @@ static enum lam_status local_stat(struct lam_store *store, const char *key, stru
   if (*key ? fstatat(root, key, &st, 0) : stat(store->root, &st))
     return lam_store_fail(store, key, errno, "look at", error);
   fill_info(&st, out);
+  if (S_ISDIR(st.st_mode))
+    out->writable = (*key ? faccessat(root, key, W_OK | X_OK, AT_EACCESS)
+                          : faccessat(AT_FDCWD, store->root, W_OK | X_OK, AT_EACCESS)) == 0;
   return LAM_OK;
 }
 

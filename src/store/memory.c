@@ -280,6 +280,7 @@ static void fill_info(const struct lam_memory_fs *fs, const struct lam_memory_no
       .ctime_ns = node->ctime_ns,
       .links = node->links,
       .mode = node->mode,
+      .writable = node->kind == LAM_OBJECT_DIRECTORY,
   };
 }
 

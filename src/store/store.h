@@ -34,6 +34,7 @@ struct lam_object_info {
   int64_t ctime_ns;
   uint32_t links;
   uint32_t mode; /* permission bits */
+  bool writable; /* of a directory, from stat only: this process may add and remove entries */
 };
 
 /* An object open for reading; it keeps the bytes reachable when its key goes. */

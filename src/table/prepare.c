@@ -22,7 +22,7 @@ struct lam_touched {
   const char *key;
   const struct part *parts; /* sorted by name */
   size_t part_count, added, removed;
-  bool there;
+  bool there, exchangeable; /* the directory above may be written */
   struct lam_object_info info;
   struct lam_entries live;
 };
@@ -105,12 +105,53 @@ static enum lam_status check_part(const struct lam_prepare *prepare, const struc
   return same ? LAM_OK : conflict(prepare, touched->key, part->name, "changed", error);
 }
 
+/* Past the commit point there is no way back, so what is known to fail there is refused before: a directory that may
+ * not be written, or that lies on another file system. A new one is made in the nearest that is there. */
+static enum lam_status check_renames(struct lam_prepare *prepare, const char *key, struct lam_error *error) {
+  struct lam_store *data = prepare->directory->data, *meta = prepare->directory->meta;
+  struct lam_object_info info, state;
+  bool there;
+  LAM_TRY(lam_stat(data, key, &there, &info, error));
+  while (!there && *key) {
+    char *parent;
+    LAM_TRY(lam_key_directory(&prepare->journal->arena, key, &parent, error));
+    LAM_TRY(lam_stat(data, key = parent, &there, &info, error));
+  }
+  if (!there || info.kind != LAM_OBJECT_DIRECTORY) return LAM_OK; /* others say so */
+  LAM_TRY(meta->ops->stat(meta, "", &state, error));
+  if (info.device != state.device)
+    return lam_fail(
+        error, LAM_UNSUPPORTED,
+        "'%s%s%s' and the table's state '%s' are on different file systems, so files cannot be renamed from "
+        "one to the other; nothing was changed",
+        data->root, *key ? "/" : "", key, meta->root);
+  if (!info.writable)
+    return lam_fail(error, LAM_IO, "the directory '%s%s%s' may not be written by this user; nothing was changed",
+                    data->root, *key ? "/" : "", key);
+  return LAM_OK;
+}
+
+/* An exchange changes the entries of the directory above, renaming the files does not. */
+static enum lam_status check_above(struct lam_prepare *prepare, struct lam_touched *touched, struct lam_error *error) {
+  struct lam_object_info info;
+  char *parent;
+  if (!*touched->key) return LAM_OK;
+  LAM_TRY(lam_key_directory(&prepare->journal->arena, touched->key, &parent, error));
+  LAM_TRY(lam_stat(prepare->directory->data, parent, &touched->exchangeable, &info, error));
+  touched->exchangeable = touched->exchangeable && info.writable;
+  return LAM_OK;
+}
+
 static enum lam_status check_touched(struct lam_prepare *prepare, struct lam_touched *touched,
                                      struct lam_error *error) {
   struct lam_store *data = prepare->directory->data;
   LAM_TRY(lam_check_cancel(prepare->directory->context, error));
   LAM_TRY(lam_stat(data, touched->key, &touched->there, &touched->info, error));
   if (touched->there) LAM_TRY(lam_list(data, touched->key, &prepare->journal->arena, &touched->live, error));
+  if (touched->added + touched->removed) {
+    LAM_TRY(check_renames(prepare, touched->key, error));
+    LAM_TRY(check_above(prepare, touched, error));
+  }
   for (size_t i = 0; i < touched->part_count; i++) LAM_TRY(check_part(prepare, touched, &touched->parts[i], error));
   return LAM_OK;
 }
@@ -244,7 +285,7 @@ static bool goes(const struct lam_touched *touched, const char *name) {
 /* One file removed, or one added, is one rename: as atomic as an exchange, and nothing needs to be linked. */
 static enum lam_journal_how choose_how(const struct lam_touched *touched) {
   if (!touched->there) return LAM_JOURNAL_NEW;
-  if (!*touched->key || touched->added + touched->removed == 1) return LAM_JOURNAL_FILES;
+  if (!touched->exchangeable || touched->added + touched->removed == 1) return LAM_JOURNAL_FILES;
   for (size_t i = 0; i < touched->live.count; i++) {
     if (touched->live.items[i].info.kind != LAM_OBJECT_FILE) return LAM_JOURNAL_FILES;
   }
@@ -416,7 +457,10 @@ static enum lam_status stage_summaries(struct lam_prepare *prepare, size_t *room
       LAM_TRY(lam_key_join(&prepare->journal->arena, above[i], summaries[j], "", &key, error));
       LAM_TRY(lam_stat(prepare->directory->data, key, &there, &info, error));
       if (!there || info.kind != LAM_OBJECT_FILE) continue;
-      if (!staging.out) LAM_TRY(next_directory(prepare, above[i], &staging.out, room, error));
+      if (!staging.out) {
+        LAM_TRY(check_renames(prepare, above[i], error));
+        LAM_TRY(next_directory(prepare, above[i], &staging.out, room, error));
+      }
       LAM_TRY(add_file(&staging, LAM_JOURNAL_REMOVE, summaries[j], lam_identity_of(&info), error));
     }
     if (staging.out) qsort(staging.out->files, staging.out->file_count, sizeof *staging.out->files, file_by_name);

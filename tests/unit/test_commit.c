@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -431,12 +432,88 @@ static int tear_down(void **state) {
   return 0;
 }
 
+/* ---- what would fail past the commit point is refused before it ---- */
+
+static const struct lam_store_ops *real_ops;
+static const char *odd_key;    /* the directory of which stat says otherwise */
+static bool odd_device, asked; /* else it may not be written */
+static enum lam_status odd_stat(struct lam_store *store, const char *key, struct lam_object_info *out,
+                                struct lam_error *error) {
+  LAM_TRY(real_ops->stat(store, key, out, error));
+  if (strcmp(key, odd_key) != 0) return LAM_OK;
+  asked = true;
+  out->device += odd_device;
+  out->writable = out->writable && odd_device;
+  return LAM_OK;
+}
+
+static void test_unrenamable(void **state) {
+  (void)state;
+  static const struct {
+    const char *odd, *add, *expected; /* NULL: done, without an exchange */
+    bool device;
+  } cases[] = {
+      {"a=1", "a=1/n.parquet", "may not be written by this user", false},
+      {"a=1", "a=1/n.parquet", "are on different file systems", true},
+      {"", "b/c/n.parquet", "may not be written by this user", false},
+      {"", "a=1/n.parquet", NULL, false},
+  };
+  char *before = tree_of(table->data, mem, true);
+  struct lam_store_ops ops = *table->data->ops;
+  real_ops = table->data->ops;
+  ops.stat = odd_stat;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct operation one;
+    odd_key = cases[i].odd;
+    odd_device = cases[i].device;
+    asked = false;
+    begin(&one, table);
+    removes(&one, "a=1/f1.parquet");
+    adds(&one, cases[i].add, "A");
+    table->data->ops = table->meta->ops = &ops; /* pairs of stores are of one kind */
+    struct lam_error failure = LAM_ERROR_INIT;
+    enum lam_status status = commit(&one, NULL, &failure);
+    table->data->ops = table->meta->ops = real_ops;
+    assert_true(asked);
+    assert_int_equal(status == LAM_OK, cases[i].expected == NULL);
+    if (cases[i].expected) {
+      assert_non_null(strstr(failure.message, cases[i].expected));
+      assert_false(one.result.committed);
+      assert_false(there(all, "t.lamella/journal"));
+      want_tree(table->data, mem, before);
+    } else {
+      assert_int_equal(one.result.directories_exchanged, 0);
+    }
+    end(&one);
+  }
+  free(before);
+}
+
+/* What the system says of a directory that a user may not write. */
+static void test_read_only(void **state) {
+  (void)state;
+  assert_int_equal(chmod(path_of("t/a=1"), 0555), 0);
+  fflush(NULL);
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) {
+    struct lam_object_info info;
+    if (geteuid() == 0 && (chmod(root, 0755) || seteuid(65534))) _exit(2);
+    bool refused = table->data->ops->stat(table->data, "a=1", &info, NULL) == LAM_OK && !info.writable;
+    _exit(refused ? 0 : 1);
+  }
+  int left;
+  assert_int_equal(waitpid(child, &left, 0), child);
+  assert_int_equal(left, 0);
+  assert_true(info_of(all, "t/a=2").writable);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
   const struct CMUnitTest tests[] = {
       TEST(test_one),         TEST(test_root),           TEST(test_conflicts), TEST(test_scope_unchanged),
       TEST(test_two_writers), TEST(test_grace),          TEST(test_backup),    TEST(test_links_refused),
       TEST(test_nothing),     TEST(test_foreign_inside), TEST(test_damage),    TEST(test_lease),
-      TEST(test_killed)};
+      TEST(test_killed),      TEST(test_unrenamable),    TEST(test_read_only)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
