@@ -99,6 +99,11 @@ struct lam_compact_options {
   int32_t sort_count;
   int64_t row_group_rows;  /* of outputs; 0: 1,048,576 */
   int64_t row_group_bytes; /* encoded; 0: 128 MiB, at most the target */
+  /* Called with each task of the plan before any is run: a JSON object that says all that the task needs, its
+   * files with the identity they were planned with included. The text is the callee's for the call. NULL: not asked
+   * for. */
+  void (*each_task)(void *user, const char *json);
+  void *each_task_user;
 };
 #define LAM_COMPACT_OPTIONS_INIT \
   { .struct_size = sizeof(struct lam_compact_options), .change = LAM_CHANGE_OPTIONS_INIT }

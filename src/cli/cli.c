@@ -171,6 +171,7 @@ static enum lam_status print_json(const struct result_field *fields, size_t coun
   json_t *object = json_object();
   for (size_t i = 0; i < count; i++) {
     json_t *value = fields[i].unit == RESULT_TEXT      ? json_string(fields[i].text)
+                    : fields[i].unit == RESULT_JSON    ? json_loads(fields[i].text, 0, NULL)
                     : fields[i].unit == RESULT_SECONDS ? json_real((double)fields[i].value / 1000)
                                                        : json_integer((json_int_t)fields[i].value);
     json_object_set_new(object, fields[i].name, value);

@@ -45,7 +45,8 @@ void cli_interruptible(struct lam_context *context);
 
 /* ---- results: named counts, as text or as one JSON object ---- */
 
-enum result_unit { RESULT_COUNT, RESULT_BYTES, RESULT_TEXT, RESULT_SECONDS };
+/* RESULT_JSON: `text` is JSON, which only --json prints. */
+enum result_unit { RESULT_COUNT, RESULT_BYTES, RESULT_TEXT, RESULT_SECONDS, RESULT_JSON };
 struct result_field {
   const char *name; /* snake_case: the key in JSON; blanks for '_' in text */
   enum result_unit unit;

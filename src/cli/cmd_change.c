@@ -1,5 +1,7 @@
 /* lamella compact, lamella import */
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -12,6 +14,40 @@ static uint64_t now_ms(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Tasks of a plan, gathered as the inside of a JSON array. */
+static void gather_task(void *user, const char *json) {
+  FILE *tasks = user;
+  fprintf(tasks, "%s%s", ftell(tasks) > 1 ? "," : "", json);
+}
+
+static const struct result_field *compact_fields(const struct lam_compact_result *r, bool dry_run, uint64_t ms,
+                                                 const char *tasks, size_t *count) {
+  static struct result_field fields[18]; /* one command runs in a process */
+  const struct result_field filled[] = {
+      {"operation", RESULT_TEXT, 0, dry_run ? "compact (dry run)" : "compact"},
+      {"files_before", RESULT_COUNT, r->files_before, NULL},
+      {"files_after", RESULT_COUNT, r->files_after, NULL},
+      {"bytes_before", RESULT_BYTES, r->bytes_before, NULL},
+      {"bytes_after", RESULT_BYTES, r->bytes_after, NULL},
+      {"files_compacted", RESULT_COUNT, r->files_compacted, NULL},
+      {"files_written", RESULT_COUNT, r->files_written, NULL},
+      {"rows", RESULT_COUNT, r->rows, NULL},
+      {"partitions_scanned", RESULT_COUNT, r->partitions_scanned, NULL},
+      {"partitions_compacted", RESULT_COUNT, r->partitions_compacted, NULL},
+      {"row_groups_copied", RESULT_COUNT, r->row_groups_copied, NULL},
+      {"row_groups_merged", RESULT_COUNT, r->row_groups_merged, NULL},
+      {"row_groups_written", RESULT_COUNT, r->row_groups_written, NULL},
+      {"bytes_read", RESULT_BYTES, r->bytes_read, NULL},
+      {"bytes_written", RESULT_BYTES, r->bytes_written, NULL},
+      {"sequence", RESULT_COUNT, r->sequence, NULL},
+      {"seconds", RESULT_SECONDS, ms, NULL},
+      {"tasks", RESULT_JSON, 0, tasks},
+  };
+  memcpy(fields, filled, sizeof fields);
+  *count = sizeof fields / sizeof *fields - (tasks ? 0 : 1);
+  return fields;
 }
 
 enum lam_status run_compact(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error) {
@@ -40,29 +76,29 @@ enum lam_status run_compact(struct cli *cli, int argc, char **argv, int *exit_co
   options.min_files = (uint32_t)min_files;
   options.row_group_bytes = (int64_t)group_bytes;
   *exit_code = EXIT_FAILED;
+  char *tasks = NULL;
+  size_t size;
+  /* The plan is shown where nothing is changed: with --dry-run --json. */
+  FILE *gathered = cli->json && change.dry_run ? open_memstream(&tasks, &size) : NULL;
+  if (gathered) {
+    fputc('[', gathered);
+    options.each_task = gather_task;
+    options.each_task_user = gathered;
+  }
   uint64_t start = now_ms();
-  LAM_TRY(lam_compact(cli->context, words.texts[0], &options, &r, error));
-  const struct result_field fields[] = {
-      {"operation", RESULT_TEXT, 0, change.dry_run ? "compact (dry run)" : "compact"},
-      {"files_before", RESULT_COUNT, r.files_before, NULL},
-      {"files_after", RESULT_COUNT, r.files_after, NULL},
-      {"bytes_before", RESULT_BYTES, r.bytes_before, NULL},
-      {"bytes_after", RESULT_BYTES, r.bytes_after, NULL},
-      {"files_compacted", RESULT_COUNT, r.files_compacted, NULL},
-      {"files_written", RESULT_COUNT, r.files_written, NULL},
-      {"rows", RESULT_COUNT, r.rows, NULL},
-      {"partitions_scanned", RESULT_COUNT, r.partitions_scanned, NULL},
-      {"partitions_compacted", RESULT_COUNT, r.partitions_compacted, NULL},
-      {"row_groups_copied", RESULT_COUNT, r.row_groups_copied, NULL},
-      {"row_groups_merged", RESULT_COUNT, r.row_groups_merged, NULL},
-      {"row_groups_written", RESULT_COUNT, r.row_groups_written, NULL},
-      {"bytes_read", RESULT_BYTES, r.bytes_read, NULL},
-      {"bytes_written", RESULT_BYTES, r.bytes_written, NULL},
-      {"sequence", RESULT_COUNT, r.sequence, NULL},
-      {"seconds", RESULT_SECONDS, now_ms() - start, NULL},
-  };
-  *exit_code = EXIT_DONE;
-  return cli_print_result(cli, fields, sizeof fields / sizeof *fields, error);
+  enum lam_status status = lam_compact(cli->context, words.texts[0], &options, &r, error);
+  if (gathered) {
+    fputc(']', gathered);
+    fclose(gathered);
+  }
+  if (status == LAM_OK) {
+    size_t count;
+    const struct result_field *fields = compact_fields(&r, change.dry_run, now_ms() - start, tasks, &count);
+    *exit_code = EXIT_DONE;
+    status = cli_print_result(cli, fields, count, error);
+  }
+  free(tasks);
+  return status;
 }
 
 /* "column=type" texts, cut at their '='. */

@@ -1,6 +1,7 @@
 #include "ops/compact.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 
 #include "base/context.h"
 #include "base/threads.h"
@@ -171,6 +172,18 @@ static enum lam_status run_and_commit(struct compact_run *run, struct lam_direct
   return status;
 }
 
+static enum lam_status tell_tasks(const struct lam_directory *directory, const struct lam_snapshot *snapshot,
+                                  const struct lam_compact_options *options, const struct lam_compact_plan *plan,
+                                  struct lam_error *error) {
+  for (size_t i = 0; options->each_task && i < plan->task_count; i++) {
+    char *json;
+    LAM_TRY(lam_compact_task_json(directory, snapshot, options, &plan->tasks[i], &json, error));
+    options->each_task(options->each_task_user, json);
+    free(json);
+  }
+  return LAM_OK;
+}
+
 static enum lam_status compact_snapshot(struct lam_directory *directory, const struct lam_snapshot *snapshot,
                                         const struct lam_compact_options *options, struct lam_mem *mem,
                                         struct lam_compact_result *result, struct lam_error *error) {
@@ -194,6 +207,7 @@ static enum lam_status compact_snapshot(struct lam_directory *directory, const s
   lam_change_init(&run.change, mem);
   pthread_mutex_init(&run.lock, NULL);
   enum lam_status status = lam_compact_plan_make(snapshot, options, &arena, &plan, error);
+  if (status == LAM_OK) status = tell_tasks(directory, snapshot, options, &plan, error);
   if (status == LAM_OK && plan.task_count) {
     lam_progress_begin(directory->context, "compact", 0, plan.bytes);
     status = run_and_commit(&run, directory, options, error);

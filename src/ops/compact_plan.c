@@ -1,3 +1,4 @@
+#include <jansson.h>
 #include <stdlib.h>
 
 #include "ops/compact.h"
@@ -80,4 +81,41 @@ enum lam_status lam_compact_plan_make(const struct lam_snapshot *snapshot, const
   for (size_t i = 0; i < snapshot->partition_count; i++) plan_partition(&planner, i);
   if (out->task_count) qsort(out->tasks, out->task_count, sizeof *out->tasks, larger_first);
   return LAM_OK;
+}
+
+static json_t *files_json(const struct lam_snapshot *snapshot, const struct lam_compact_task *task) {
+  json_t *files = json_array();
+  for (size_t i = 0; i < task->count; i++) {
+    const struct lam_data_file *file = &snapshot->files[task->first + i];
+    json_array_append_new(
+        files, json_pack("{s:s, s:I, s:I, s:I}", "key", file->key, "size", (json_int_t)file->identity.size, "inode",
+                         (json_int_t)file->identity.inode, "mtime_ns", (json_int_t)file->identity.mtime_ns));
+  }
+  return files;
+}
+
+static json_t *sorting_json(const struct lam_compact_options *options) {
+  json_t *keys = json_array();
+  for (int32_t i = 0; i < options->sort_count; i++)
+    json_array_append_new(keys,
+                          json_pack("{s:s, s:b, s:b}", "column", options->sort_by[i].column, "descending",
+                                    options->sort_by[i].descending, "nulls_first", options->sort_by[i].nulls_first));
+  return keys;
+}
+
+enum lam_status lam_compact_task_json(const struct lam_directory *directory, const struct lam_snapshot *snapshot,
+                                      const struct lam_compact_options *options, const struct lam_compact_task *task,
+                                      char **out, struct lam_error *error) {
+  json_t *json =
+      json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:s?, s:o}", "operation", "compact", "table", directory->name,
+                "partition", snapshot->partitions[task->partition].directory, "files", files_json(snapshot, task),
+                "target_size", (json_int_t)options->target_size, "row_group_rows", (json_int_t)options->row_group_rows,
+                "row_group_bytes", (json_int_t)options->row_group_bytes, "compression", options->change.compression,
+                "sort_by", sorting_json(options));
+  *out = json ? json_dumps(json, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
+  json_decref(json);
+  /* Packing fails for want of memory, and for names that are not UTF-8, which JSON cannot hold. */
+  if (*out) return LAM_OK;
+  return lam_fail(error, LAM_UNSUPPORTED, "a task of partition '%s' has no JSON form: a name in it is not UTF-8",
+                  snapshot->partitions[task->partition].directory);
 }

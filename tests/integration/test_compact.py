@@ -235,6 +235,7 @@ def test_dry_run(lamella, write, tmp_path):
     assert bytes_of(tmp_path / "t") == before and not (tmp_path / "t.lamella").exists()
     real = lamella.json("compact", "t")
     assert dry.pop("operation") == "compact (dry run)" and real.pop("operation") == "compact"
+    assert len(dry.pop("tasks")) == 3
     for result in (dry, real):
         del result["seconds"], result["sequence"]
     assert dry == real and real["files_written"] == 3
@@ -518,3 +519,22 @@ def test_random_tables(lamella, write, tmp_path, seed, rng):
     lamella("compact", "t", *arguments)
     assert read_table(tmp_path / "t").sort_by("n").equals(before)
     assert lamella.json("verify", "t", "--full")["faults"] == 0
+
+
+def test_dry_run_shows_the_plan(lamella, write, tmp_path):
+    """Each task is an object that says all that the task needs."""
+    for g in ("a", "b"):
+        small_files(write, f"t/g={g}", 3)
+    plan = lamella.json("compact", "t", "--dry-run", "--sort-by", "n", "--target-size", "1MB")
+    tasks = sorted(plan["tasks"], key=lambda task: task["partition"])
+    assert [task["partition"] for task in tasks] == ["g=a", "g=b"]
+    for task in tasks:
+        assert task["operation"] == "compact" and task["table"] == "t" and task["target_size"] == 1_000_000
+        assert task["sort_by"] == [{"column": "n", "descending": False, "nulls_first": False}]
+        assert task["compression"] is None
+        names = files_of(tmp_path / "t" / task["partition"])
+        assert [file["key"] for file in task["files"]] == [str(p.relative_to(tmp_path / "t")) for p in names]
+        for file, path in zip(task["files"], names):
+            status = path.stat()
+            assert (file["size"], file["inode"], file["mtime_ns"]) == (status.st_size, status.st_ino, status.st_mtime_ns)
+    assert "tasks" not in lamella.json("compact", "t", "--sort-by", "n")
