@@ -68,6 +68,9 @@ enum lam_status lam_type_parse_name(const char *name, struct lam_type *out, stru
 bool lam_type_equal(const struct lam_type *a, const struct lam_type *b);
 /* Bits of a fixed-width value in its Arrow buffer (1 for bool); 0 for variable-width and nested types. */
 int lam_type_bits(const struct lam_type *type);
+static inline bool lam_type_is_float(enum lam_type_id id) {
+  return id >= LAM_TYPE_FLOAT16 && id <= LAM_TYPE_FLOAT64;
+}
 static inline bool lam_type_is_binary(enum lam_type_id id) {
   return id >= LAM_TYPE_STRING && id <= LAM_TYPE_LARGE_BINARY;
 }

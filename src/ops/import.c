@@ -99,6 +99,13 @@ static enum lam_status merge_sources(struct import_run *run, uint64_t *rows, uin
   return LAM_OK;
 }
 
+static bool has_column(const struct ArrowSchema *schema, const char *name) {
+  for (int64_t c = 0; c < schema->n_children; c++) {
+    if (strcmp(schema->children[c]->name, name) == 0) return true;
+  }
+  return false;
+}
+
 /* The columns that the table is partitioned by must be those asked for; without a wish they are taken. */
 static enum lam_status choose_partitioning(struct import_run *run, struct lam_error *error) {
   const struct lam_snapshot *snapshot = run->snapshot;
@@ -110,7 +117,12 @@ static enum lam_status choose_partitioning(struct import_run *run, struct lam_er
   run->partition_count = (int32_t)count;
   for (size_t i = 0; i < count; i++)
     run->partition_by[i] = options->partition_by ? options->partition_by[i] : snapshot->columns[i];
-  if (!options->partition_by || snapshot->file_count == 0) return LAM_OK;
+  if (!options->partition_by) return LAM_OK;
+  for (size_t i = 0; i < count; i++) {
+    if (!has_column(&run->merge.schema, run->partition_by[i]))
+      return lam_fail(error, LAM_NOT_FOUND, "there is no column \"%s\" to partition by", run->partition_by[i]);
+  }
+  if (snapshot->file_count == 0) return LAM_OK;
   bool same = snapshot->column_count == count;
   for (size_t i = 0; same && i < count; i++) same = strcmp(snapshot->columns[i], run->partition_by[i]) == 0;
   if (same) return LAM_OK;
@@ -178,6 +190,9 @@ static enum lam_status directory_of_row(struct import_run *run, const struct Arr
     status = lam_view_init(run->merge.schema.children[c], batch->children[c], &view, error);
     if (status == LAM_OK && view.type.id != LAM_TYPE_NULL && lam_view_valid(&view, row)) {
       status = lam_value_text(&view, row, &text, error);
+      /* -0.0 and 0.0 are equal, so their rows go to one partition, whichever comes first. */
+      bool minus_zero = text.size == 4 && memcmp(text.data, "-0.0", 4) == 0;
+      if (minus_zero && lam_type_is_float(view.type.id)) memmove(text.data, text.data + 1, --text.size);
       if (status == LAM_OK && text.size && memchr(text.data, 0, text.size))
         status = lam_fail(error, LAM_INVALID, "column \"%s\": a value with a NUL byte cannot name a partition",
                           run->partition_by[i]);
@@ -332,8 +347,9 @@ static enum lam_status move_rows(struct import_run *run, struct lam_error *error
   if (run->key_count == 0) {
     LAM_TRY(begin_group(run, "", error));
     LAM_TRY(read_sources(run, into_rotation, NULL, error));
-    /* A new table keeps its schema even without a row. */
-    if (run->snapshot->file_count == 0) LAM_TRY(lam_rotation_finish(&run->rotation, true, error));
+    /* A new table keeps its schema even without a row. A file without columns would break other readers. */
+    if (run->snapshot->file_count == 0 && run->merge.schema.n_children)
+      LAM_TRY(lam_rotation_finish(&run->rotation, true, error));
     return end_group(run, error);
   }
   struct lam_sorter *sorter;

@@ -68,7 +68,7 @@ static enum lam_status put_value(const struct lam_view *view, int64_t row, struc
     *to = lam_bit_get(view->data, view->offset + row);
   else if (id == LAM_TYPE_FIXED_BINARY)
     memcpy(to, from, width);
-  else if (id >= LAM_TYPE_FLOAT16 && id <= LAM_TYPE_FLOAT64)
+  else if (lam_type_is_float(id))
     put_float(to, from, width);
   else
     put_number(to, from, width, id >= LAM_TYPE_UINT8 && id <= LAM_TYPE_UINT64 ? 0 : 0x80);

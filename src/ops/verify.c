@@ -135,6 +135,16 @@ static enum lam_status check_text(struct check *check, const struct lam_view *vi
   return LAM_OK;
 }
 
+/* -0.0 and 0.0 are equal, and so lie in one partition. */
+static bool same_value(const struct lam_type *type, struct lam_bytes text, const char *wanted) {
+  struct lam_bytes path = lam_bytes_of_string(wanted), minus_zero = lam_bytes_of_string("-0.0");
+  if (lam_type_is_float(type->id)) {
+    if (lam_bytes_equal(text, minus_zero)) text = lam_bytes_of_string("0.0");
+    if (lam_bytes_equal(path, minus_zero)) path = lam_bytes_of_string("0.0");
+  }
+  return lam_bytes_equal(text, path);
+}
+
 /* The value of the path for this column, where it has one, against every row. */
 static enum lam_status check_path(struct check *check, const struct lam_view *view, struct lam_error *error) {
   struct verify_run *run = check->chunk->run;
@@ -148,8 +158,7 @@ static enum lam_status check_path(struct check *check, const struct lam_view *vi
     bool null = view->type.id == LAM_TYPE_NULL || !lam_view_valid(view, row);
     text.size = 0;
     if (!null) status = lam_value_text(view, row, &text, error);
-    bool same =
-        null ? !wanted : wanted && lam_bytes_equal(lam_bytes_of(text.data, text.size), lam_bytes_of_string(wanted));
+    bool same = null ? !wanted : wanted && same_value(&view->type, lam_bytes_of(text.data, text.size), wanted);
     if (same || status != LAM_OK) continue;
     char quoted[72];
     chunk_fault(check->chunk, "row %" PRId64 " of the row group is %s; the path says %s", check->rows + row,

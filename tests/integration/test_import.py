@@ -196,7 +196,25 @@ def test_sort_by(lamella, write, tmp_path, rng):
 
 def test_partition_column_that_is_not_there(lamella, write, tmp_path):
     write("x.parquet", {"a": [1]})
-    assert '"nope"' in lamella("import", "x.parquet", "--into", "t", "--partition-by", "nope", status=1).err
+    err = lamella("import", "x.parquet", "--into", "t", "--partition-by", "nope", status=1).err
+    assert '"nope" to partition by' in err
+    assert files_of(tmp_path / "t") == []
+
+
+@pytest.mark.parametrize("type", [pa.float32(), pa.float64()])
+def test_zeros_are_one_partition(lamella, write, tmp_path, type):
+    write("x.parquet", {"k": pa.array([-0.0, 0.0, 1.0, -0.0], type), "v": [1, 2, 3, 4]})
+    lamella("import", "x.parquet", "--into", "t", "--partition-by", "k")
+    assert sorted(p.name for p in (tmp_path / "t").iterdir()) == ["k=0.0", "k=1.0"]
+    assert lamella.json("verify", "t", "--full")["faults"] == 0
+    (tmp_path / "t" / "k=0.0").rename(tmp_path / "t" / "k=-0.0")
+    assert lamella.json("verify", "t", "--full")["faults"] == 0
+
+
+def test_nothing_gives_no_file_without_columns(lamella, tmp_path):
+    """DuckDB refuses a Parquet file that has no columns."""
+    (tmp_path / "nothing").mkdir()
+    assert lamella.json("import", "nothing", "--into", "t")["files_written"] == 0
     assert files_of(tmp_path / "t") == []
 
 
