@@ -6,13 +6,17 @@
 #include "base/kernel.h"
 
 /* popcnt needs an instruction set above the baseline, without which it is a call. */
-LAM_KERNEL int64_t lam_bits_count(const uint8_t *bits, int64_t offset, int64_t count) {
+LAM_KERNEL static int64_t count_bits(const uint8_t *bits, int64_t offset, int64_t count) {
   int64_t total = 0;
   for (; count > 0 && (offset & 7); offset++, count--) total += lam_bit_get(bits, offset);
   const uint8_t *p = bits + (offset >> 3);
   for (; count >= 64; count -= 64, p += 8) total += __builtin_popcountll(lam_load64(p));
   for (int64_t i = 0; i < count; i++) total += lam_bit_get(p, i);
   return total;
+}
+
+int64_t lam_bits_count(const uint8_t *bits, int64_t offset, int64_t count) {
+  return count_bits(bits, offset, count);
 }
 
 void lam_bits_fill(uint8_t *bits, int64_t offset, int64_t count, bool value) {

@@ -1,11 +1,12 @@
 /* Kernels: hot loops over arrays, compiled for several instruction sets and chosen when the program
  * is loaded, so that one binary runs everywhere and is fast where it can be.
  *
- *   LAM_KERNEL void lam_delta_sum(int64_t *values, size_t count);
+ *   LAM_KERNEL static void sum_deltas(int64_t *values, size_t count);
  *
  * The mark belongs on the definition of a function that is called for a page or a batch, never for a
  * value: the call goes through a pointer and is not inlined. What it calls for each value is
- * `static inline` and compiled into each version. Results are bit for bit the same in all of them. */
+ * `static inline` and compiled into each version. Results are bit for bit the same in all of them. It is static, since
+ * gcc 12 exports what chooses among the versions of a function that is not, whatever its visibility. */
 #ifndef LAM_BASE_KERNEL_H
 #define LAM_BASE_KERNEL_H
 
