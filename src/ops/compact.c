@@ -73,13 +73,10 @@ static enum lam_status run_task(void *user, size_t index, struct lam_error *erro
   return status;
 }
 
-/* Partitions that lost files in the change. Tasks of one partition need not be side by side. */
-static uint64_t partitions_changed(const struct lam_snapshot *snapshot, const struct lam_change *change,
-                                   struct lam_arena *arena, struct lam_error *error) {
-  void *memory;
+/* Partitions that lost files in the change. Tasks of one partition need not be side by side, so each is marked in
+ * `seen`. */
+static uint64_t partitions_changed(const struct lam_snapshot *snapshot, const struct lam_change *change, bool *seen) {
   uint64_t count = 0;
-  if (lam_arena_array(arena, snapshot->partition_count, 1, &memory, error) != LAM_OK) return 0;
-  uint8_t *seen = memory;
   for (size_t i = 0; i < change->remove_count; i++) {
     const char *slash = strrchr(change->removes[i].key, '/');
     size_t size = slash ? (size_t)(slash - change->removes[i].key) : 0;
@@ -94,7 +91,7 @@ static uint64_t partitions_changed(const struct lam_snapshot *snapshot, const st
       else
         high = middle;
     }
-    if (low < snapshot->partition_count && !seen[low]) seen[low] = 1, count++;
+    if (low < snapshot->partition_count && !seen[low]) seen[low] = true, count++;
   }
   return count;
 }
@@ -208,11 +205,14 @@ static enum lam_status compact_snapshot(struct lam_directory *directory, const s
   pthread_mutex_init(&run.lock, NULL);
   enum lam_status status = lam_compact_plan_make(snapshot, options, &arena, &plan, error);
   if (status == LAM_OK) status = tell_tasks(directory, snapshot, options, &plan, error);
+  /* Before the work: what is committed must not fail to be counted. */
+  void *seen;
+  if (status == LAM_OK) status = lam_arena_array(&arena, snapshot->partition_count, sizeof(bool), &seen, error);
   if (status == LAM_OK && plan.task_count) {
     lam_progress_begin(directory->context, "compact", 0, plan.bytes);
     status = run_and_commit(&run, directory, options, error);
     lam_progress_end(directory->context);
-    result->partitions_compacted = partitions_changed(snapshot, &run.change, &arena, NULL);
+    result->partitions_compacted = partitions_changed(snapshot, &run.change, seen);
   }
   pthread_mutex_destroy(&run.lock);
   lam_change_release(&run.change);
