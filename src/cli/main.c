@@ -35,18 +35,18 @@ const struct command commands[] = {
 
 static const char help_usage[] =
     "usage: lamella [--threads N] [--memory-limit SIZE] [--json] [--quiet] [--log-level L] COMMAND …\n";
+static const char help_changes[] =
+    "\nCHANGE-OPTIONS are --dry-run, --partition col=value (any subset, repeatable), --compression codec[:level],\n"
+    "--verify full, --backup DIR, --mode rewrite, --no-wait, --no-checksums, --meta-dir DIR, --grace SECONDS, "
+    "--no-sync.\n";
 static const char help_tail[] =
-    "\nTABLE is a file, a directory or a quoted glob. CHANGE-OPTIONS are --dry-run, --partition col=value (any "
-    "subset,\n"
-    "repeatable), --compression codec[:level], --verify full, --backup DIR, --no-wait, --no-checksums, --meta-dir "
-    "DIR,\n"
-    "--grace SECONDS, --no-sync. Sizes are given as 128MB, 1GiB. The manual is lamella(1).\n"
+    "\nTABLE is a file, a directory or a quoted glob. Sizes are given as 128MB, 1GiB. The manual is lamella(1).\n"
     "Exit status: 0 done, 1 failed, 2 usage, 3 conflict (nothing changed), 4 faults found, 130 interrupted.\n";
 
 static void print_help(FILE *out) {
   fprintf(out, "lamella keeps tables of Parquet files.\n\n%s\n", help_usage);
   for (const struct command *c = commands; c->name; c++) fprintf(out, "  lamella %s\n", c->usage);
-  fputs(help_tail, out);
+  fprintf(out, "%s%s", help_changes, help_tail);
 }
 
 static _Atomic(struct lam_context *) interrupted; /* whom signals cancel */
@@ -116,7 +116,8 @@ static enum lam_status run(const struct command *command, struct cli *cli, int a
                            struct lam_error *error) {
   enum lam_status status = command->run(cli, argc, argv, exit_code, error);
   if (status == LAM_OK && cli->help) {
-    printf("usage: lamella %s\n%s", command->usage, help_tail);
+    bool changes = strstr(command->usage, "CHANGE-OPTIONS") != NULL;
+    printf("usage: lamella %s\n%s%s", command->usage, changes ? help_changes : "", help_tail);
     *exit_code = EXIT_DONE;
   } else if (status != LAM_OK && *exit_code == EXIT_USAGE && !cli->json) {
     fprintf(stderr, "usage: lamella %s\n", command->usage);
