@@ -113,6 +113,10 @@ void lam_chunk_clear(struct lam_chunk_writer *chunk, bool keep_memory) {
   chunk->dictionary_values = 0;
   chunk->next_guess = FIRST_GUESS;
   chunk->dictionary_pages = chunk->plain_pages = 0;
+  if (chunk->uncompressed_size) {
+    chunk->earlier_uncompressed = (double)chunk->uncompressed_size;
+    chunk->earlier_compressed = (double)chunk->compressed_size;
+  }
   chunk->rows = chunk->nulls = chunk->uncompressed_size = chunk->compressed_size = 0;
   lam_bounds_clear(&chunk->bounds);
   forget_source(&chunk->source);
@@ -662,11 +666,18 @@ enum lam_status lam_chunk_append(struct lam_chunk_writer *chunk, struct lam_work
 
 /* ---- the end ---- */
 
+/* What `bytes` will take once packed: as the pages before them, those of the chunk if it has any. */
+static uint64_t packed_size(const struct lam_chunk_writer *chunk, uint64_t bytes) {
+  double from = (double)chunk->uncompressed_size, to = (double)chunk->compressed_size;
+  if (from == 0) from = chunk->earlier_uncompressed, to = chunk->earlier_compressed;
+  return from > 0 ? (uint64_t)((double)bytes * to / from) : bytes;
+}
+
 uint64_t lam_chunk_pending(const struct lam_chunk_writer *chunk) {
   size_t page = chunk->data.size + chunk->levels.size;
   if (chunk->dictionary_on)
     page += chunk->page_values * (size_t)lam_bit_width(chunk->dictionary.count) / 8 + chunk->dictionary.values.size;
-  return (uint64_t)chunk->compressed_size + chunk->encoded.bytes + page;
+  return (uint64_t)chunk->compressed_size + packed_size(chunk, chunk->encoded.bytes + page);
 }
 
 /* encoding_stats: a list of PageEncodingStats {1: page_type, 2: encoding, 3: count}, in the compact protocol. */

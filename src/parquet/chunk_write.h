@@ -88,8 +88,9 @@ struct lam_chunk_writer {
   int32_t dictionary_pages, plain_pages;
   struct lam_bounds bounds; /* of values that are not in the dictionary */
   int64_t rows, nulls;
-  int64_t uncompressed_size, compressed_size; /* pages with headers, the encoded ones left out */
-  struct lam_page_list encoded;               /* pages that wait for lam_page_pack */
+  int64_t uncompressed_size, compressed_size;      /* pages with headers, the encoded ones left out */
+  double earlier_uncompressed, earlier_compressed; /* the same of the column's chunk before; 0: there was none */
+  struct lam_page_list encoded;                    /* pages that wait for lam_page_pack */
   struct lam_buf segments; /* struct lam_buf each: the pages as the file will have them, one behind the other */
   size_t segments_used;
   struct lam_buf dictionary_page;
@@ -117,7 +118,8 @@ void lam_chunk_writer_release(struct lam_chunk_writer *chunk);
 /* Takes rows [from, from + count) of the view. */
 enum lam_status lam_chunk_append(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
                                  const struct lam_view *view, int64_t from, int64_t count, struct lam_error *error);
-/* Bytes that the chunk would have if it ended now, about: pages done, and those under way uncompressed. */
+/* Bytes that the chunk would have if it ended now, about: what is not packed yet is taken to pack as well as what is.
+ */
 uint64_t lam_chunk_pending(const struct lam_chunk_writer *chunk);
 /* Takes chunk->encoded, all of it packed by now, into the chunk. */
 enum lam_status lam_chunk_collect(struct lam_chunk_writer *chunk, struct lam_error *error);

@@ -17,8 +17,9 @@ enum {
   SMALL_WRITE = 64 << 10,       /* pieces below this are gathered … */
   GATHERED = 256 << 10,         /* … up to this */
   SLICE_BYTES = 4 << 20,        /* of a batch that the columns take at once: what they write stays in the cache */
-  SERIAL_BYTES = 128 << 10,     /* batches below this are not worth waking other threads */
-  PUBLIC_MINIMUM = 1 << 20,     /* what lam_writer_open asks of the budget */
+  FIRST_PACK_BYTES = 64 << 10,
+  SERIAL_BYTES = 128 << 10, /* batches below this are not worth waking other threads */
+  PUBLIC_MINIMUM = 1 << 20, /* what lam_writer_open asks of the budget */
 };
 
 /* ---- bytes to the store ---- */
@@ -408,7 +409,11 @@ static enum lam_status append_slice(struct lam_writer *writer, int64_t from, int
   LAM_TRY(lam_pool_run(pool, tasks, bytes < SERIAL_BYTES ? 1 : 0, append_column, &job, error));
   *taken = job.count;
   writer->pending_rows += job.count;
-  return encoded_bytes(writer) < writer->slice_bytes ? LAM_OK : pack_pages(writer, false, error);
+  /* The first pages are packed early, to learn how well: whoever ends a file by its size asks for it. */
+  uint64_t most = writer->packed_any ? writer->slice_bytes : lam_min_u64(writer->slice_bytes, FIRST_PACK_BYTES);
+  if (encoded_bytes(writer) < most) return LAM_OK;
+  writer->packed_any = true;
+  return pack_pages(writer, false, error);
 }
 
 static bool row_group_is_full(const struct lam_writer *writer) {

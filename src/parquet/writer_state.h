@@ -40,6 +40,7 @@ struct lam_writer {
   int32_t column_count;
   struct lam_writer_column *columns;
   struct lam_chunk_writer *chunks; /* of the row group under way */
+  bool packed_any;                 /* a page has been packed */
   int64_t pending_rows;
   uint64_t streamed; /* bytes of its first chunk that are in the file already */
   struct lam_page_pool pool;
