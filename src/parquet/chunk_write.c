@@ -407,13 +407,10 @@ static enum lam_status take_dictionary(struct lam_chunk_writer *chunk, struct la
   return LAM_OK;
 }
 
-#define COPY_INDICES(name, type)                                                                             \
-  static void name(const void *from, int64_t first, struct block *block) {                                   \
-    const type *indices = (const type *)from + first;                                                        \
-    if (block->values == block->rows)                                                                        \
-      for (size_t i = 0; i < block->rows; i++) block->indices[i] = (uint32_t)indices[i];                     \
-    else                                                                                                     \
-      for (size_t i = 0; i < block->values; i++) block->indices[i] = (uint32_t)indices[block->selection[i]]; \
+#define COPY_INDICES(name, type)                                                                            \
+  static void name(const void *from, int64_t first, struct block *block) {                                  \
+    const type *indices = (const type *)from + first;                                                       \
+    for (size_t i = 0; i < block->values; i++) block->indices[i] = (uint32_t)indices[source_row(block, i)]; \
   }
 COPY_INDICES(copy_indices8, uint8_t)
 COPY_INDICES(copy_indices16, uint16_t)
