@@ -1,5 +1,6 @@
 #include <inttypes.h>
 
+#include "base/options.h"
 #include "parquet/writer_state.h"
 
 enum {
@@ -10,11 +11,7 @@ enum {
 enum lam_status lam_write_options_read(const struct lam_write_options *given, struct lam_write_options *out,
                                        struct lam_error *error) {
   *out = (struct lam_write_options)LAM_WRITE_OPTIONS_INIT;
-  if (!given) return LAM_OK;
-  if (given->struct_size < sizeof given->struct_size || given->struct_size > 4096)
-    return lam_fail(error, LAM_INVALID, "write options of %u bytes; fill them with LAM_WRITE_OPTIONS_INIT",
-                    given->struct_size);
-  memcpy(out, given, given->struct_size < sizeof *out ? given->struct_size : sizeof *out);
+  LAM_TRY(lam_options_read(given, "LAM_WRITE_OPTIONS_INIT", out, sizeof *out, error));
   const struct {
     const char *name;
     int64_t value, most;
