@@ -47,6 +47,19 @@ LAM_API uint64_t lam_table_rows(const struct lam_table *table); /* from the foot
 LAM_API uint64_t lam_table_files(const struct lam_table *table);
 LAM_API uint64_t lam_table_bytes(const struct lam_table *table);
 
+/* Counts the rows for which `where` (NULL: all) is TRUE, from metadata alone wherever that can prove them. */
+struct lam_count_result {
+  uint32_t struct_size;
+  uint64_t rows;
+  uint64_t files, files_opened; /* of the table; of which rows had to be read */
+  uint64_t row_groups, row_groups_read;
+  uint64_t rows_read; /* rows whose values were looked at */
+};
+#define LAM_COUNT_RESULT_INIT \
+  { .struct_size = sizeof(struct lam_count_result) }
+LAM_API enum lam_status lam_table_count(struct lam_table *table, const char *where, struct lam_count_result *result,
+                                        struct lam_error *error);
+
 struct lam_scan;
 
 struct lam_scan_options {
@@ -55,6 +68,7 @@ struct lam_scan_options {
   int32_t column_count;
   int64_t batch_rows; /* at most; 0: chosen */
   int64_t limit;      /* rows in all; -1: no limit */
+  const char *where;  /* only rows for which this expression is TRUE (docs/expressions.md); NULL: all */
 };
 #define LAM_SCAN_OPTIONS_INIT \
   { .struct_size = sizeof(struct lam_scan_options), .limit = -1 }

@@ -5,8 +5,10 @@
 #ifndef LAM_PARQUET_CHUNK_H
 #define LAM_PARQUET_CHUNK_H
 
+#include "base/ranges.h"
 #include "parquet/encoding.h"
 #include "parquet/page.h"
+#include "parquet/page_index.h"
 
 /* All that decoding needs to know; a footer or a sidecar can say it. */
 struct lam_chunk_source {
@@ -17,6 +19,8 @@ struct lam_chunk_source {
   const struct lam_leaf *leaf; /* without repetition; outlives the chunk's reading */
   int64_t values;              /* rows */
   bool checksums;
+  const struct lam_page_location *pages; /* where its data pages are, from the offset index; NULL: found by reading */
+  int32_t page_count;
 };
 
 /* Dense values of the Arrow type. Data of binaries has LAM_VALUES_SLACK readable bytes behind its end. */
@@ -91,6 +95,15 @@ enum lam_status lam_chunk_begin(struct lam_chunk *chunk, const struct lam_chunk_
  * values do not pass `max_bytes` (up to 2^31 - 1) unless one row alone does. The chunk has rows left. */
 enum lam_status lam_chunk_read(struct lam_chunk *chunk, struct lam_codec_state *codec, int64_t max_rows,
                                size_t max_bytes, struct lam_error *error);
+/* Passes over the next `rows` rows, of which the chunk has as many. Cheap where whole pages go: they are not
+ * decompressed, and where `source.pages` says where they are, not read. */
+enum lam_status lam_chunk_skip(struct lam_chunk *chunk, struct lam_codec_state *codec, int64_t rows,
+                               struct lam_error *error);
+/* As lam_chunk_read, of the rows in `rows` only: ranges of rows counted from the chunk's first, none of them behind
+ * where the chunk is. They come behind one another in one run. */
+enum lam_status lam_chunk_read_ranges(struct lam_chunk *chunk, struct lam_codec_state *codec,
+                                      const struct lam_range *rows, size_t count, int64_t max_rows, size_t max_bytes,
+                                      struct lam_error *error);
 
 /* ---- the parts of it ---- */
 

@@ -1,0 +1,45 @@
+/* What a condition leaves of a file: row groups by statistics, bloom filters and dictionaries, then rows by page
+ * indexes. The decision itself is expr/decide.c's; here are the facts. */
+#ifndef LAM_PARQUET_PRUNE_H
+#define LAM_PARQUET_PRUNE_H
+
+#include "base/ranges.h"
+#include "expr/expr.h"
+#include "parquet/file.h"
+
+/* Why rows need not be read, for `plan` and tests. */
+struct lam_prune_counts {
+  uint64_t groups, groups_by_statistics, groups_by_bloom, groups_by_dictionary, groups_by_pages; /* skipped by … */
+  uint64_t pages, pages_skipped;
+};
+
+/* A condition over a file. */
+struct lam_prune;
+/* `condition` is bound to `schema`, a struct schema whose columns may be wider than the file's (a table's). sources[i]
+ * is the top-level column of the file that the schema's child i comes from, -1 where the file has none (its rows are
+ * NULL there, or `constants[i]` where that is not NULL: a value of the path). */
+enum lam_status lam_prune_open(const struct lam_file *file, const struct lam_expr *condition,
+                               const struct ArrowSchema *schema, const int32_t *sources,
+                               const struct lam_scalar *const *constants, struct lam_mem *mem, struct lam_prune **out,
+                               struct lam_error *error);
+void lam_prune_close(struct lam_prune *prune);
+/* The outcomes (expr.h) that are possible for the rows of a row group. Statistics first; bloom filters and
+ * dictionaries are read only where those leave it open. */
+enum lam_status lam_prune_group(struct lam_prune *prune, int32_t row_group, unsigned *outcomes,
+                                struct lam_error *error);
+/* The rows of the group (counted from 0) whose pages may hold a match; all of them where there is no index that can be
+ * trusted. *all: every row in `rows` matches for certain. */
+enum lam_status lam_prune_rows(struct lam_prune *prune, int32_t row_group, struct lam_ranges *rows, bool *all,
+                               struct lam_error *error);
+const struct lam_prune_counts *lam_prune_counted(const struct lam_prune *prune);
+
+/* A bound in its PLAIN form (statistics, page index, dictionary entry) as a value of the leaf's Arrow type; bytes are
+ * borrowed or in the arena. *valid is false where it cannot be one (wrong length, NaN). */
+enum lam_status lam_bound_scalar(const struct lam_file_meta *meta, int32_t leaf, struct lam_bytes bound,
+                                 struct lam_arena *arena, struct lam_scalar *out, bool *valid, struct lam_error *error);
+/* The reverse, for hashing: appends the PLAIN form that the leaf's writer would have given the value (a BYTE_ARRAY
+ * without its length). *exact is false where no value of the leaf equals it, or where several forms do. */
+enum lam_status lam_scalar_plain(const struct lam_file_meta *meta, int32_t leaf, const struct lam_scalar *value,
+                                 struct lam_buf *out, bool *exact, struct lam_error *error);
+
+#endif
