@@ -205,8 +205,10 @@ struct lam_shared *lam_array_shared(const struct ArrowArray *array, int index) {
   return ((const struct owned *)array->private_data)->shared[index];
 }
 
-enum lam_status lam_array_init_struct(int64_t length, int64_t count, struct ArrowArray *out, struct lam_error *error) {
-  LAM_TRY(init(length, 0, 1, out, error));
+enum lam_status lam_array_init_nested(int64_t length, int64_t null_count, int buffer_count,
+                                      struct lam_shared *const *buffers, int64_t count, struct ArrowArray *out,
+                                      struct lam_error *error) {
+  LAM_TRY(lam_array_init(length, null_count, buffer_count, buffers, NULL, out, error));
   if (count == 0) return LAM_OK;
   out->children = calloc((size_t)count, sizeof *out->children);
   if (!out->children) return no_memory(out, error);
@@ -216,4 +218,9 @@ enum lam_status lam_array_init_struct(int64_t length, int64_t count, struct Arro
     if (!out->children[i]) return no_memory(out, error);
   }
   return LAM_OK;
+}
+
+enum lam_status lam_array_init_struct(int64_t length, int64_t count, struct ArrowArray *out, struct lam_error *error) {
+  struct lam_shared *const buffers[] = {NULL};
+  return lam_array_init_nested(length, 0, 1, buffers, count, out, error);
 }

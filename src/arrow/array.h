@@ -4,6 +4,7 @@
 
 #include "arrow/type.h"
 #include "base/memory.h"
+#include "base/ranges.h"
 
 /* Typed pointers into one array. Row i of the view is at index offset + i of the buffers. A view is
  * borrowed: it is good as long as its array is. */
@@ -42,6 +43,13 @@ static inline struct lam_bytes lam_view_bytes(const struct lam_view *view, int64
     return (struct lam_bytes){data + view->offsets64[i], (size_t)(view->offsets64[i + 1] - view->offsets64[i])};
   return (struct lam_bytes){data + i * view->type.byte_width, (size_t)view->type.byte_width};
 }
+/* The entries of the child that list or map `row` has, without the child's own offset. */
+static inline struct lam_range lam_view_entries(const struct lam_view *view, int64_t row) {
+  int64_t i = view->offset + row;
+  if (view->offsets32) return (struct lam_range){view->offsets32[i], view->offsets32[i + 1]};
+  if (view->offsets64) return (struct lam_range){view->offsets64[i], view->offsets64[i + 1]};
+  return (struct lam_range){i * view->type.byte_width, (i + 1) * view->type.byte_width};
+}
 /* Index into the dictionary of a row of any integer index type. */
 int64_t lam_view_index(const struct lam_view *view, int64_t row);
 /* Nulls among all rows, counted where the array does not say. */
@@ -54,7 +62,11 @@ enum lam_status lam_array_init(int64_t length, int64_t null_count, int buffer_co
 /* Buffer `index` of an array that lam_array_init made, still the maker's and the array's (retain it to keep it); NULL
  * of any other array. While it is held its bytes do not change, which a pointer alone does not promise. */
 struct lam_shared *lam_array_shared(const struct ArrowArray *array, int index);
-/* A struct array of `count` children, each released (empty) until the caller moves one in. */
+/* The same with `count` children, each released (empty) until the caller moves one in. */
+enum lam_status lam_array_init_nested(int64_t length, int64_t null_count, int buffer_count,
+                                      struct lam_shared *const *buffers, int64_t count, struct ArrowArray *out,
+                                      struct lam_error *error);
+/* A struct array without NULLs of `count` children, each released (empty) until the caller moves one in. */
 enum lam_status lam_array_init_struct(int64_t length, int64_t count, struct ArrowArray *out, struct lam_error *error);
 
 static inline void lam_array_release(struct ArrowArray *array) {

@@ -9,7 +9,7 @@ struct lam_row {
   uint32_t source, row;
 };
 
-/* Makes a struct array of rows[0 .. count) from struct arrays of the flat, plain `schema` (no dictionaries). The bytes
+/* Makes a struct array of rows[0 .. count) from struct arrays of the plain `schema` (no dictionaries). The bytes
  * of its values stay within `max_bytes`, except that one row is always taken: *taken says how many rows it has. */
 enum lam_status lam_take(struct lam_mem *mem, const struct ArrowSchema *schema, const struct ArrowArray *sources,
                          uint32_t source_count, const struct lam_row *rows, int64_t count, uint64_t max_bytes,

@@ -78,6 +78,8 @@ static inline bool lam_type_is_nested(enum lam_type_id id) {
   return id >= LAM_TYPE_LIST && id <= LAM_TYPE_MAP;
 }
 
+enum { LAM_TYPE_DEEPEST = 64 }; /* levels of nesting that are followed; hostile schemas have more */
+
 /* ---- schemas ---- */
 
 /* Makes a schema of the C interface, heap-allocated, released by its own `release`. Names are copied. */
