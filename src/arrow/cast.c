@@ -158,6 +158,28 @@ static enum lam_status with_values(struct lam_mem *mem, const struct lam_view *v
   return status;
 }
 
+static enum lam_status cleared(struct lam_mem *mem, size_t size, struct lam_shared **out, struct lam_error *error) {
+  LAM_TRY(lam_shared_create(mem, size, out, error));
+  memset((*out)->data, 0, size);
+  return LAM_OK;
+}
+
+static enum lam_status flat_nulls(struct lam_mem *mem, const struct lam_type *type, int64_t length,
+                                  struct ArrowArray *out, struct lam_error *error) {
+  struct lam_shared *buffers[3] = {NULL, NULL, NULL};
+  bool large = type->id == LAM_TYPE_LARGE_STRING || type->id == LAM_TYPE_LARGE_BINARY;
+  int count = type->id == LAM_TYPE_NULL ? 0 : lam_type_is_binary(type->id) ? 3 : 2;
+  size_t rows = (size_t)length;
+  size_t values = count == 3 ? (rows + 1) * (large ? 8 : 4) : rows * (size_t)lam_type_bits(type) / 8 + 1;
+  out->release = NULL;
+  enum lam_status status = LAM_OK;
+  if (count > 0) status = cleared(mem, (rows + 7) / 8, &buffers[0], error);
+  if (count > 0 && status == LAM_OK) status = cleared(mem, values, &buffers[1], error);
+  if (status == LAM_OK) status = lam_array_init(length, length, count, buffers, NULL, out, error);
+  for (int i = 0; i < 3; i++) lam_shared_release(buffers[i]);
+  return status;
+}
+
 enum lam_status lam_cast(struct lam_mem *mem, const struct ArrowSchema *schema, const struct ArrowArray *array,
                          const struct lam_type *to, struct ArrowArray *out, struct lam_error *error) {
   struct lam_view view;
@@ -171,7 +193,7 @@ enum lam_status lam_cast(struct lam_mem *mem, const struct ArrowSchema *schema, 
                     schema->name, lam_type_name(&view.type, from_name, sizeof from_name),
                     lam_type_name(to, to_name, sizeof to_name));
   }
-  if (view.type.id == LAM_TYPE_NULL) return lam_array_nulls(mem, to, view.length, out, error);
+  if (view.type.id == LAM_TYPE_NULL) return flat_nulls(mem, to, view.length, out, error);
   int width = lam_type_bits(to) / 8;
   int64_t factor = is_time(to->id) || to->id == LAM_TYPE_TIMESTAMP ? unit_factor(view.type.unit, to->unit) : 1;
   struct lam_shared *values;
@@ -189,24 +211,40 @@ enum lam_status lam_cast(struct lam_mem *mem, const struct ArrowSchema *schema, 
   return status;
 }
 
-static enum lam_status cleared(struct lam_mem *mem, size_t size, struct lam_shared **out, struct lam_error *error) {
-  LAM_TRY(lam_shared_create(mem, size, out, error));
-  memset((*out)->data, 0, size);
-  return LAM_OK;
+static enum lam_status nested_nulls(struct lam_mem *mem, const struct ArrowSchema *schema, const struct lam_type *type,
+                                    int64_t length, int depth, struct ArrowArray *out, struct lam_error *error);
+
+static enum lam_status nulls(struct lam_mem *mem, const struct ArrowSchema *schema, int64_t length, int depth,
+                             struct ArrowArray *out, struct lam_error *error) {
+  struct lam_type type;
+  out->release = NULL;
+  LAM_TRY(lam_type_parse(schema, &type, error));
+  if (!lam_type_is_nested(type.id)) return flat_nulls(mem, &type, length, out, error);
+  if (depth > LAM_TYPE_DEEPEST)
+    return lam_fail(error, LAM_UNSUPPORTED, "a column is nested deeper than %d levels", LAM_TYPE_DEEPEST);
+  return nested_nulls(mem, schema, &type, length, depth, out, error);
 }
 
-enum lam_status lam_array_nulls(struct lam_mem *mem, const struct lam_type *type, int64_t length,
-                                struct ArrowArray *out, struct lam_error *error) {
-  struct lam_shared *buffers[3] = {NULL, NULL, NULL};
-  bool large = type->id == LAM_TYPE_LARGE_STRING || type->id == LAM_TYPE_LARGE_BINARY;
-  int count = type->id == LAM_TYPE_NULL ? 0 : lam_type_is_binary(type->id) ? 3 : 2;
-  size_t rows = (size_t)length;
-  size_t values = count == 3 ? (rows + 1) * (large ? 8 : 4) : rows * (size_t)lam_type_bits(type) / 8 + 1;
-  out->release = NULL;
-  enum lam_status status = LAM_OK;
-  if (count > 0) status = cleared(mem, (rows + 7) / 8, &buffers[0], error);
-  if (count > 0 && status == LAM_OK) status = cleared(mem, values, &buffers[1], error);
-  if (status == LAM_OK) status = lam_array_init(length, length, count, buffers, NULL, out, error);
-  for (int i = 0; i < 3; i++) lam_shared_release(buffers[i]);
+static enum lam_status nested_nulls(struct lam_mem *mem, const struct ArrowSchema *schema, const struct lam_type *type,
+                                    int64_t length, int depth, struct ArrowArray *out, struct lam_error *error) {
+  struct lam_shared *buffers[2] = {NULL, NULL};
+  bool has_offsets = type->id != LAM_TYPE_STRUCT && type->id != LAM_TYPE_FIXED_LIST;
+  size_t rows = (size_t)length, width = type->id == LAM_TYPE_LARGE_LIST ? 8 : 4;
+  int64_t entries = has_offsets ? 0 : length;
+  if (type->id == LAM_TYPE_FIXED_LIST && __builtin_mul_overflow(length, type->byte_width, &entries))
+    return lam_fail(error, LAM_LIMIT, "a batch of %lld lists of %d entries", (long long)length, (int)type->byte_width);
+  enum lam_status status = cleared(mem, (rows + 7) / 8, &buffers[0], error);
+  if (status == LAM_OK && has_offsets) status = cleared(mem, (rows + 1) * width, &buffers[1], error);
+  if (status == LAM_OK)
+    status = lam_array_init_nested(length, length, has_offsets ? 2 : 1, buffers, schema->n_children, out, error);
+  for (int64_t c = 0; status == LAM_OK && c < schema->n_children; c++)
+    status = nulls(mem, schema->children[c], entries, depth + 1, out->children[c], error);
+  if (status != LAM_OK && out->release) lam_array_release(out);
+  for (int i = 0; i < 2; i++) lam_shared_release(buffers[i]);
   return status;
+}
+
+enum lam_status lam_array_nulls(struct lam_mem *mem, const struct ArrowSchema *schema, int64_t length,
+                                struct ArrowArray *out, struct lam_error *error) {
+  return nulls(mem, schema, length, 0, out, error);
 }

@@ -11,13 +11,13 @@
  * finer unit, null to anything. */
 bool lam_type_widen(const struct lam_type *a, const struct lam_type *b, struct lam_type *out);
 
-/* Casts a plain array to a type that lam_type_widen gave for it; LAM_CONFLICT for any other. LAM_INVALID names the row
- * whose time or timestamp the finer unit cannot hold. */
+/* Casts a plain, flat array to a type that lam_type_widen gave for it; LAM_CONFLICT for any other. LAM_INVALID names
+ * the row whose time or timestamp the finer unit cannot hold. */
 enum lam_status lam_cast(struct lam_mem *mem, const struct ArrowSchema *schema, const struct ArrowArray *array,
                          const struct lam_type *to, struct ArrowArray *out, struct lam_error *error);
 
-/* An array of `length` nulls of a flat type. */
-enum lam_status lam_array_nulls(struct lam_mem *mem, const struct lam_type *type, int64_t length,
+/* An array of `length` NULLs of the schema's type, which may be nested. */
+enum lam_status lam_array_nulls(struct lam_mem *mem, const struct ArrowSchema *schema, int64_t length,
                                 struct ArrowArray *out, struct lam_error *error);
 
 #endif

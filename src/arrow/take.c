@@ -236,8 +236,8 @@ static enum lam_status take_any(struct lam_mem *mem, const struct ArrowSchema *s
 
 /* Bytes that rows [first, first + count) of a column take, about. */
 static uint64_t rows_bytes(const struct lam_view *view, int64_t first, int64_t count, int depth) {
-  uint64_t bits = (uint64_t)lam_type_bits(&view->type), offset_bits = view->offsets64 ? 64 : view->offsets32 ? 32 : 0;
-  uint64_t bytes = ((bits + offset_bits + 1) * (uint64_t)count + 7) / 8;
+  uint64_t offset_bytes = view->offsets64 ? 8 : view->offsets32 ? 4 : 0, rows = (uint64_t)count;
+  uint64_t bytes = rows * (uint64_t)lam_type_bits(&view->type) / 8 + rows * offset_bytes + rows / 8;
   if (count == 0 || depth > LAM_TYPE_DEEPEST) return bytes;
   if (lam_type_is_binary(view->type.id)) {
     int64_t at = view->offset + first;

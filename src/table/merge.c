@@ -1,5 +1,7 @@
 #include "table/merge.h"
 
+#include <stdio.h>
+
 #include "arrow/cast.h"
 
 void lam_merge_init(struct lam_merge *merge, struct lam_mem *mem) {
@@ -34,8 +36,9 @@ static bool id_is_taken(const struct ArrowSchema *schema, int32_t id, int64_t hi
 }
 
 /* As find_column, where the match is mutual: a column that `found` by name may belong to another one by its id. */
-static int64_t find_partner(const struct ArrowSchema *schema, const struct ArrowSchema *column, int64_t hint,
-                            const struct ArrowSchema *columns) {
+int64_t lam_merge_partner(const struct ArrowSchema *schema, const struct ArrowSchema *column, int64_t hint,
+                          const struct ArrowSchema *columns) {
+  if (schema->n_children == 0) return -1;
   int64_t at = find_column(schema, column, hint);
   if (at < 0 || lam_schema_field_id(column) >= 0) return at;
   return id_is_taken(columns, lam_schema_field_id(schema->children[at]), hint) ? -1 : at;
@@ -77,43 +80,22 @@ static enum lam_status grow(struct lam_merge *merge, int64_t columns, struct lam
   return LAM_OK;
 }
 
-static bool same_extension(const struct ArrowSchema *a, const struct ArrowSchema *b) {
-  return lam_bytes_equal(lam_schema_metadata(a, "ARROW:extension:name"),
-                         lam_schema_metadata(b, "ARROW:extension:name"));
-}
-
 /* Widens merged column `c` so that it holds `column` too. */
 static enum lam_status widen(struct lam_merge *merge, int64_t c, const struct ArrowSchema *column, const char *file,
                              struct lam_error *error) {
   struct ArrowSchema *present = merge->schema.children[c];
-  struct lam_type a, b, wide;
-  LAM_TRY(lam_type_parse(present, &a, error));
-  LAM_TRY(lam_type_parse(column, &b, error));
-  if (!lam_type_widen(&a, &b, &wide) || (a.id == b.id && !same_extension(present, column))) {
-    char name_a[96], name_b[96];
-    return lam_fail(error, LAM_INVALID, "column \"%s\" is %s in %s and %s in %s; these do not merge", column->name,
-                    lam_type_name(&a, name_a, sizeof name_a), merge->first_file[c],
-                    lam_type_name(&b, name_b, sizeof name_b), file);
-  }
-  bool nullable = (present->flags | column->flags) & ARROW_FLAG_NULLABLE;
-  if (lam_type_equal(&wide, &a)) {
-    if (nullable) present->flags |= ARROW_FLAG_NULLABLE;
-    return LAM_OK;
-  }
-  struct ArrowSchema changed;
-  LAM_TRY(lam_schema_copy(a.id == LAM_TYPE_NULL ? column : present, &changed, error));
-  struct ArrowSchema typed;
-  enum lam_status status = lam_schema_init(&wide, present->name, nullable, &typed, error);
-  struct lam_bytes id = lam_schema_metadata(&changed, "PARQUET:field_id");
-  if (status == LAM_OK && id.data) status = lam_schema_set_metadata(&typed, "PARQUET:field_id", id, error);
-  struct lam_bytes extension = lam_schema_metadata(&changed, "ARROW:extension:name");
-  if (status == LAM_OK && a.id == LAM_TYPE_NULL && extension.data)
-    status = lam_schema_set_metadata(&typed, "ARROW:extension:name", extension, error);
-  lam_schema_release(&changed);
-  if (status != LAM_OK) return status;
-  lam_schema_release(present);
-  *present = typed;
-  return keep_file(merge, file, &merge->first_file[c], error);
+  const struct ArrowSchema *a, *b;
+  bool merged, same = lam_merge_same_shape(present, column);
+  LAM_TRY(lam_merge_field(present, column, &merged, &a, &b, error));
+  if (merged) return same ? LAM_OK : keep_file(merge, file, &merge->first_file[c], error);
+  char name_a[96], name_b[96], within[160] = "";
+  struct lam_type type_a, type_b;
+  LAM_TRY(lam_type_parse(a, &type_a, error));
+  LAM_TRY(lam_type_parse(b, &type_b, error));
+  if (a != present) snprintf(within, sizeof within, " (within it, \"%s\")", a->name);
+  return lam_fail(error, LAM_INVALID, "column \"%s\"%s is %s in %s and %s in %s; these do not merge", column->name,
+                  within, lam_type_name(&type_a, name_a, sizeof name_a), merge->first_file[c],
+                  lam_type_name(&type_b, name_b, sizeof name_b), file);
 }
 
 enum lam_status lam_merge_add(struct lam_merge *merge, const struct ArrowSchema *schema, const char *file,
@@ -141,20 +123,16 @@ enum lam_status lam_merge_add(struct lam_merge *merge, const struct ArrowSchema 
   }
   /* What this file lacks is NULL in it. */
   for (int64_t c = 0; c < before; c++)
-    if (schema->n_children == 0 || find_partner(schema, merge->schema.children[c], c, &merge->schema) < 0)
+    if (lam_merge_partner(schema, merge->schema.children[c], c, &merge->schema) < 0)
       merge->schema.children[c]->flags |= ARROW_FLAG_NULLABLE;
   return LAM_OK;
 }
 
-static bool same_type(const struct ArrowSchema *a, const struct ArrowSchema *b) {
-  return strcmp(a->format, b->format) == 0;
-}
-
 void lam_merge_map(const struct ArrowSchema *merged, const struct ArrowSchema *file, struct lam_merge_source *sources) {
   for (int64_t c = 0; c < merged->n_children; c++) {
-    int64_t at = file->n_children ? find_partner(file, merged->children[c], c, merged) : -1;
+    int64_t at = lam_merge_partner(file, merged->children[c], c, merged);
     sources[c].column = (int32_t)at;
-    sources[c].cast = at >= 0 && !same_type(merged->children[c], file->children[at]);
+    sources[c].cast = at >= 0 && !lam_merge_same_shape(merged->children[c], file->children[at]);
   }
 }
 
@@ -162,7 +140,7 @@ bool lam_merge_same(const struct ArrowSchema *merged, const struct ArrowSchema *
   if (merged->n_children != file->n_children) return false;
   for (int64_t c = 0; c < merged->n_children; c++) {
     const struct ArrowSchema *a = merged->children[c], *b = file->children[c];
-    if (!same_type(a, b) || strcmp(a->name, b->name) != 0 || !same_extension(a, b)) return false;
+    if (strcmp(a->name, b->name) != 0 || !lam_merge_same_shape(a, b)) return false;
     if ((a->flags ^ b->flags) & ARROW_FLAG_NULLABLE || lam_schema_field_id(a) != lam_schema_field_id(b)) return false;
   }
   return true;
@@ -174,18 +152,11 @@ enum lam_status lam_merge_batch(struct lam_mem *mem, const struct ArrowSchema *m
   enum lam_status status = lam_array_init_struct(batch->length, merged->n_children, out, error);
   int64_t from = 0;
   for (int64_t c = 0; status == LAM_OK && c < merged->n_children; c++) {
-    struct lam_type type;
-    if (sources[c].column >= 0 && !sources[c].cast) {
-      *out->children[c] = *batch->children[from];
-      batch->children[from++]->release = NULL;
-      continue;
-    }
-    status = lam_type_parse(merged->children[c], &type, error);
-    if (status == LAM_OK && sources[c].column < 0)
-      status = lam_array_nulls(mem, &type, batch->length, out->children[c], error);
-    else if (status == LAM_OK)
-      status =
-          lam_cast(mem, file->children[sources[c].column], batch->children[from++], &type, out->children[c], error);
+    if (sources[c].column < 0)
+      status = lam_array_nulls(mem, merged->children[c], batch->length, out->children[c], error);
+    else
+      status = lam_merge_array(mem, merged->children[c], file->children[sources[c].column], batch->children[from++],
+                               out->children[c], error);
   }
   lam_array_release(batch);
   if (status != LAM_OK) lam_array_release(out);

@@ -37,4 +37,20 @@ enum lam_status lam_merge_batch(struct lam_mem *mem, const struct ArrowSchema *m
                                 const struct lam_merge_source *sources, struct ArrowArray *batch,
                                 struct ArrowArray *out, struct lam_error *error);
 
+/* ---- merge_nested.c ---- */
+
+/* Widens `present`, a field of the merged schema, so that it holds the values of `other` too. False where nothing
+ * does: *place and *with are the fields within them (or they themselves) that do not go together. */
+enum lam_status lam_merge_field(struct ArrowSchema *present, const struct ArrowSchema *other, bool *merged,
+                                const struct ArrowSchema **place, const struct ArrowSchema **with,
+                                struct lam_error *error);
+/* Whether arrays of the one are arrays of the other as they are. */
+bool lam_merge_same_shape(const struct ArrowSchema *a, const struct ArrowSchema *b);
+/* Brings an array of the field `from`, which is consumed, to the merged field `to`. */
+enum lam_status lam_merge_array(struct lam_mem *mem, const struct ArrowSchema *to, const struct ArrowSchema *from,
+                                struct ArrowArray *array, struct ArrowArray *out, struct lam_error *error);
+/* The child of `schema` that `column`, one of `columns`' children, meets; -1: none. `hint` is where it probably is. */
+int64_t lam_merge_partner(const struct ArrowSchema *schema, const struct ArrowSchema *column, int64_t hint,
+                          const struct ArrowSchema *columns);
+
 #endif

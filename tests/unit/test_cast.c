@@ -220,8 +220,8 @@ static void test_nulls(void **state) {
       struct ArrowSchema schema;
       struct ArrowArray out;
       struct lam_view view;
-      OK(lam_array_nulls(mem, &type, rows, &out, &error));
       OK(lam_schema_init(&type, "c", true, &schema, &error));
+      OK(lam_array_nulls(mem, &schema, rows, &out, &error));
       OK(lam_view_init(&schema, &out, &view, &error));
       assert_int_equal(out.length, rows);
       assert_int_equal(out.null_count, rows);
