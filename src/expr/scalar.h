@@ -23,6 +23,8 @@ int lam_scalar_compare(const struct lam_scalar *a, const struct lam_scalar *b);
  * none (NULL in *out). LAM_INVALID where no cast exists. Bytes are borrowed or in `arena`. */
 enum lam_status lam_scalar_cast(const struct lam_scalar *from, const struct lam_type *to, struct lam_arena *arena,
                                 struct lam_scalar *out, bool *exact, int *direction, struct lam_error *error);
+/* A value of a fixed-width type as it is in an Arrow buffer, at any alignment; a boolean is one byte. */
+void lam_scalar_load(const struct lam_type *type, const void *value, struct lam_scalar *out);
 /* Row `row` of a plain or dictionary-encoded view; bytes are borrowed from it. */
 enum lam_status lam_scalar_of_view(const struct lam_view *view, int64_t row, struct lam_scalar *out,
                                    struct lam_error *error);
