@@ -59,9 +59,11 @@ enum lam_order lam_order_of(const struct lam_schema_node *node);
 enum lam_status lam_node_of_schema(const struct ArrowSchema *schema, struct lam_schema_node *out,
                                    struct lam_error *error);
 
-/* Fills nodes, leaves, tops and column_orders of `out` from an Arrow struct schema of flat columns (those of
- * dictionaries are their values' types); everything is allocated in `arena`. LAM_UNSUPPORTED or
- * LAM_INVALID names the column. Both the logical and the converted type are written. */
+/* Fills nodes, leaves, tops and column_orders of `out` from an Arrow struct schema (columns that are dictionary-encoded
+ * are of their values' types); everything is allocated in `arena`. Lists and maps of every kind get the three levels of
+ * the format, `list.element` and `key_value.key/value`, whatever Arrow calls their children; a struct whose
+ * LAM_ELEMENT_KEY holds a logical type that is passed on unread (VARIANT) has it again. LAM_UNSUPPORTED or LAM_INVALID
+ * names the column. Both the logical and the converted type are written. */
 enum lam_status lam_schema_to_parquet(const struct ArrowSchema *schema, struct lam_arena *arena,
                                       struct lam_file_meta *out, struct lam_error *error);
 

@@ -149,7 +149,7 @@ enum lam_status lam_node_of_schema(const struct ArrowSchema *schema, struct lam_
   struct lam_type type;
   char shown[96];
   LAM_TRY(lam_type_parse(schema->dictionary ? schema->dictionary : schema, &type, error));
-  if (lam_type_is_nested(type.id)) return lam_fail(error, LAM_UNSUPPORTED, "nested columns cannot be written yet");
+  if (lam_type_is_nested(type.id)) return lam_fail(error, LAM_UNSUPPORTED, "nested values have no leaf of their own");
   if ((size_t)type.id >= sizeof forms / sizeof forms[0])
     return lam_fail(error, LAM_UNSUPPORTED, "the type %s has no form in Parquet",
                     lam_type_name(&type, shown, sizeof shown));
@@ -174,11 +174,137 @@ static enum lam_status keep(struct lam_arena *arena, struct lam_bytes *bytes, st
   return LAM_OK;
 }
 
-static enum lam_status set_node(const struct ArrowSchema *schema, struct lam_arena *arena, struct lam_schema_node *node,
-                                struct lam_error *error) {
-  LAM_TRY(lam_node_of_schema(schema, node, error));
-  LAM_TRY(keep(arena, &node->name, error));
-  return node->logical.raw.size ? keep(arena, &node->logical.raw, error) : LAM_OK;
+/* ---- the tree ---- */
+
+enum { DEEPEST = 64 }; /* levels of Arrow's schema; a list or map takes two of Parquet's */
+
+/* Nodes in the order of the file, in a growing array: parents before children. */
+struct tree {
+  struct lam_arena *arena;
+  struct lam_buf nodes; /* struct lam_schema_node */
+  bool named;           /* the field that failed is: only it and its column are */
+};
+
+/* A field as its parent has it: the names of elements, keys and values are the format's, and keys are never null. */
+struct place {
+  const char *name; /* NULL: the field's own */
+  bool required;    /* whatever the field says */
+  int depth;
+};
+
+static enum lam_status add_node(struct tree *tree, const struct lam_schema_node *node, struct lam_error *error) {
+  struct lam_schema_node kept = *node;
+  LAM_TRY(keep(tree->arena, &kept.name, error));
+  if (kept.logical.raw.size) LAM_TRY(keep(tree->arena, &kept.logical.raw, error));
+  if (tree->nodes.size / sizeof kept >= INT32_MAX)
+    return lam_fail(error, LAM_UNSUPPORTED, "a schema of more than 2^31 - 1 elements cannot be written");
+  return lam_buf_append(&tree->nodes, &kept, sizeof kept, error);
+}
+
+static const char *field_name(const struct ArrowSchema *schema) {
+  return schema->name ? schema->name : "";
+}
+
+static struct lam_schema_node group_of(const char *name, enum lam_repetition repetition, int64_t children) {
+  return (struct lam_schema_node){.name = lam_bytes_of_string(name),
+                                  .children = (int32_t)children,
+                                  .field_id = -1,
+                                  .physical = -1,
+                                  .repetition = (int8_t)repetition,
+                                  .converted = LAM_CONVERTED_NONE};
+}
+
+static enum lam_status check_children(const struct ArrowSchema *schema, const struct lam_type *type,
+                                      struct lam_error *error) {
+  char shown[96];
+  bool any = type->id == LAM_TYPE_STRUCT;
+  if (any && schema->n_children == 0)
+    return lam_fail(error, LAM_UNSUPPORTED, "Parquet has no structs without fields, as '%s' is", field_name(schema));
+  const struct ArrowSchema *entries = type->id == LAM_TYPE_MAP && schema->n_children == 1 ? schema->children[0] : NULL;
+  bool good = any ? schema->n_children > 0 && schema->n_children < INT32_MAX : schema->n_children == 1;
+  if (type->id == LAM_TYPE_MAP) good = entries && entries->n_children == 2 && !strcmp(entries->format, "+s");
+  if (good) return LAM_OK;
+  return lam_fail(error, LAM_INVALID, "the schema of '%s', a %s, has %lld children", field_name(schema),
+                  lam_type_name(type, shown, sizeof shown), (long long)schema->n_children);
+}
+
+/* A logical type that we pass on unread (VARIANT and those that we do not know) of the group that the struct was read
+ * from. */
+static void take_group(const struct ArrowSchema *schema, struct lam_schema_node *node) {
+  struct lam_bytes bytes = lam_schema_metadata(schema, LAM_ELEMENT_KEY);
+  struct lam_schema_node element;
+  if (!bytes.size || lam_schema_node_parse(bytes, &element, NULL) != LAM_OK) return;
+  if (element.physical < 0 && element.logical.raw.size) node->logical = element.logical;
+}
+
+static enum lam_status add_field(struct tree *tree, const struct ArrowSchema *schema, struct place place,
+                                 struct lam_error *error);
+
+static enum lam_status add_child(struct tree *tree, const struct ArrowSchema *schema, struct place place,
+                                 struct lam_error *error) {
+  enum lam_status status = add_field(tree, schema, place, error);
+  const char *name = place.name ? place.name : field_name(schema);
+  if (status != LAM_OK && place.depth == 1) return lam_fail_in(error, status, "column '%s'", name);
+  if (status == LAM_OK || tree->named) return status;
+  tree->named = true;
+  return lam_fail_in(error, status, "field '%s'", name);
+}
+
+/* LIST: <name> { repeated list { element } }; MAP: <name> { repeated key_value { key, value } }. */
+static enum lam_status add_repeated(struct tree *tree, const struct ArrowSchema *schema, bool map, int depth,
+                                    struct lam_error *error) {
+  struct lam_schema_node repeated = group_of(map ? "key_value" : "list", LAM_REPEATED, map ? 2 : 1);
+  const struct ArrowSchema *child = schema->children[0];
+  LAM_TRY(add_node(tree, &repeated, error));
+  if (!map) return add_child(tree, child, (struct place){.name = "element", .depth = depth + 1}, error);
+  LAM_TRY(add_child(tree, child->children[0], (struct place){"key", true, depth + 1}, error));
+  return add_child(tree, child->children[1], (struct place){.name = "value", .depth = depth + 1}, error);
+}
+
+static enum lam_status add_group(struct tree *tree, const struct ArrowSchema *schema, const struct lam_type *type,
+                                 struct place place, struct lam_error *error) {
+  bool map = type->id == LAM_TYPE_MAP, list = !map && type->id != LAM_TYPE_STRUCT;
+  bool required = place.required || !(schema->flags & ARROW_FLAG_NULLABLE);
+  LAM_TRY(check_children(schema, type, error));
+  struct lam_schema_node node = group_of(place.name ? place.name : field_name(schema),
+                                         required ? LAM_REQUIRED : LAM_OPTIONAL, map || list ? 1 : schema->n_children);
+  node.field_id = lam_schema_field_id(schema);
+  if (map || list) {
+    node.converted = map ? LAM_CONVERTED_MAP : LAM_CONVERTED_LIST;
+    node.logical.kind = map ? LAM_LOGICAL_MAP : LAM_LOGICAL_LIST;
+  } else {
+    take_group(schema, &node);
+  }
+  LAM_TRY(add_node(tree, &node, error));
+  if (map || list) return add_repeated(tree, schema, map, place.depth, error);
+  for (int64_t i = 0; i < schema->n_children; i++)
+    LAM_TRY(add_child(tree, schema->children[i], (struct place){.depth = place.depth + 1}, error));
+  return LAM_OK;
+}
+
+static enum lam_status add_field(struct tree *tree, const struct ArrowSchema *schema, struct place place,
+                                 struct lam_error *error) {
+  struct lam_type type;
+  struct lam_schema_node leaf;
+  if (place.depth > DEEPEST)
+    return lam_fail(error, LAM_UNSUPPORTED, "columns nested deeper than %d levels cannot be written", DEEPEST);
+  if (!schema->dictionary) {
+    LAM_TRY(lam_type_parse(schema, &type, error));
+    if (lam_type_is_nested(type.id)) return add_group(tree, schema, &type, place, error);
+  }
+  LAM_TRY(lam_node_of_schema(schema, &leaf, error));
+  if (place.name) leaf.name = lam_bytes_of_string(place.name);
+  if (place.required && leaf.logical.kind != LAM_LOGICAL_UNKNOWN) leaf.repetition = LAM_REQUIRED;
+  return add_node(tree, &leaf, error);
+}
+
+static enum lam_status add_columns(struct tree *tree, const struct ArrowSchema *schema, struct lam_error *error) {
+  struct lam_schema_node root = group_of("schema", LAM_REQUIRED, schema->n_children);
+  LAM_TRY(lam_buf_reserve(&tree->nodes, ((size_t)schema->n_children + 1) * sizeof root, error));
+  LAM_TRY(add_node(tree, &root, error));
+  for (int64_t i = 0; i < schema->n_children; i++)
+    LAM_TRY(add_child(tree, schema->children[i], (struct place){.depth = 1}, error));
+  return LAM_OK;
 }
 
 enum lam_status lam_schema_to_parquet(const struct ArrowSchema *schema, struct lam_arena *arena,
@@ -190,23 +316,21 @@ enum lam_status lam_schema_to_parquet(const struct ArrowSchema *schema, struct l
     return lam_fail(error, LAM_INVALID, "the schema of a file is a struct of its columns, not '%s'", schema->format);
   if (schema->n_children > INT32_MAX / 4)
     return lam_fail(error, LAM_INVALID, "a file of %lld columns cannot be written", (long long)schema->n_children);
-  int32_t count = (int32_t)schema->n_children;
-  LAM_TRY(lam_arena_array(arena, (size_t)count + 1, sizeof(struct lam_schema_node), &memory, error));
-  out->nodes = memory;
-  out->node_count = count + 1;
-  out->nodes[0] = (struct lam_schema_node){.name = lam_bytes_of_string("schema"),
-                                           .children = count,
-                                           .field_id = -1,
-                                           .physical = -1,
-                                           .converted = LAM_CONVERTED_NONE};
-  for (int32_t i = 0; i < count; i++) {
-    enum lam_status status = set_node(schema->children[i], arena, &out->nodes[i + 1], error);
-    if (status != LAM_OK)
-      return lam_fail_in(error, status, "column '%s'", schema->children[i]->name ? schema->children[i]->name : "");
+  struct tree tree = {.arena = arena};
+  lam_buf_init(&tree.nodes, arena->mem);
+  enum lam_status status = add_columns(&tree, schema, error);
+  size_t count = tree.nodes.size / sizeof(struct lam_schema_node);
+  if (status == LAM_OK) status = lam_arena_array(arena, count, sizeof(struct lam_schema_node), &memory, error);
+  if (status == LAM_OK) {
+    lam_copy(memory, tree.nodes.data, tree.nodes.size);
+    out->nodes = memory;
+    out->node_count = (int32_t)count;
   }
+  lam_buf_release(&tree.nodes);
+  LAM_TRY(status);
   LAM_TRY(lam_schema_link(out, arena, error));
-  LAM_TRY(lam_arena_alloc(arena, (size_t)count, &memory, error));
+  LAM_TRY(lam_arena_alloc(arena, (size_t)out->leaf_count, &memory, error));
   out->column_orders = memory;
-  if (count) memset(out->column_orders, LAM_ORDER_TYPE_DEFINED, (size_t)count);
+  if (out->leaf_count) memset(out->column_orders, LAM_ORDER_TYPE_DEFINED, (size_t)out->leaf_count);
   return LAM_OK;
 }

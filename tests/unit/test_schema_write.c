@@ -139,7 +139,12 @@ static void refusals(void **state) {
     const char *format;
     enum lam_status status;
     const char *message;
-  } refused[] = {{"+s", LAM_UNSUPPORTED, "nested"},
+  } refused[] = {{"+s", LAM_UNSUPPORTED, "no structs without fields"},
+                 {"+l", LAM_INVALID, "has 0 children"},
+                 {"+m", LAM_INVALID, "has 0 children"},
+                 {"+ud:0", LAM_UNSUPPORTED, "union"},
+                 {"+r", LAM_UNSUPPORTED, "run-end"},
+                 {"+vl", LAM_UNSUPPORTED, "list view"},
                  {"tiM", LAM_UNSUPPORTED, "no form in Parquet"},
                  {"tin", LAM_UNSUPPORTED, "no form in Parquet"},
                  {"d:5,-2", LAM_INVALID, "scale -2"},
@@ -257,9 +262,166 @@ static void stale_elements(void **state) {
   field.release(&field);
 }
 
+/* ---- nested ---- */
+
+/* A field on the heap; '!' before the name where it may not be null; the children end with NULL. */
+static struct ArrowSchema *nested(const char *format, const char *name, ...) {
+  struct ArrowSchema *field = calloc(1, sizeof *field);
+  *field = field_of(format, name + (*name == '!'));
+  if (*name == '!') field->flags = 0;
+  field->children = calloc(8, sizeof *field->children);
+  va_list children;
+  va_start(children, name);
+  while ((field->children[field->n_children] = va_arg(children, struct ArrowSchema *))) field->n_children++;
+  va_end(children);
+  return field;
+}
+static void free_nested(struct ArrowSchema *field) {
+  for (int64_t i = 0; i < field->n_children; i++) free_nested(field->children[i]);
+  free(field->children);
+  free(field);
+}
+
+/* What pyarrow 26 writes of the same schema. */
+static void trees(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    int depth, repetition, converted, definition, repetitions;
+    enum lam_logical_kind kind;
+    int physical;
+  } expected[] = {
+      {"schema", 0, LAM_REQUIRED, -1, 0, 0, LAM_LOGICAL_NONE, -1},
+      {"l", 1, LAM_OPTIONAL, LAM_CONVERTED_LIST, 1, 0, LAM_LOGICAL_LIST, -1},
+      {"list", 2, LAM_REPEATED, -1, 2, 1, LAM_LOGICAL_NONE, -1},
+      {"element", 3, LAM_REQUIRED, -1, 2, 1, LAM_LOGICAL_NONE, LAM_INT32},
+      {"m", 1, LAM_REQUIRED, LAM_CONVERTED_MAP, 0, 0, LAM_LOGICAL_MAP, -1},
+      {"key_value", 2, LAM_REPEATED, -1, 1, 1, LAM_LOGICAL_NONE, -1},
+      {"key", 3, LAM_REQUIRED, LAM_CONVERTED_UTF8, 1, 1, LAM_LOGICAL_STRING, LAM_BYTE_ARRAY},
+      {"value", 3, LAM_OPTIONAL, LAM_CONVERTED_LIST, 2, 1, LAM_LOGICAL_LIST, -1},
+      {"list", 4, LAM_REPEATED, -1, 3, 2, LAM_LOGICAL_NONE, -1},
+      {"element", 5, LAM_OPTIONAL, LAM_CONVERTED_INT_8, 4, 2, LAM_LOGICAL_INTEGER, LAM_INT32},
+      {"s", 1, LAM_OPTIONAL, -1, 1, 0, LAM_LOGICAL_NONE, -1},
+      {"x", 2, LAM_REQUIRED, -1, 1, 0, LAM_LOGICAL_NONE, LAM_INT64},
+      {"y", 2, LAM_OPTIONAL, LAM_CONVERTED_LIST, 2, 0, LAM_LOGICAL_LIST, -1},
+      {"list", 3, LAM_REPEATED, -1, 3, 1, LAM_LOGICAL_NONE, -1},
+      {"element", 4, LAM_OPTIONAL, -1, 4, 1, LAM_LOGICAL_NONE, -1},
+      {"z", 5, LAM_OPTIONAL, -1, 5, 1, LAM_LOGICAL_UNKNOWN, LAM_INT32},
+      {"f", 1, LAM_OPTIONAL, -1, 1, 0, LAM_LOGICAL_NONE, LAM_DOUBLE},
+  };
+  struct fixture fixture;
+  struct lam_arena arena;
+  struct lam_file_meta meta = {0};
+  fixture_begin(&fixture);
+  lam_arena_init(&arena, fixture.mem);
+  struct ArrowSchema *schema =
+      nested("+s", "", nested("+l", "l", nested("i", "!item", NULL), NULL),
+             nested("+m", "!m",
+                    nested("+s", "entries", nested("u", "keys", NULL),
+                           nested("+L", "values", nested("c", "item", NULL), NULL), NULL),
+                    NULL),
+             nested("+s", "s", nested("l", "!x", NULL),
+                    nested("+w:2", "y", nested("+s", "item", nested("n", "!z", NULL), NULL), NULL), NULL),
+             nested("g", "f", NULL), NULL);
+  OK(lam_schema_to_parquet(schema, &arena, &meta, &error));
+  free_nested(schema); /* the nodes do not need it */
+  assert_int_equal(meta.node_count, sizeof expected / sizeof expected[0]);
+  assert_int_equal(meta.leaf_count, 6);
+  assert_int_equal(meta.top_count, 4);
+  for (int i = 0; i < meta.node_count; i++) {
+    const struct lam_schema_node *node = &meta.nodes[i];
+    int depth = 0;
+    for (int32_t above = node->parent; above >= 0; above = meta.nodes[above].parent) depth++;
+    if (!text_is(node->name, expected[i].name) || depth != expected[i].depth)
+      fail_msg("element %d is '%.*s'", i, (int)node->name.size, (const char *)node->name.data);
+    assert_int_equal(node->repetition, expected[i].repetition);
+    assert_int_equal(node->converted, expected[i].converted);
+    assert_int_equal(node->logical.kind, expected[i].kind);
+    assert_int_equal(node->physical, expected[i].physical);
+    assert_int_equal(node->max_definition, expected[i].definition);
+    assert_int_equal(node->max_repetition, expected[i].repetitions);
+    assert_int_equal(node->field_id, -1);
+  }
+  for (int i = 0; i < meta.leaf_count; i++) assert_int_equal(meta.column_orders[i], LAM_ORDER_TYPE_DEFINED);
+  lam_arena_release(&arena);
+  fixture_end(&fixture);
+}
+
+/* Key and value as in pairs of metadata: a count, then length and bytes of each. */
+#define FIELD_ID(digit) "\1\0\0\0\x10\0\0\0PARQUET:field_id\1\0\0\0" digit
+/* SchemaElement {3: OPTIONAL, 4: "v", 5: 2, 10: {16: {1: byte 1}}}. */
+#define VARIANT                                 \
+  "\1\0\0\0\x0f\0\0\0PARQUET:element\x0f\0\0\0" \
+  "\x35\2\x18\1v\x15\4\x5c\x0c\x20\x13\1\0\0\0"
+
+static void metadata_of_groups(void **state) {
+  (void)state;
+  struct fixture fixture;
+  struct lam_arena arena;
+  struct lam_file_meta meta = {0};
+  fixture_begin(&fixture);
+  lam_arena_init(&arena, fixture.mem);
+  struct ArrowSchema *schema =
+      nested("+s", "", nested("+l", "l", nested("+s", "item", nested("i", "x", NULL), NULL), NULL),
+             nested("+s", "v", nested("z", "!metadata", NULL), nested("z", "value", NULL), NULL), NULL);
+  schema->children[0]->metadata = FIELD_ID("4");
+  schema->children[0]->children[0]->metadata = FIELD_ID("5");
+  schema->children[0]->children[0]->children[0]->metadata = FIELD_ID("6");
+  schema->children[1]->metadata = VARIANT;
+  OK(lam_schema_to_parquet(schema, &arena, &meta, &error));
+  static const int ids[] = {-1, 4, -1, 5, 6, -1, -1, -1};
+  assert_int_equal(meta.node_count, 8);
+  for (int i = 0; i < 8; i++) assert_int_equal(meta.nodes[i].field_id, ids[i]);
+  assert_int_equal(meta.nodes[5].logical.kind, LAM_LOGICAL_VARIANT);
+  assert_int_equal(meta.nodes[5].physical, -1);
+  free_nested(schema);
+  struct lam_file_meta read;
+  struct lam_buf buf;
+  lam_buf_init(&buf, fixture.mem);
+  OK(lam_file_meta_write(&meta, &buf, &error));
+  OK(lam_file_meta_parse(lam_bytes_of(buf.data, buf.size), 0, &arena, &read, &error));
+  assert_int_equal(read.nodes[5].logical.kind, LAM_LOGICAL_VARIANT);
+  assert_int_equal(read.nodes[5].children, 2);
+  lam_buf_release(&buf);
+  lam_arena_release(&arena);
+  fixture_end(&fixture);
+}
+
+static void bad_trees(void **state) {
+  (void)state;
+  struct fixture fixture;
+  struct lam_arena arena;
+  struct lam_file_meta meta = {0};
+  fixture_begin(&fixture);
+  lam_arena_init(&arena, fixture.mem);
+  struct ArrowSchema *deep = nested("i", "x", NULL);
+  for (int i = 0; i < 64; i++) deep = nested("+l", "item", deep, NULL);
+  struct {
+    struct ArrowSchema *field;
+    enum lam_status status;
+    const char *message;
+  } bad[] = {{nested("+l", "a", nested("+s", "b", NULL), NULL), LAM_UNSUPPORTED,
+              "column 'a': field 'element': Parquet has no"},
+             {nested("+s", "a", nested("i", "x", NULL), nested("+us:1", "b", NULL), NULL), LAM_UNSUPPORTED,
+              "column 'a': field 'b': "},
+             {nested("+m", "a", nested("+s", "e", nested("i", "k", NULL), NULL), NULL), LAM_INVALID, "column 'a'"},
+             {nested("+m", "a", nested("+l", "e", nested("i", "k", NULL), nested("i", "v", NULL), NULL), NULL),
+              LAM_INVALID, "column 'a'"},
+             {nested("+w:2", "a", nested("i", "k", NULL), nested("i", "v", NULL), NULL), LAM_INVALID, "has 2 children"},
+             {deep, LAM_UNSUPPORTED, "deeper than 64"}};
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    struct ArrowSchema schema = struct_of(&bad[i].field, 1);
+    FAILS(lam_schema_to_parquet(&schema, &arena, &meta, &error), bad[i].status, bad[i].message);
+    free_nested(bad[i].field);
+  }
+  lam_arena_release(&arena);
+  fixture_end(&fixture);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(types),    cmocka_unit_test(widths_of_decimals), cmocka_unit_test(extensions_and_ids),
-      cmocka_unit_test(refusals), cmocka_unit_test(elements_are_kept),  cmocka_unit_test(stale_elements)};
+      cmocka_unit_test(refusals), cmocka_unit_test(elements_are_kept),  cmocka_unit_test(stale_elements),
+      cmocka_unit_test(trees),    cmocka_unit_test(metadata_of_groups), cmocka_unit_test(bad_trees)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
