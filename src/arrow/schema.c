@@ -60,12 +60,17 @@ static enum lam_status init(const char *format, const char *name, int64_t flags,
   return LAM_OK;
 }
 
-enum lam_status lam_schema_init(const struct lam_type *type, const char *name, bool nullable, struct ArrowSchema *out,
-                                struct lam_error *error) {
+enum lam_status lam_schema_init_nested(const struct lam_type *type, const char *name, bool nullable, int64_t children,
+                                       struct ArrowSchema *out, struct lam_error *error) {
   char format[256];
   memset(out, 0, sizeof *out);
   LAM_TRY(lam_type_format(type, format, sizeof format, error));
-  return init(format, name, nullable ? ARROW_FLAG_NULLABLE : 0, 0, out, error);
+  return init(format, name, nullable ? ARROW_FLAG_NULLABLE : 0, children, out, error);
+}
+
+enum lam_status lam_schema_init(const struct lam_type *type, const char *name, bool nullable, struct ArrowSchema *out,
+                                struct lam_error *error) {
+  return lam_schema_init_nested(type, name, nullable, 0, out, error);
 }
 
 enum lam_status lam_schema_init_struct(const char *name, int64_t count, struct ArrowSchema *out,

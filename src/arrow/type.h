@@ -85,6 +85,9 @@ enum { LAM_TYPE_DEEPEST = 64 }; /* levels of nesting that are followed; hostile 
 /* Makes a schema of the C interface, heap-allocated, released by its own `release`. Names are copied. */
 enum lam_status lam_schema_init(const struct lam_type *type, const char *name, bool nullable, struct ArrowSchema *out,
                                 struct lam_error *error);
+/* The same of a list, map or struct with so many children, each released (empty) until the caller fills it. */
+enum lam_status lam_schema_init_nested(const struct lam_type *type, const char *name, bool nullable, int64_t children,
+                                       struct ArrowSchema *out, struct lam_error *error);
 /* A struct schema ("+s") with `count` children, each released (empty) until the caller fills it. */
 enum lam_status lam_schema_init_struct(const char *name, int64_t count, struct ArrowSchema *out,
                                        struct lam_error *error);
