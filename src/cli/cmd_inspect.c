@@ -264,13 +264,14 @@ static void chunk_row(struct inspect *x, struct sheet *sheet, int32_t group, int
   sheet_string(sheet, lam_codec_name((enum lam_codec)chunk->codec));
   encodings_cell(sheet, chunk->encodings);
   sheet_number(sheet, chunk->values);
-  count_or_none(sheet, chunk->statistics.null_count);
-  count_or_none(sheet, chunk->statistics.distinct_count);
+  const struct lam_statistics statistics = lam_chunk_statistics(chunk);
+  count_or_none(sheet, statistics.null_count);
+  count_or_none(sheet, statistics.distinct_count);
   sheet_number(sheet, chunk->compressed_size);
   sheet_number(sheet, chunk->uncompressed_size);
   count_or_none(sheet, chunk->has_dictionary_offset ? chunk->dictionary_page_offset : -1);
   sheet_number(sheet, chunk->data_page_offset);
-  bound_cells(x, sheet, leaf, &chunk->statistics, error);
+  bound_cells(x, sheet, leaf, &statistics, error);
   count_or_none(sheet, chunk->bloom_offset ? chunk->bloom_offset : -1);
   count_or_none(sheet, chunk->column_index_length ? chunk->column_index_offset : -1);
   flag_unless(x, sheet, chunk->encrypted, false, true);

@@ -84,17 +84,17 @@ static bool bound_fits(const struct lam_schema_node *node, struct lam_bytes boun
 
 static enum lam_status begin_check(struct check *check, struct chunk_run *c, struct lam_error *error) {
   const struct lam_file_meta *meta = lam_file_meta(c->file);
-  const struct lam_statistics *statistics = &meta->row_groups[c->row_group].chunks[c->leaf].statistics;
+  const struct lam_statistics statistics = lam_chunk_statistics(&meta->row_groups[c->row_group].chunks[c->leaf]);
   *check = (struct check){.chunk = c, .node = &meta->nodes[meta->leaves[c->leaf]]};
   lam_buf_init(&check->physical, c->run->mem);
   lam_bounds_init(&check->bounds, c->run->mem, check->node);
-  check->compares = lam_statistics_trusted(meta, c->leaf, false) && bound_fits(check->node, statistics->min) &&
-                    bound_fits(check->node, statistics->max) &&
+  check->compares = lam_statistics_trusted(meta, c->leaf, false) && bound_fits(check->node, statistics.min) &&
+                    bound_fits(check->node, statistics.max) &&
                     lam_storing_of(&c->type, check->node, &check->storing, NULL) == LAM_OK &&
                     check->storing.rule != LAM_STORE_NULL;
   if (!check->compares) return LAM_OK;
-  LAM_TRY(add_value(check, statistics->min, error));
-  return add_value(check, statistics->max, error);
+  LAM_TRY(add_value(check, statistics.min, error));
+  return add_value(check, statistics.max, error);
 }
 
 static enum lam_status add_valid_bytes(struct check *check, const struct lam_view *view, struct lam_error *error) {
@@ -211,11 +211,11 @@ static void check_bound(struct check *check, struct lam_bytes stated, struct lam
 static void end_check(struct check *check, const struct lam_statistics *before, const struct lam_statistics *after) {
   struct chunk_run *c = check->chunk;
   const struct lam_row_group_meta *group = &lam_file_meta(c->file)->row_groups[c->row_group];
-  const struct lam_statistics *statistics = &group->chunks[c->leaf].statistics;
+  const struct lam_statistics statistics = lam_chunk_statistics(&group->chunks[c->leaf]);
   if (check->rows != group->rows)
     chunk_fault(c, "%" PRId64 " rows were decoded; the row group has %" PRId64, check->rows, group->rows);
-  if (statistics->null_count >= 0 && statistics->null_count != check->nulls)
-    chunk_fault(c, "the statistics say %" PRId64 " nulls; there are %" PRId64, statistics->null_count, check->nulls);
+  if (statistics.null_count >= 0 && statistics.null_count != check->nulls)
+    chunk_fault(c, "the statistics say %" PRId64 " nulls; there are %" PRId64, statistics.null_count, check->nulls);
   check_bound(check, before->min, after->min, "below the minimum", "least");
   check_bound(check, before->max, after->max, "above the maximum", "most");
 }

@@ -705,7 +705,7 @@ static enum lam_status make_encoding_stats(const struct lam_chunk_writer *chunk,
   bytes[0] = (uint8_t)(count << 4 | 12); /* structs */
   out->encoding_stats_known = true;
   out->all_pages_dictionary = chunk->dictionary_pages > 0 && chunk->plain_pages == 0;
-  out->encoding_stats = lam_bytes_of(bytes, size);
+  out->details->encoding_stats = lam_bytes_of(bytes, size);
   return LAM_OK;
 }
 
@@ -729,15 +729,11 @@ enum lam_status lam_chunk_describe(const struct lam_chunk_writer *chunk, struct 
                                  .values = chunk->rows,
                                  .uncompressed_size = chunk->uncompressed_size,
                                  .compressed_size = chunk->compressed_size,
-                                 .data_page_offset = (int64_t)chunk->dictionary_page.size,
-                                 .unencoded_bytes = -1};
+                                 .data_page_offset = (int64_t)chunk->dictionary_page.size};
+  LAM_TRY(lam_chunk_details_own(out, arena, error));
   if (chunk->leaf->max_definition > 0) out->encodings |= 1u << LAM_RLE;
   LAM_TRY(make_encoding_stats(chunk, arena, out, error));
-  out->statistics = (struct lam_statistics){.null_count = chunk->options.statistics ? chunk->nulls : -1,
-                                            .distinct_count = -1,
-                                            .nan_count = -1,
-                                            .min_exact = true,
-                                            .max_exact = true};
   if (!chunk->options.statistics) return LAM_OK;
-  return lam_bounds_finish(&chunk->bounds, arena, &out->statistics, error);
+  out->details->statistics.null_count = chunk->nulls;
+  return lam_bounds_finish(&chunk->bounds, arena, &out->details->statistics, error);
 }

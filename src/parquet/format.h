@@ -143,21 +143,9 @@ struct lam_statistics {
   bool min_exact, max_exact;                     /* absent reads as true */
 };
 
-struct lam_chunk_meta {
-  int8_t physical; /* enum lam_physical */
-  int8_t codec;    /* enum lam_codec */
-  bool has_dictionary_offset, has_metadata, encrypted;
-  bool bloom_length_known;
-  uint32_t encodings;                         /* bit 1 << enum lam_encoding for each listed one below 32 */
-  bool encoding_stats_known;                  /* the next one is valid */
-  bool all_pages_dictionary;                  /* every data page is dictionary-coded, by encoding_stats */
-  int64_t values;                             /* num_values: rows, nulls, and entries of lists */
-  int64_t uncompressed_size, compressed_size; /* of all pages with their headers */
-  int64_t data_page_offset, dictionary_page_offset, file_offset;
-  int64_t bloom_offset; /* 0 where there is none */
-  int32_t bloom_length;
-  int32_t offset_index_length, column_index_length; /* 0 where there is none */
-  int64_t offset_index_offset, column_index_offset;
+/* What of a chunk's metadata is asked for seldom, or of few columns. */
+struct lam_chunk_details {
+  int64_t file_offset;
   int64_t unencoded_bytes; /* SizeStatistics.unencoded_byte_array_data_bytes; -1 */
   struct lam_statistics statistics;
   struct lam_bytes key_values;     /* the thrift list as it is, for copying; empty where there is none */
@@ -166,6 +154,33 @@ struct lam_chunk_meta {
   struct lam_bytes path;      /* path_in_schema: the thrift list as it is; empty: written from the schema */
   struct lam_bytes file_path; /* not empty: the chunk is in another file, which is refused on read */
 };
+
+/* Small, since wide files have millions. What it does not hold lies in the footer, checked, and is decoded again when
+ * it is asked for; who makes metadata puts it behind `details`. */
+struct lam_chunk_meta {
+  int8_t physical; /* enum lam_physical */
+  int8_t codec;    /* enum lam_codec */
+  bool has_dictionary_offset : 1, has_metadata : 1, encrypted : 1;
+  bool elsewhere : 1; /* in another file: details have its path */
+  bool bloom_length_known : 1;
+  bool encoding_stats_known : 1; /* the next one is valid */
+  bool all_pages_dictionary : 1; /* every data page is dictionary-coded, by encoding_stats */
+  uint32_t encodings;            /* bit 1 << enum lam_encoding for each listed one below 32 */
+  int32_t bloom_length;
+  int32_t offset_index_length, column_index_length; /* 0 where there is none */
+  int64_t values;                                   /* num_values: rows, nulls, and entries of lists */
+  int64_t uncompressed_size, compressed_size;       /* of all pages with their headers */
+  int64_t data_page_offset, dictionary_page_offset;
+  int64_t bloom_offset; /* 0 where there is none */
+  int64_t offset_index_offset, column_index_offset;
+  struct lam_bytes raw;              /* the ColumnChunk as it was read; empty in metadata that we make */
+  struct lam_chunk_details *details; /* go before `raw`; NULL in what was read */
+};
+/* The rest of a chunk's metadata; "absent" everywhere where there is neither `details` nor `raw`. */
+void lam_chunk_details(const struct lam_chunk_meta *chunk, struct lam_chunk_details *out);
+struct lam_statistics lam_chunk_statistics(const struct lam_chunk_meta *chunk);
+/* The same as a copy in `arena`, set as the chunk's, to be changed. Slices stay where they are. */
+enum lam_status lam_chunk_details_own(struct lam_chunk_meta *chunk, struct lam_arena *arena, struct lam_error *error);
 
 struct lam_sorting_column {
   int32_t column; /* leaf index */

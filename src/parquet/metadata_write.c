@@ -101,44 +101,47 @@ static void put_path(struct lam_thrift_out *out, const struct lam_file_meta *met
 }
 
 static void put_column_meta(struct lam_thrift_out *out, const struct lam_file_meta *meta, int32_t leaf,
-                            const struct lam_chunk_meta *chunk) {
+                            const struct lam_chunk_meta *chunk, const struct lam_chunk_details *details) {
   int16_t outer = lam_thrift_begin(out, 3);
   lam_thrift_put_i32(out, 1, chunk->physical);
   put_encodings(out, chunk->encodings);
-  if (chunk->path.size)
-    lam_thrift_put_raw(out, 3, LAM_THRIFT_LIST, chunk->path);
+  if (details->path.size)
+    lam_thrift_put_raw(out, 3, LAM_THRIFT_LIST, details->path);
   else
     put_path(out, meta, leaf);
   lam_thrift_put_i32(out, 4, chunk->codec);
   lam_thrift_put_i64(out, 5, chunk->values);
   lam_thrift_put_i64(out, 6, chunk->uncompressed_size);
   lam_thrift_put_i64(out, 7, chunk->compressed_size);
-  if (chunk->key_values.size) lam_thrift_put_raw(out, 8, LAM_THRIFT_LIST, chunk->key_values);
+  if (details->key_values.size) lam_thrift_put_raw(out, 8, LAM_THRIFT_LIST, details->key_values);
   lam_thrift_put_i64(out, 9, chunk->data_page_offset);
   if (chunk->has_dictionary_offset) lam_thrift_put_i64(out, 11, chunk->dictionary_page_offset);
-  lam_statistics_write(out, 12, &chunk->statistics);
-  if (chunk->encoding_stats.size) lam_thrift_put_raw(out, 13, LAM_THRIFT_LIST, chunk->encoding_stats);
+  lam_statistics_write(out, 12, &details->statistics);
+  if (details->encoding_stats.size) lam_thrift_put_raw(out, 13, LAM_THRIFT_LIST, details->encoding_stats);
   if (chunk->bloom_offset) lam_thrift_put_i64(out, 14, chunk->bloom_offset);
   if (chunk->bloom_offset && chunk->bloom_length_known) lam_thrift_put_i32(out, 15, chunk->bloom_length);
-  if (chunk->size_statistics.size) {
-    lam_thrift_put_raw(out, 16, LAM_THRIFT_STRUCT, chunk->size_statistics);
-  } else if (chunk->unencoded_bytes >= 0) {
+  if (details->size_statistics.size) {
+    lam_thrift_put_raw(out, 16, LAM_THRIFT_STRUCT, details->size_statistics);
+  } else if (details->unencoded_bytes >= 0) {
     int16_t sizes = lam_thrift_begin(out, 16);
-    lam_thrift_put_i64(out, 1, chunk->unencoded_bytes);
+    lam_thrift_put_i64(out, 1, details->unencoded_bytes);
     lam_thrift_end(out, sizes);
   }
-  if (chunk->geospatial_statistics.size) lam_thrift_put_raw(out, 17, LAM_THRIFT_STRUCT, chunk->geospatial_statistics);
+  if (details->geospatial_statistics.size)
+    lam_thrift_put_raw(out, 17, LAM_THRIFT_STRUCT, details->geospatial_statistics);
   lam_thrift_end(out, outer);
 }
 
 static void put_chunk(struct lam_thrift_out *out, const struct lam_file_meta *meta, int32_t leaf,
                       const struct lam_chunk_meta *chunk) {
+  struct lam_chunk_details details;
+  lam_chunk_details(chunk, &details);
   int16_t outer = lam_thrift_begin(out, 0);
   if (chunk->encrypted && out->status == LAM_OK)
     out->status = lam_fail(out->error, LAM_UNSUPPORTED, "the metadata of an encrypted chunk cannot be written");
-  if (chunk->file_path.size) lam_thrift_put_binary(out, 1, chunk->file_path);
-  lam_thrift_put_i64(out, 2, chunk->file_offset);
-  if (chunk->has_metadata) put_column_meta(out, meta, leaf, chunk);
+  if (details.file_path.size) lam_thrift_put_binary(out, 1, details.file_path);
+  lam_thrift_put_i64(out, 2, details.file_offset);
+  if (chunk->has_metadata) put_column_meta(out, meta, leaf, chunk, &details);
   if (chunk->offset_index_length) {
     lam_thrift_put_i64(out, 4, chunk->offset_index_offset);
     lam_thrift_put_i32(out, 5, chunk->offset_index_length);

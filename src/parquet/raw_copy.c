@@ -49,7 +49,7 @@ static enum lam_status check_source(const struct lam_writer *writer, const struc
   for (int32_t i = 0; i < from->leaf_count; i++) {
     const struct lam_chunk_meta *chunk = &from->row_groups[row_group].chunks[i];
     LAM_TRY(check_leaf(&writer->meta, from, i, error));
-    if (chunk->encrypted || !chunk->has_metadata || chunk->file_path.size)
+    if (chunk->encrypted || !chunk->has_metadata || chunk->elsewhere)
       return lam_fail(error, LAM_UNSUPPORTED, "column %" PRId32 " is encrypted, or in another file", i);
   }
   return LAM_OK;
@@ -192,10 +192,10 @@ static void drop_bounds(const struct lam_file_meta *from, int32_t leaf, struct l
 }
 
 /* Slices of the source's footer become the writer's own: the source may be closed before the footer is written. */
-static enum lam_status keep_slices(struct lam_writer *writer, struct lam_chunk_meta *chunk, struct lam_error *error) {
-  struct lam_bytes *slices[] = {&chunk->statistics.min,     &chunk->statistics.max,       &chunk->statistics.old_min,
-                                &chunk->statistics.old_max, &chunk->key_values,           &chunk->encoding_stats,
-                                &chunk->size_statistics,    &chunk->geospatial_statistics};
+static enum lam_status keep_slices(struct lam_writer *writer, struct lam_chunk_details *of, struct lam_error *error) {
+  struct lam_bytes *slices[] = {&of->statistics.min,     &of->statistics.max,       &of->statistics.old_min,
+                                &of->statistics.old_max, &of->key_values,           &of->encoding_stats,
+                                &of->size_statistics,    &of->geospatial_statistics};
   for (size_t i = 0; i < sizeof slices / sizeof *slices; i++)
     LAM_TRY(lam_writer_keep(writer, *slices[i], slices[i], error));
   return LAM_OK;
@@ -212,7 +212,7 @@ static void move_chunk(struct lam_chunk_meta *chunk, uint64_t old_start, int64_t
     chunk->dictionary_page_offset = 0;
   }
   chunk->data_page_offset += delta;
-  chunk->file_offset = 0;
+  chunk->details->file_offset = 0;
 }
 
 static enum lam_status copy_chunk(struct lam_writer *writer, const struct lam_file *from, int32_t leaf,
@@ -220,12 +220,13 @@ static enum lam_status copy_chunk(struct lam_writer *writer, const struct lam_fi
                                   struct lam_error *error) {
   const struct lam_file_meta *meta = lam_file_meta(from);
   int64_t delta = new_start - (int64_t)old_start;
-  drop_bounds(meta, leaf, &chunk->statistics);
-  LAM_TRY(keep_slices(writer, chunk, error));
+  LAM_TRY(lam_chunk_details_own(chunk, &writer->arena, error));
+  drop_bounds(meta, leaf, &chunk->details->statistics);
+  LAM_TRY(keep_slices(writer, chunk->details, error));
   LAM_TRY(copy_indexes(writer, from, leaf, bounds_hold(meta, leaf), delta, chunk, error));
   LAM_TRY(copy_bloom(writer, from, chunk, error));
   move_chunk(chunk, old_start, delta);
-  chunk->path = writer->columns[leaf].path;
+  chunk->details->path = writer->columns[leaf].path;
   return LAM_OK;
 }
 

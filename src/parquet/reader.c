@@ -96,9 +96,12 @@ static void choose_sizes(struct lam_reader *reader) {
 static enum lam_status check_chunk(const struct lam_row_group_meta *group, const struct lam_chunk_meta *chunk,
                                    const struct column *column, struct lam_error *error) {
   if (chunk->encrypted) return lam_fail(error, LAM_UNSUPPORTED, "it is encrypted, which this version cannot read");
-  if (chunk->file_path.size > 0)
+  if (chunk->elsewhere) {
+    struct lam_chunk_details details;
+    lam_chunk_details(chunk, &details);
     return lam_fail(error, LAM_UNSUPPORTED, "its bytes are in another file, '%.*s', which is not read",
-                    (int)chunk->file_path.size, (const char *)chunk->file_path.data);
+                    (int)details.file_path.size, (const char *)details.file_path.data);
+  }
   LAM_CHECK(chunk->has_metadata, error, "it has no metadata");
   LAM_CHECK(chunk->values == group->rows, error, "it has %" PRId64 " values in a row group of %" PRId64 " rows",
             chunk->values, group->rows);

@@ -147,6 +147,14 @@ static inline enum lam_status lam_thrift_struct(struct lam_thrift *in, struct la
 
 /* Statistics, which footers and page headers have alike (metadata.c). */
 enum lam_status lam_statistics_parse(struct lam_thrift *in, struct lam_statistics *out);
+/* One ColumnChunk (metadata_chunk.c), with the checks of lam_chunk_check. */
+enum lam_status lam_chunk_parse(struct lam_thrift *in, uint64_t file_size, struct lam_chunk_meta *out);
+/* Sizes and offsets against each other and the file's size, unless that is 0. What is only of use where it is right,
+ * such as an index, is left out where it is not. */
+enum lam_status lam_chunk_check(struct lam_chunk_meta *chunk, uint64_t file_size, struct lam_error *error);
+/* LAM_CORRUPT: a required field was not among those seen, both sets of 1 << id; `names` by id. */
+enum lam_status lam_thrift_check_seen(struct lam_thrift *in, uint32_t seen, uint32_t required, const char *of,
+                                      const char *const *names);
 static inline struct lam_statistics lam_statistics_none(void) {
   return (struct lam_statistics){
       .null_count = -1, .distinct_count = -1, .nan_count = -1, .min_exact = true, .max_exact = true};

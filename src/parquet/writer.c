@@ -487,7 +487,7 @@ static enum lam_status put_chunk(struct lam_writer *writer, int32_t index, struc
   struct lam_chunk_writer *chunk = &writer->chunks[index];
   int64_t start = (int64_t)(writer->position - (index == 0 ? writer->streamed : 0));
   LAM_TRY(lam_chunk_describe(chunk, &writer->arena, meta, error));
-  meta->path = writer->columns[index].path;
+  meta->details->path = writer->columns[index].path;
   meta->data_page_offset += start;
   if (meta->has_dictionary_offset) meta->dictionary_page_offset = start;
   LAM_TRY(lam_writer_put(writer, chunk->dictionary_page.data, chunk->dictionary_page.size, error));

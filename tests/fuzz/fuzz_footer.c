@@ -43,10 +43,12 @@ static void check_same(const struct lam_file_meta *a, const struct lam_file_meta
   for (int32_t g = 0; g < a->row_group_count; g++)
     for (int32_t i = 0; i < a->leaf_count; i++) {
       const struct lam_chunk_meta *x = &a->row_groups[g].chunks[i], *y = &b->row_groups[g].chunks[i];
+      struct lam_chunk_details v, w;
+      lam_chunk_details(x, &v);
+      lam_chunk_details(y, &w);
       check(x->values == y->values && x->data_page_offset == y->data_page_offset && x->encodings == y->encodings &&
-            x->compressed_size == y->compressed_size && lam_bytes_equal(x->path, y->path) &&
-            lam_bytes_equal(x->statistics.min, y->statistics.min) &&
-            x->statistics.null_count == y->statistics.null_count);
+            x->compressed_size == y->compressed_size && lam_bytes_equal(v.path, w.path) &&
+            lam_bytes_equal(v.statistics.min, w.statistics.min) && v.statistics.null_count == w.statistics.null_count);
     }
 }
 

@@ -43,9 +43,7 @@ static inline struct lam_chunk_meta chunk_of(enum lam_physical physical, int64_t
                                  .values = FILE_ROWS,
                                  .uncompressed_size = (int64_t)size,
                                  .compressed_size = (int64_t)size,
-                                 .data_page_offset = offset,
-                                 .unencoded_bytes = -1,
-                                 .statistics = {.null_count = -1, .distinct_count = -1, .nan_count = -1}};
+                                 .data_page_offset = offset};
 }
 
 /* A file of `groups` row groups; `padding` bytes before the footer make it large. */

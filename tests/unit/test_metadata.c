@@ -122,8 +122,8 @@ static void tree(void **state) {
     assert_int_equal(chunk->codec, LAM_ZSTD);
     assert_int_equal(chunk->data_page_offset, 4);
     assert_int_equal(chunk->offset_index_length, 0); /* it lay behind the end: as good as none */
-    assert_int_equal(chunk->statistics.null_count, -1);
-    assert_true(chunk->statistics.max_exact);
+    assert_int_equal(lam_chunk_statistics(chunk).null_count, -1);
+    assert_true(lam_chunk_statistics(chunk).max_exact);
   }
   lam_arena_release(&arena);
   lam_buf_release(&buf);

@@ -39,33 +39,32 @@ static void round_trip(void **state) {
        .converted = LAM_CONVERTED_DECIMAL,
        .logical = {.kind = LAM_LOGICAL_DECIMAL, .precision = 10, .scale = 2}}};
   uint8_t orders[2] = {LAM_ORDER_TYPE_DEFINED, LAM_ORDER_TYPE_DEFINED};
-  struct lam_chunk_meta chunks[2] = {
-      {.physical = LAM_INT64,
-       .codec = LAM_ZSTD,
-       .has_dictionary_offset = true,
-       .has_metadata = true,
-       .bloom_length_known = true,
-       .encodings = 1u << LAM_PLAIN | 1u << LAM_RLE | 1u << LAM_RLE_DICTIONARY,
-       .values = 1000,
-       .uncompressed_size = 9000,
-       .compressed_size = 5000000000,
-       .data_page_offset = 6000000000,
-       .dictionary_page_offset = 4,
-       .bloom_offset = 70,
-       .bloom_length = 32,
-       .offset_index_offset = 80,
-       .offset_index_length = 12,
-       .column_index_offset = 90,
-       .column_index_length = 9,
-       .unencoded_bytes = 77,
-       .statistics = {.min = text("a"),
-                      .max = text("b"),
-                      .null_count = 3,
-                      .distinct_count = -1,
-                      .nan_count = -1,
-                      .min_exact = true}},
-      {.physical = LAM_FIXED_LEN_BYTE_ARRAY, .has_metadata = true, .unencoded_bytes = -1, .values = 1000}};
-  chunks[1].statistics = lam_statistics_none();
+  struct lam_chunk_details details = {.unencoded_bytes = 77,
+                                      .statistics = {.min = text("a"),
+                                                     .max = text("b"),
+                                                     .null_count = 3,
+                                                     .distinct_count = -1,
+                                                     .nan_count = -1,
+                                                     .min_exact = true}};
+  struct lam_chunk_meta chunks[2] = {{.physical = LAM_INT64,
+                                      .codec = LAM_ZSTD,
+                                      .has_dictionary_offset = true,
+                                      .has_metadata = true,
+                                      .bloom_length_known = true,
+                                      .encodings = 1u << LAM_PLAIN | 1u << LAM_RLE | 1u << LAM_RLE_DICTIONARY,
+                                      .values = 1000,
+                                      .uncompressed_size = 9000,
+                                      .compressed_size = 5000000000,
+                                      .data_page_offset = 6000000000,
+                                      .dictionary_page_offset = 4,
+                                      .bloom_offset = 70,
+                                      .bloom_length = 32,
+                                      .offset_index_offset = 80,
+                                      .offset_index_length = 12,
+                                      .column_index_offset = 90,
+                                      .column_index_length = 9,
+                                      .details = &details},
+                                     {.physical = LAM_FIXED_LEN_BYTE_ARRAY, .has_metadata = true, .values = 1000}};
   struct lam_sorting_column sorting = {1, true, false};
   struct lam_row_group_meta group = {.chunks = chunks,
                                      .rows = 1000,
@@ -121,15 +120,17 @@ static void round_trip(void **state) {
   assert_int_equal(c->bloom_length, 32);
   assert_int_equal(c->offset_index_offset, 80);
   assert_int_equal(c->column_index_length, 9);
-  assert_int_equal(c->unencoded_bytes, 77);
-  assert_true(text_is(c->statistics.min, "a") && text_is(c->statistics.max, "b"));
-  assert_int_equal(c->statistics.null_count, 3);
-  assert_true(c->statistics.min_exact && !c->statistics.max_exact);
-  assert_true(text_is(c->path,
+  struct lam_chunk_details d;
+  lam_chunk_details(c, &d);
+  assert_int_equal(d.unencoded_bytes, 77);
+  assert_true(text_is(d.statistics.min, "a") && text_is(d.statistics.max, "b"));
+  assert_int_equal(d.statistics.null_count, 3);
+  assert_true(d.statistics.min_exact && !d.statistics.max_exact);
+  assert_true(text_is(d.path,
                       "\x18\x01"
                       "t")); /* a list of one string */
   assert_false(g->chunks[1].has_dictionary_offset);
-  assert_null(g->chunks[1].statistics.min.data);
+  assert_null(lam_chunk_statistics(&g->chunks[1]).min.data);
   /* What was read is written as the same bytes. */
   struct lam_buf again;
   lam_buf_init(&again, fixture.mem);
@@ -176,9 +177,12 @@ static void parquet_testing(void **state) {
     for (int32_t g = 0; g < meta.row_group_count; g++)
       for (int32_t i = 0; i < meta.leaf_count; i++) {
         const struct lam_chunk_meta *a = &meta.row_groups[g].chunks[i], *b = &got.row_groups[g].chunks[i];
-        assert_true(lam_bytes_equal(a->path, b->path) && a->data_page_offset == b->data_page_offset);
-        assert_true(lam_bytes_equal(a->statistics.min, b->statistics.min));
-        assert_true(lam_bytes_equal(a->encoding_stats, b->encoding_stats));
+        struct lam_chunk_details x, y;
+        lam_chunk_details(a, &x);
+        lam_chunk_details(b, &y);
+        assert_true(lam_bytes_equal(x.path, y.path) && a->data_page_offset == b->data_page_offset);
+        assert_true(lam_bytes_equal(x.statistics.min, y.statistics.min));
+        assert_true(lam_bytes_equal(x.encoding_stats, y.encoding_stats));
       }
     OK(lam_file_meta_write(&got, &again, &error));
     assert_int_equal(again.size, buf.size);
