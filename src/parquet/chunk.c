@@ -41,6 +41,7 @@ enum lam_status lam_chunk_begin(struct lam_chunk *chunk, const struct lam_chunk_
   if (leaf->max_repetition > 0)
     return lam_fail(error, LAM_UNSUPPORTED, "repeated values cannot be decoded by this version");
   chunk->source = *source;
+  if (leaf->legacy_delta_bytes) chunk->source.pages = NULL; /* its pages depend on those before */
   if (lam_type_is_binary(leaf->type.id))
     chunk->class = LAM_VALUES_BINARY;
   else
@@ -49,6 +50,8 @@ enum lam_status lam_chunk_begin(struct lam_chunk *chunk, const struct lam_chunk_
   chunk->as_dictionary = as_dictionary && chunk->class != LAM_VALUES_BITS;
   chunk->rows_left = source->values;
   chunk->page_left = 0;
+  chunk->skip = 0;
+  chunk->next_page = 0;
   chunk->carry_left = 0;
   chunk->has_dictionary = false;
   chunk->dictionary.count = 0;
@@ -149,11 +152,30 @@ enum lam_status lam_begin_page_values(struct lam_chunk *chunk, enum lam_encoding
   return wrong_encoding(chunk, encoding, error);
 }
 
-static enum lam_status begin_data_page(struct lam_chunk *chunk, const struct lam_page *page, struct lam_bytes payload,
-                                       struct lam_codec_state *codec, struct lam_error *error) {
+static bool is_data_page(const struct lam_page *page) {
+  return page->header.kind == LAM_DATA_PAGE || page->header.kind == LAM_DATA_PAGE_V2;
+}
+
+/* Checks a data page's header against what is known of the chunk before it is used. */
+static enum lam_status check_data_page(struct lam_chunk *chunk, const struct lam_page *page, struct lam_error *error) {
+  const struct lam_chunk_source *source = &chunk->source;
   const struct lam_page_header *header = &page->header;
   LAM_CHECK(header->values >= 0 && header->values <= chunk->rows_left, error,
             "%" PRId32 " values, where the column has %" PRId64 " left", header->values, chunk->rows_left);
+  if (!source->pages || header->values == 0) return LAM_OK;
+  int32_t at = chunk->next_page++;
+  int64_t end = at + 1 < source->page_count ? source->pages[at + 1].first_row : source->values;
+  LAM_CHECK(at < source->page_count && source->pages[at].offset == page->offset &&
+                source->pages[at].first_row == source->values - chunk->rows_left &&
+                end - source->pages[at].first_row == header->values,
+            error, "%" PRId32 " values from row %" PRId64 " on, which contradicts the offset index", header->values,
+            source->values - chunk->rows_left);
+  return LAM_OK;
+}
+
+static enum lam_status begin_data_page(struct lam_chunk *chunk, const struct lam_page *page, struct lam_bytes payload,
+                                       struct lam_codec_state *codec, struct lam_error *error) {
+  const struct lam_page_header *header = &page->header;
   if (header->values == 0) return LAM_OK;
   struct lam_page_parts parts;
   LAM_TRY(lam_page_split(page, payload, chunk->source.codec, codec, 0, chunk->source.leaf->max_definition,
@@ -164,26 +186,55 @@ static enum lam_status begin_data_page(struct lam_chunk *chunk, const struct lam
   return LAM_OK;
 }
 
-/* Goes on to the next page with rows in it. */
-static enum lam_status next_page(struct lam_chunk *chunk, struct lam_codec_state *codec, struct lam_error *error) {
+/* Begins the page whose header was read, or passes it over where none of its rows is wanted. */
+static enum lam_status begin_page(struct lam_chunk *chunk, struct lam_page *page, struct lam_codec_state *codec,
+                                  struct lam_error *error) {
+  struct lam_bytes payload;
+  page->header.compressed |= chunk->source.leaf->v2_always_compressed;
+  if (is_data_page(page)) {
+    LAM_TRY(check_data_page(chunk, page, error));
+    if (page->header.values <= chunk->skip && !chunk->source.leaf->legacy_delta_bytes) {
+      chunk->skip -= page->header.values;
+      chunk->rows_left -= page->header.values;
+      lam_page_stream_skip(&chunk->stream, page);
+      return LAM_OK;
+    }
+    LAM_TRY(lam_page_stream_payload(&chunk->stream, page, &payload, error));
+    return begin_data_page(chunk, page, payload, codec, error);
+  }
+  LAM_TRY(lam_page_stream_payload(&chunk->stream, page, &payload, error));
+  if (page->header.kind == LAM_DICTIONARY_PAGE) return lam_read_dictionary_page(chunk, page, payload, codec, error);
+  return LAM_OK;
+}
+
+/* Goes on to the next page that has rows of `rows`, or of those to be skipped. */
+static enum lam_status next_page(struct lam_chunk *chunk, const struct lam_range *rows, size_t count,
+                                 struct lam_codec_state *codec, struct lam_error *error) {
   while (chunk->page_left == 0) {
     struct lam_page page;
-    struct lam_bytes payload;
     bool more;
     LAM_TRY(lam_check_cancel(lam_mem_context(chunk->mem), error));
-    LAM_TRY(lam_page_stream_next(&chunk->stream, &page, &payload, &more, error));
+    if (chunk->source.pages) LAM_TRY(lam_leap_to_page(chunk, rows, count, error));
+    LAM_TRY(lam_page_stream_header(&chunk->stream, &page, &more, error));
     LAM_CHECK(more, error, "its pages end at byte %" PRIu64 " with %" PRId64 " of its %" PRId64 " values missing",
               chunk->stream.end, chunk->rows_left, chunk->source.values);
     chunk->page_offset = page.offset;
-    page.header.compressed |= chunk->source.leaf->v2_always_compressed;
-    enum lam_status status = LAM_OK;
-    if (page.header.kind == LAM_DICTIONARY_PAGE)
-      status = lam_read_dictionary_page(chunk, &page, payload, codec, error);
-    else if (page.header.kind == LAM_DATA_PAGE || page.header.kind == LAM_DATA_PAGE_V2)
-      status = begin_data_page(chunk, &page, payload, codec, error);
+    enum lam_status status = begin_page(chunk, &page, codec, error);
     if (status != LAM_OK) return lam_fail_in(error, status, "page at byte %" PRIu64, page.offset);
   }
   return LAM_OK;
+}
+
+/* Goes on to the next of the rows in `rows`; those before it that are to be skipped are passed over. */
+static enum lam_status next_rows(struct lam_chunk *chunk, const struct lam_range *rows, size_t count,
+                                 struct lam_codec_state *codec, struct lam_error *error) {
+  for (;;) {
+    LAM_TRY(next_page(chunk, rows, count, codec, error));
+    if (chunk->skip == 0) return LAM_OK;
+    int64_t within = lam_min_i64(chunk->skip, chunk->page_left);
+    chunk->skip -= within;
+    LAM_TRY(lam_skip_rows(chunk, (size_t)within, error));
+  }
 }
 
 /* ---- validity ---- */
@@ -358,34 +409,61 @@ static enum lam_status join_page(struct lam_chunk *chunk, size_t rows, bool *joi
   return dictionary ? LAM_OK : lam_begin_values(chunk, rows, error);
 }
 
-static enum lam_status fill_run(struct lam_chunk *chunk, struct lam_codec_state *codec, size_t rows, size_t max_bytes,
-                                struct lam_error *error) {
+static enum lam_status read_range(struct lam_chunk *chunk, struct lam_codec_state *codec, const struct lam_range *range,
+                                  size_t ranges, size_t max_rows, size_t max_bytes, bool *full,
+                                  struct lam_error *error) {
   struct lam_run *run = &chunk->run;
-  LAM_TRY(begin_run(chunk, rows, error));
-  while ((size_t)run->rows < rows) {
+  int64_t left = range->end - lam_chunk_position(chunk);
+  while (left > 0 && !*full) {
     bool joined;
     size_t taken = 0;
-    LAM_TRY(next_page(chunk, codec, error));
-    LAM_TRY(join_page(chunk, rows, &joined, error));
-    if (!joined) break;
-    size_t count = (size_t)lam_min_i64((int64_t)rows - run->rows, chunk->page_left);
-    if (chunk->carry_left) count = (size_t)lam_min_i64((int64_t)count, chunk->carry_left);
-    LAM_TRY(read_rows(chunk, count, max_bytes, &taken, error));
-    if (taken < count) break;
+    LAM_TRY(next_rows(chunk, range, ranges, codec, error));
+    LAM_TRY(join_page(chunk, max_rows, &joined, error));
+    if (!joined) {
+      *full = true;
+      break;
+    }
+    int64_t count = lam_min_i64(lam_min_i64(left, (int64_t)max_rows - run->rows), chunk->page_left);
+    if (chunk->carry_left) count = lam_min_i64(count, chunk->carry_left);
+    LAM_TRY(read_rows(chunk, (size_t)count, max_bytes, &taken, error));
+    *full = (int64_t)taken < count || (size_t)run->rows == max_rows;
+    left -= (int64_t)taken;
   }
   return LAM_OK;
 }
 
-enum lam_status lam_chunk_read(struct lam_chunk *chunk, struct lam_codec_state *codec, int64_t max_rows,
-                               size_t max_bytes, struct lam_error *error) {
-  assert(chunk->rows_left > 0 && max_rows > 0);
-  size_t rows = (size_t)lam_min_i64(max_rows, chunk->rows_left);
+static enum lam_status fill_run(struct lam_chunk *chunk, struct lam_codec_state *codec, const struct lam_range *rows,
+                                size_t count, size_t max_rows, size_t max_bytes, struct lam_error *error) {
+  bool full = false;
+  LAM_TRY(begin_run(chunk, max_rows, error));
+  for (size_t i = 0; i < count && !full; i++) {
+    int64_t position = lam_chunk_position(chunk);
+    if (rows[i].end <= position) continue;
+    if (rows[i].first > position) LAM_TRY(lam_chunk_skip(chunk, rows[i].first - position, error));
+    LAM_TRY(read_range(chunk, codec, rows + i, count - i, max_rows, max_bytes, &full, error));
+  }
+  return LAM_OK;
+}
+
+enum lam_status lam_chunk_read_ranges(struct lam_chunk *chunk, struct lam_codec_state *codec,
+                                      const struct lam_range *rows, size_t count, int64_t max_rows, size_t max_bytes,
+                                      struct lam_error *error) {
+  int64_t first = lam_chunk_position(chunk), left = 0;
+  for (size_t i = 0; i < count && left < max_rows; i++)
+    left += lam_max_i64(0, rows[i].end - lam_max_i64(rows[i].first, first));
+  assert(left > 0 && max_rows > 0 && (count == 0 || rows[count - 1].end <= chunk->source.values));
+  size_t most_rows = (size_t)lam_min_i64(max_rows, left);
   if (max_bytes > INT32_MAX) max_bytes = INT32_MAX;
   size_t width = chunk->class == LAM_VALUES_FIXED && !chunk->as_dictionary ? chunk->width : sizeof(int32_t);
   size_t most = width ? max_bytes / width : max_bytes;
-  if (rows > most) rows = most ? most : 1;
-  int64_t first = chunk->source.values - chunk->rows_left;
-  enum lam_status status = fill_run(chunk, codec, rows, max_bytes, error);
+  if (most_rows > most) most_rows = most ? most : 1;
+  enum lam_status status = fill_run(chunk, codec, rows, count, most_rows, max_bytes, error);
   if (status == LAM_OK || status == LAM_CANCELLED) return status;
-  return lam_fail_in(error, status, "from row %" PRId64 " on", first + chunk->run.rows);
+  return lam_fail_in(error, status, "from row %" PRId64 " on", lam_chunk_position(chunk));
+}
+
+enum lam_status lam_chunk_read(struct lam_chunk *chunk, struct lam_codec_state *codec, int64_t max_rows,
+                               size_t max_bytes, struct lam_error *error) {
+  struct lam_range rest = {lam_chunk_position(chunk), chunk->source.values};
+  return lam_chunk_read_ranges(chunk, codec, &rest, 1, max_rows, max_bytes, error);
 }

@@ -60,6 +60,8 @@ struct lam_chunk {
   bool as_dictionary; /* runs are dictionary runs */
   int64_t rows_left;  /* of the chunk */
   int64_t page_left;  /* rows of the page */
+  int64_t skip;       /* rows to be passed over before the next is read; rows_left counts them still */
+  int32_t next_page;  /* in source.pages */
   uint64_t page_offset;
   struct lam_page_stream stream;
   struct lam_buf page_buffer;      /* the decompressed page */
@@ -95,17 +97,30 @@ enum lam_status lam_chunk_begin(struct lam_chunk *chunk, const struct lam_chunk_
  * values do not pass `max_bytes` (up to 2^31 - 1) unless one row alone does. The chunk has rows left. */
 enum lam_status lam_chunk_read(struct lam_chunk *chunk, struct lam_codec_state *codec, int64_t max_rows,
                                size_t max_bytes, struct lam_error *error);
-/* Passes over the next `rows` rows, of which the chunk has as many. Cheap where whole pages go: they are not
- * decompressed, and where `source.pages` says where they are, not read. */
-enum lam_status lam_chunk_skip(struct lam_chunk *chunk, struct lam_codec_state *codec, int64_t rows,
-                               struct lam_error *error);
-/* As lam_chunk_read, of the rows in `rows` only: ranges of rows counted from the chunk's first, none of them behind
- * where the chunk is. They come behind one another in one run. */
+/* The row that is next, counted from the chunk's first. */
+static inline int64_t lam_chunk_position(const struct lam_chunk *chunk) {
+  return chunk->source.values - chunk->rows_left + chunk->skip;
+}
+/* Passes over the next `rows` rows, of which the chunk has as many. Whole pages are passed over only once a row behind
+ * them is read: they are not decompressed then, and where `source.pages` says where they are, not read. */
+enum lam_status lam_chunk_skip(struct lam_chunk *chunk, int64_t rows, struct lam_error *error);
+/* As lam_chunk_read, of the rows in `rows` only: ranges of rows counted from the chunk's first, of which those before
+ * the chunk's position are left out; there are some behind it. They come behind one another in one run. */
 enum lam_status lam_chunk_read_ranges(struct lam_chunk *chunk, struct lam_codec_state *codec,
                                       const struct lam_range *rows, size_t count, int64_t max_rows, size_t max_bytes,
                                       struct lam_error *error);
 
 /* ---- the parts of it ---- */
+
+/* chunk_skip.c: passing over `count` rows of the page; levels only, *valid gets those that have a value; values only.
+ */
+enum lam_status lam_skip_rows(struct lam_chunk *chunk, size_t count, struct lam_error *error);
+enum lam_status lam_skip_levels(struct lam_chunk *chunk, size_t count, int64_t *valid, struct lam_error *error);
+enum lam_status lam_skip_values(struct lam_chunk *chunk, size_t count, struct lam_error *error);
+/* Between pages: goes to the page that has the first row which is not to be skipped, by source.pages. `rows` are those
+ * that will be read, for reading no further ahead than they go. */
+enum lam_status lam_leap_to_page(struct lam_chunk *chunk, const struct lam_range *rows, size_t count,
+                                 struct lam_error *error);
 
 /* convert.c: physical values to Arrow values of chunk->width bytes. Errors name the value's number from 0. */
 enum lam_status lam_convert_fixed(const struct lam_leaf *leaf, const uint8_t *from, size_t count, uint8_t *to,

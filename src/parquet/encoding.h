@@ -35,6 +35,9 @@ enum lam_status lam_rle_begin(struct lam_rle *rle, struct lam_bytes bytes, int w
 /* Exactly `count` values, else LAM_CORRUPT with the offset. */
 enum lam_status lam_rle_read(struct lam_rle *rle, uint32_t *to, size_t count, struct lam_error *error);
 enum lam_status lam_rle_skip(struct lam_rle *rle, size_t count, struct lam_error *error);
+/* The same; *equal gets how many of them are `value`. */
+enum lam_status lam_rle_skip_counting(struct lam_rle *rle, size_t count, uint32_t value, size_t *equal,
+                                      struct lam_error *error);
 /* For consumers that treat runs as runs: the next run of at most `max` values. A repeated run gives
  * its value and *packed NULL; a packed one writes its values to `scratch` (room for `max`) and points *packed there. */
 enum lam_status lam_rle_run(struct lam_rle *rle, size_t max, uint32_t *scratch, size_t *count, uint32_t *value,

@@ -28,6 +28,7 @@ void lam_page_stream_begin(struct lam_page_stream *stream, const struct lam_byte
   stream->window.size = 0;
   stream->window_offset = offset;
   stream->window_size = window_size;
+  stream->until = UINT64_MAX;
   stream->checksums = checksums;
 }
 
@@ -36,8 +37,9 @@ static enum lam_status fill_window(struct lam_page_stream *stream, size_t size, 
   struct lam_buf *window = &stream->window;
   uint64_t used = stream->next - stream->window_offset;
   size_t kept = used < window->size ? window->size - (size_t)used : 0;
-  size_t wanted = size > stream->window_size ? size : stream->window_size;
-  wanted = (size_t)lam_min_u64(wanted, stream->end - stream->next);
+  uint64_t ahead = stream->until > stream->next ? stream->until - stream->next : 0;
+  uint64_t wanted64 = lam_max_u64(size, lam_min_u64(ahead, stream->window_size));
+  size_t wanted = (size_t)lam_min_u64(wanted64, stream->end - stream->next);
   if (kept) memmove(window->data, window->data + used, kept);
   window->size = kept;
   LAM_TRY(lam_buf_reserve(window, wanted, error));
@@ -51,10 +53,10 @@ static enum lam_status fill_window(struct lam_page_stream *stream, size_t size, 
 static enum lam_status bytes_at_next(struct lam_page_stream *stream, size_t size, struct lam_bytes *out,
                                      struct lam_error *error) {
   const struct lam_byte_source *source = &stream->source;
-  if (source->resident.size && stream->next >= source->resident_offset &&
-      stream->end <= source->resident_offset + source->resident.size) {
+  uint64_t resident_end = source->resident_offset + source->resident.size;
+  if (source->resident.size && stream->next >= source->resident_offset && stream->next + size <= resident_end) {
     *out = lam_bytes_of(source->resident.data + (stream->next - source->resident_offset),
-                        (size_t)(stream->end - stream->next));
+                        (size_t)(lam_min_u64(stream->end, resident_end) - stream->next));
     return LAM_OK;
   }
   if (stream->window_offset + stream->window.size < stream->next + size) LAM_TRY(fill_window(stream, size, error));
@@ -97,9 +99,8 @@ static enum lam_status check_crc(const struct lam_page *page, uint32_t found, st
   return LAM_OK;
 }
 
-/* The header of the next page, whose bytes the chunk has. */
-static enum lam_status next_header(struct lam_page_stream *stream, struct lam_page *page, bool *more,
-                                   struct lam_error *error) {
+enum lam_status lam_page_stream_header(struct lam_page_stream *stream, struct lam_page *page, bool *more,
+                                       struct lam_error *error) {
   *more = stream->next < stream->end;
   if (!*more) return LAM_OK;
   LAM_TRY(read_header(stream, page, error));
@@ -111,10 +112,8 @@ static enum lam_status next_header(struct lam_page_stream *stream, struct lam_pa
   return LAM_OK;
 }
 
-enum lam_status lam_page_stream_next(struct lam_page_stream *stream, struct lam_page *page, struct lam_bytes *payload,
-                                     bool *more, struct lam_error *error) {
-  LAM_TRY(next_header(stream, page, more, error));
-  if (!*more) return LAM_OK;
+enum lam_status lam_page_stream_payload(struct lam_page_stream *stream, const struct lam_page *page,
+                                        struct lam_bytes *payload, struct lam_error *error) {
   size_t size = (size_t)page->header.compressed_size;
   struct lam_bytes bytes;
   LAM_TRY(bytes_at_next(stream, page->header_size + size, &bytes, error));
@@ -125,9 +124,24 @@ enum lam_status lam_page_stream_next(struct lam_page_stream *stream, struct lam_
   return LAM_OK;
 }
 
+enum lam_status lam_page_stream_next(struct lam_page_stream *stream, struct lam_page *page, struct lam_bytes *payload,
+                                     bool *more, struct lam_error *error) {
+  LAM_TRY(lam_page_stream_header(stream, page, more, error));
+  return *more ? lam_page_stream_payload(stream, page, payload, error) : LAM_OK;
+}
+
+void lam_page_stream_leap(struct lam_page_stream *stream, uint64_t offset, uint64_t until) {
+  if (offset < stream->window_offset) { /* the window goes on only */
+    stream->window.size = 0;
+    stream->window_offset = offset;
+  }
+  stream->next = offset;
+  stream->until = until;
+}
+
 enum lam_status lam_page_stream_pass(struct lam_page_stream *stream, struct lam_page *page, bool *more,
                                      struct lam_error *error) {
-  LAM_TRY(next_header(stream, page, more, error));
+  LAM_TRY(lam_page_stream_header(stream, page, more, error));
   if (!*more) return LAM_OK;
   uint64_t end = page->offset + page->header_size + (uint64_t)page->header.compressed_size;
   stream->next += page->header_size;

@@ -22,6 +22,7 @@ struct lam_page_stream {
   struct lam_buf window;  /* bytes from window_offset on */
   uint64_t window_offset; /* in the file */
   size_t window_size;     /* bytes to read at once */
+  uint64_t until;         /* where the bytes end that are worth reading ahead */
   bool checksums;
 };
 void lam_page_stream_init(struct lam_page_stream *stream, struct lam_mem *mem);
@@ -34,7 +35,20 @@ void lam_page_stream_begin(struct lam_page_stream *stream, const struct lam_byte
  * chunk. */
 enum lam_status lam_page_stream_next(struct lam_page_stream *stream, struct lam_page *page, struct lam_bytes *payload,
                                      bool *more, struct lam_error *error);
-/* The same without the payload, of which no more than a window is held at a time, to verify its checksum. */
+/* The two halves of that: the header, with the stream left before it, and the payload of the page whose header was
+ * read. Between them a page can be passed over unseen. */
+enum lam_status lam_page_stream_header(struct lam_page_stream *stream, struct lam_page *page, bool *more,
+                                       struct lam_error *error);
+enum lam_status lam_page_stream_payload(struct lam_page_stream *stream, const struct lam_page *page,
+                                        struct lam_bytes *payload, struct lam_error *error);
+/* Goes to the page at `offset`, of which it is known where it lies and that pages are wanted up to `until`: bytes
+ * behind that are not read ahead. */
+void lam_page_stream_leap(struct lam_page_stream *stream, uint64_t offset, uint64_t until);
+static inline void lam_page_stream_skip(struct lam_page_stream *stream, const struct lam_page *page) {
+  stream->next = page->offset + page->header_size + (uint64_t)page->header.compressed_size;
+}
+/* As lam_page_stream_next without the payload, of which no more than a window is held at a time, to verify its
+ * checksum. */
 enum lam_status lam_page_stream_pass(struct lam_page_stream *stream, struct lam_page *page, bool *more,
                                      struct lam_error *error);
 

@@ -122,6 +122,41 @@ enum lam_status lam_rle_skip(struct lam_rle *rle, size_t count, struct lam_error
   return LAM_OK;
 }
 
+static size_t count_packed(const struct lam_rle *rle, size_t count, uint32_t value) {
+  enum { STEP = 256 };
+  uint32_t values[STEP];
+  size_t equal = 0;
+  if (rle->width == 1) {
+    size_t set = (size_t)lam_bits_count(rle->bytes.data, (int64_t)rle->packed_bit, (int64_t)count);
+    return value == 1 ? set : value == 0 ? count - set : 0;
+  }
+  for (size_t done = 0, n; done < count; done += n) {
+    n = count - done < STEP ? count - done : STEP;
+    lam_unpack32(rle->bytes.data, rle->bytes.size, rle->packed_bit + done * (unsigned)rle->width, rle->width, values,
+                 n);
+    for (size_t i = 0; i < n; i++) equal += values[i] == value;
+  }
+  return equal;
+}
+
+enum lam_status lam_rle_skip_counting(struct lam_rle *rle, size_t count, uint32_t value, size_t *equal,
+                                      struct lam_error *error) {
+  *equal = 0;
+  while (count) {
+    LAM_TRY(next_run(rle, error));
+    size_t given = (size_t)lam_min_u64(rle->run_left ? rle->run_left : rle->packed_left, count);
+    if (rle->run_left) {
+      *equal += rle->run_value == value ? given : 0;
+      rle->run_left -= given;
+    } else {
+      *equal += count_packed(rle, given, value);
+      take_packed(rle, given);
+    }
+    count -= given;
+  }
+  return LAM_OK;
+}
+
 /* Bits appended to a bitmap at any position, through a word: runs of levels are short where nulls are many. Nothing
  * behind the last bit is written, and the neighbours in its byte are kept. */
 struct bit_sink {
