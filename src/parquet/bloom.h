@@ -11,8 +11,16 @@ enum { LAM_BLOOM_BLOCK = 32, LAM_BLOOM_MOST_BYTES = 128 << 20 };
 
 /* Bytes of the bitset, a power of 2, for that many distinct values at that rate of false positives. */
 size_t lam_bloom_size(uint64_t distinct, double false_positives);
+/* Bitsets are any number of blocks; `size` in bytes. */
 void lam_bloom_insert(uint8_t *bits, size_t size, uint64_t hash);
 bool lam_bloom_may_contain(const uint8_t *bits, size_t size, uint64_t hash);
+/* Inserts `count` values of `width` bytes that lie behind one another. */
+void lam_bloom_insert_fixed(uint8_t *bits, size_t size, const uint8_t *values, size_t width, size_t count);
+void lam_bloom_insert_bytes(uint8_t *bits, size_t size, const struct lam_bytes *values, size_t count);
+/* Makes a filter of an even number of blocks half as large, in place; it holds what it held. */
+void lam_bloom_fold(uint8_t *bits, size_t size);
+/* How many distinct values were inserted, about: from the bits that are set. UINT64_MAX: all of them are. */
+uint64_t lam_bloom_distinct(const uint8_t *bits, size_t size);
 /* Appends header and bitset. */
 enum lam_status lam_bloom_write(const uint8_t *bits, size_t size, struct lam_buf *out, struct lam_error *error);
 /* Parses a header at the beginning of `bytes`; *header_size 0: more bytes are needed. LAM_UNSUPPORTED for another

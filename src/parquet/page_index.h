@@ -19,15 +19,23 @@ struct lam_offset_index {
 enum lam_boundary_order { LAM_BOUNDARY_UNORDERED = 0, LAM_BOUNDARY_ASCENDING = 1, LAM_BOUNDARY_DESCENDING = 2 };
 struct lam_column_index {
   int32_t count;
-  bool *null_pages; /* nothing but nulls; min and max are then empty */
+  bool *null_pages; /* nothing but nulls; min and max are then empty and mean nothing */
+  /* Bounds in PLAIN form, perhaps truncated; data is never NULL. They are worth what chunk statistics are: ask
+   * lam_statistics_trusted. In a page of floats in IEEE 754 total order they are NaN where it has no other values;
+   * elsewhere NaN as a bound means nothing. */
   struct lam_bytes *min, *max;
   int32_t boundary_order;                                /* enum lam_boundary_order; unknown ones are unordered */
   int64_t *null_counts, *nan_counts;                     /* NULL where absent */
   struct lam_bytes repetition_levels, definition_levels; /* the thrift lists of histograms as they are; empty */
 };
 
-/* Parse the thrift forms into `arena`; slices point into `bytes`. Counts are bounded by the bytes; page offsets and
- * first rows must ascend. */
+/* The row behind the last one of page `page`, in a row group of `group_rows` rows. */
+static inline int64_t lam_page_end_row(const struct lam_offset_index *index, int32_t page, int64_t group_rows) {
+  return page + 1 < index->count ? index->pages[page + 1].first_row : group_rows;
+}
+
+/* Parse the thrift forms into `arena`; slices point into `bytes`. Counts are bounded by the bytes; lists of one index
+ * are of one length; pages ascend without overlap, and so do their first rows, from 0 on. */
 enum lam_status lam_offset_index_parse(struct lam_bytes bytes, struct lam_arena *arena, struct lam_offset_index *out,
                                        struct lam_error *error);
 enum lam_status lam_column_index_parse(struct lam_bytes bytes, struct lam_arena *arena, struct lam_column_index *out,
@@ -44,5 +52,13 @@ enum lam_status lam_offset_index_read(const struct lam_file *file, int32_t row_g
                                       struct lam_arena *arena, struct lam_offset_index *out, struct lam_error *error);
 enum lam_status lam_column_index_read(const struct lam_file *file, int32_t row_group, int32_t leaf,
                                       struct lam_arena *arena, struct lam_column_index *out, struct lam_error *error);
+
+/* Those of several leaves of a row group, of which offsets[i] and columns[i] are leaves[i]'s; `columns` may be NULL.
+ * Indexes that lie near each other are read together. What is LAM_CORRUPT above is here as good as absent (count -1; a
+ * column index also where the number of its pages is not the offset index's), so that this fails only where reading
+ * fails or memory is short. */
+enum lam_status lam_page_indexes_read(const struct lam_file *file, int32_t row_group, const int32_t *leaves,
+                                      size_t count, struct lam_arena *arena, struct lam_offset_index *offsets,
+                                      struct lam_column_index *columns, struct lam_error *error);
 
 #endif

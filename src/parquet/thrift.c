@@ -75,8 +75,10 @@ enum lam_status lam_thrift_list(struct lam_thrift *in, struct lam_thrift_field f
   uint8_t type;
   *count = 0;
   LAM_TRY(list_head(in, element_bytes, &type, count));
-  bool integers = element == LAM_THRIFT_I32 && type >= LAM_THRIFT_I16 && type <= LAM_THRIFT_I64;
-  LAM_CHECK(*count == 0 || type == element || integers, in->error,
+  bool integers =
+      (element == LAM_THRIFT_I32 || element == LAM_THRIFT_I64) && type >= LAM_THRIFT_I16 && type <= LAM_THRIFT_I64;
+  bool booleans = element == LAM_THRIFT_TRUE && type == LAM_THRIFT_FALSE; /* writers differ in which stands for both */
+  LAM_CHECK(*count == 0 || type == element || integers || booleans, in->error,
             "the %s is malformed at byte %zu: the list of field %d has elements of thrift type %d, not %d", in->what,
             lam_thrift_offset(in), field.id, type, (int)element);
   return LAM_OK;
