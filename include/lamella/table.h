@@ -147,7 +147,7 @@ LAM_API enum lam_status lam_compact(struct lam_context *context, const char *pat
 
 /* ---- import ---- */
 
-enum lam_import_format { LAM_IMPORT_BY_NAME = 0, LAM_IMPORT_PARQUET = 1, LAM_IMPORT_CSV = 2 };
+enum lam_import_format { LAM_IMPORT_BY_NAME = 0, LAM_IMPORT_PARQUET = 1, LAM_IMPORT_CSV = 2, LAM_IMPORT_JSON = 3 };
 
 struct lam_import_type {
   const char *column, *type; /* "int64", "timestamp[us]", "decimal(10,2)", … */
@@ -156,8 +156,9 @@ struct lam_import_type {
 struct lam_import_options {
   uint32_t struct_size;
   struct lam_change_options change; /* partitions are not used */
-  enum lam_import_format format;    /* by name: .csv and .tsv are CSV, all else is Parquet */
-  const char *const *partition_by;  /* columns; they stay in the data */
+  enum lam_import_format format; /* by name: .csv, .tsv and .txt are CSV, .json, .jsonl and .ndjson are JSON lines, all
+                                    else is Parquet */
+  const char *const *partition_by; /* columns; they stay in the data */
   int32_t partition_by_count;
   int64_t rows_per_file; /* 0: files of the target size */
   uint64_t target_size;  /* bytes; 0: 128 MB */

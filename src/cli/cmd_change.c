@@ -125,8 +125,10 @@ static enum lam_status import_format(const char *text, enum lam_import_format *o
     *out = LAM_IMPORT_PARQUET;
   else if (strcmp(text, "csv") == 0)
     *out = LAM_IMPORT_CSV;
+  else if (strcmp(text, "json") == 0)
+    *out = LAM_IMPORT_JSON;
   else
-    return lam_fail(error, LAM_INVALID, "--format '%s': expected parquet or csv", text);
+    return lam_fail(error, LAM_INVALID, "--format '%s': expected parquet, csv or json", text);
   return LAM_OK;
 }
 

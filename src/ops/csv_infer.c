@@ -73,6 +73,19 @@ void lam_csv_observe(struct lam_csv_guess *guess, struct lam_bytes text) {
   guess->nanoseconds |= nanoseconds;
 }
 
+void lam_csv_observe_kind(struct lam_csv_guess *guess, enum lam_csv_kind kind) {
+  guess->kind = join(guess->kind, kind);
+}
+
+void lam_csv_observe_string(struct lam_csv_guess *guess, struct lam_bytes text) {
+  bool nanoseconds = false;
+  if (guess->kind == LAM_CSV_STRING) return;
+  enum lam_csv_kind kind = kind_of(text, &nanoseconds);
+  if (kind >= LAM_CSV_BOOL && kind <= LAM_CSV_DOUBLE && kind != LAM_CSV_SPECIAL) kind = LAM_CSV_STRING;
+  guess->kind = join(guess->kind, kind);
+  guess->nanoseconds |= nanoseconds;
+}
+
 struct lam_type lam_csv_type_of(const struct lam_csv_guess *guess) {
   struct lam_type type = {.id = LAM_TYPE_STRING, .timezone = ""};
   switch (guess->kind) {

@@ -1,4 +1,4 @@
-/* The types of CSV columns, from a sample of their values. */
+/* The types of columns of texts (CSV, JSON), from a sample of their values. */
 #ifndef LAM_OPS_CSV_INFER_H
 #define LAM_OPS_CSV_INFER_H
 
@@ -22,6 +22,9 @@ struct lam_csv_guess {
 
 /* Takes a value that is not null into account. */
 void lam_csv_observe(struct lam_csv_guess *guess, struct lam_bytes text);
+/* The same of a string that is known to be one: only dates, timestamps and special numbers are told apart. */
+void lam_csv_observe_string(struct lam_csv_guess *guess, struct lam_bytes text);
+void lam_csv_observe_kind(struct lam_csv_guess *guess, enum lam_csv_kind kind);
 struct lam_type lam_csv_type_of(const struct lam_csv_guess *guess);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/context.h"
 #include "ops/csv_read.h"
+#include "ops/json_read.h"
 
 struct lam_import_source {
   struct lam_mem *mem;
@@ -17,7 +18,8 @@ struct lam_import_source {
   struct lam_table *table; /* Parquet */
   struct lam_scan *scan;
 
-  struct lam_csv *csv;
+  struct lam_csv *csv; /* one of these reads a text */
+  struct lam_json *json;
   struct lam_store *store;
   struct lam_input *input; /* NULL: standard input */
   uint64_t size, at;
@@ -45,12 +47,22 @@ static bool ends_in(const char *path, const char *suffix) {
   return size >= tail && strcasecmp(path + size - tail, suffix) == 0;
 }
 
-static bool is_csv(const char *path, enum lam_import_format format) {
-  if (format != LAM_IMPORT_BY_NAME) return format == LAM_IMPORT_CSV;
-  return lam_import_source_once(path) || ends_in(path, ".csv") || ends_in(path, ".tsv") || ends_in(path, ".txt");
+static enum lam_import_format format_of(const char *path, enum lam_import_format given) {
+  static const struct {
+    const char *suffix;
+    enum lam_import_format format;
+  } suffixes[] = {
+      {".csv", LAM_IMPORT_CSV},   {".tsv", LAM_IMPORT_CSV},    {".txt", LAM_IMPORT_CSV},
+      {".json", LAM_IMPORT_JSON}, {".jsonl", LAM_IMPORT_JSON}, {".ndjson", LAM_IMPORT_JSON},
+  };
+  if (given != LAM_IMPORT_BY_NAME) return given;
+  if (lam_import_source_once(path)) return LAM_IMPORT_CSV;
+  for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
+    if (ends_in(path, suffixes[i].suffix)) return suffixes[i].format;
+  return LAM_IMPORT_PARQUET;
 }
 
-/* ---- CSV ---- */
+/* ---- texts ---- */
 
 static enum lam_status read_file(void *user, void *to, size_t room, size_t *got, struct lam_error *error) {
   struct lam_import_source *s = user;
@@ -94,8 +106,8 @@ static enum lam_status open_input(struct lam_import_source *s, struct lam_error 
   return LAM_OK;
 }
 
-static enum lam_status csv_types(struct lam_import_source *s, const struct lam_import_options *options,
-                                 struct lam_csv_type **out, struct lam_error *error) {
+static enum lam_status given_types(struct lam_import_source *s, const struct lam_import_options *options,
+                                   struct lam_csv_type **out, struct lam_error *error) {
   void *memory;
   LAM_TRY(lam_arena_array(&s->arena, (size_t)options->type_count, sizeof **out, &memory, error));
   *out = memory;
@@ -118,11 +130,27 @@ static enum lam_status open_csv(struct lam_import_source *s, const struct lam_im
       .nulls = &options->null_text,
       .null_count = options->null_text ? 1 : 0,
   };
-  LAM_TRY(csv_types(s, options, &types, error));
+  LAM_TRY(given_types(s, options, &types, error));
   csv.types = types;
-  if (!lam_import_source_once(s->path)) LAM_TRY(open_input(s, error));
   LAM_TRY(lam_csv_open(s->mem, s->input ? read_file : read_stdin, s, &csv, &s->csv, error));
   return lam_csv_schema(s->csv, &s->schema, error);
+}
+
+static enum lam_status open_json(struct lam_import_source *s, const struct lam_import_options *options,
+                                 struct lam_error *error) {
+  struct lam_csv_type *types;
+  struct lam_json_options json = {.type_count = options->type_count};
+  LAM_TRY(given_types(s, options, &types, error));
+  json.types = types;
+  LAM_TRY(lam_json_open(s->mem, s->input ? read_file : read_stdin, s, &json, &s->json, error));
+  return lam_json_schema(s->json, &s->schema, error);
+}
+
+static enum lam_status open_text(struct lam_import_source *s, const struct lam_import_options *options,
+                                 enum lam_import_format format, struct lam_error *error) {
+  enum lam_status status = lam_import_source_once(s->path) ? LAM_OK : open_input(s, error);
+  if (status == LAM_OK) status = format == LAM_IMPORT_CSV ? open_csv(s, options, error) : open_json(s, options, error);
+  return lam_fail_in(error, status, "%s", strcmp(s->path, "-") ? s->path : "standard input");
 }
 
 /* ---- Parquet ---- */
@@ -144,19 +172,20 @@ enum lam_status lam_import_source_open(struct lam_mem *mem, const char *path, co
   s->mem = mem;
   s->path = path;
   lam_arena_init(&s->arena, mem);
-  bool csv = is_csv(path, options->format);
-  enum lam_status status = csv ? open_csv(s, options, error) : open_parquet(s, options, error);
-  if (status == LAM_OK) {
+  enum lam_import_format format = format_of(path, options->format);
+  enum lam_status status =
+      format == LAM_IMPORT_PARQUET ? open_parquet(s, options, error) : open_text(s, options, format, error);
+  if (status == LAM_OK)
     *out = s;
-    return LAM_OK;
-  }
-  lam_import_source_close(s);
-  return csv ? lam_fail_in(error, status, "%s", strcmp(path, "-") ? path : "standard input") : status;
+  else
+    lam_import_source_close(s);
+  return status;
 }
 
 void lam_import_source_close(struct lam_import_source *s) {
   if (!s) return;
   lam_csv_close(s->csv);
+  lam_json_close(s->json);
   if (s->input) s->store->ops->close_input(s->input);
   lam_store_close(s->store);
   lam_scan_close(s->scan);
@@ -168,6 +197,6 @@ void lam_import_source_close(struct lam_import_source *s) {
 
 enum lam_status lam_import_source_next(struct lam_import_source *s, struct ArrowArray *out, struct lam_error *error) {
   if (s->scan) return lam_scan_next(s->scan, out, error);
-  enum lam_status status = lam_csv_next(s->csv, out, error);
+  enum lam_status status = s->csv ? lam_csv_next(s->csv, out, error) : lam_json_next(s->json, out, error);
   return lam_fail_in(error, status, "%s", strcmp(s->path, "-") ? s->path : "standard input");
 }
