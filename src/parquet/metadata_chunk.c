@@ -202,8 +202,8 @@ enum lam_status lam_chunk_check(struct lam_chunk_meta *chunk, uint64_t file_size
   return LAM_OK;
 }
 
-static enum lam_status parse_chunk(struct lam_thrift *in, struct lam_chunk_meta *out,
-                                   struct lam_chunk_details *details) {
+enum lam_status lam_chunk_parse_whole(struct lam_thrift *in, struct lam_chunk_meta *out,
+                                      struct lam_chunk_details *details) {
   const uint8_t *from = in->at;
   struct lam_thrift_field field = {0};
   *out = (struct lam_chunk_meta){0};
@@ -237,8 +237,13 @@ static enum lam_status parse_chunk(struct lam_thrift *in, struct lam_chunk_meta 
 }
 
 enum lam_status lam_chunk_parse(struct lam_thrift *in, uint64_t file_size, struct lam_chunk_meta *out) {
-  struct lam_chunk_details details;
-  LAM_TRY(parse_chunk(in, out, &details));
+  const uint8_t *behind = lam_chunk_parse_fast(in->at, in->end, out);
+  if (behind) {
+    in->at = behind;
+  } else {
+    struct lam_chunk_details details;
+    LAM_TRY(lam_chunk_parse_whole(in, out, &details));
+  }
   return lam_chunk_check(out, file_size, in->error);
 }
 
@@ -250,7 +255,7 @@ void lam_chunk_details(const struct lam_chunk_meta *chunk, struct lam_chunk_deta
     *out = *chunk->details;
   } else if (chunk->raw.size) {
     struct lam_thrift in = lam_thrift_of(chunk->raw, "chunk", NULL);
-    enum lam_status status = parse_chunk(&in, &again, out);
+    enum lam_status status = lam_chunk_parse_whole(&in, &again, out);
     assert(status == LAM_OK); /* it was parsed before */
     (void)status;
   } else {

@@ -149,6 +149,12 @@ static inline enum lam_status lam_thrift_struct(struct lam_thrift *in, struct la
 enum lam_status lam_statistics_parse(struct lam_thrift *in, struct lam_statistics *out);
 /* One ColumnChunk (metadata_chunk.c), with the checks of lam_chunk_check. */
 enum lam_status lam_chunk_parse(struct lam_thrift *in, uint64_t file_size, struct lam_chunk_meta *out);
+/* The same without the checks, and the details. */
+enum lam_status lam_chunk_parse_whole(struct lam_thrift *in, struct lam_chunk_meta *out,
+                                      struct lam_chunk_details *details);
+/* The same for what is formed as writers form it (metadata_fast.c). Returns where the chunk ends, or NULL: ask
+ * lam_chunk_parse_whole. */
+const uint8_t *lam_chunk_parse_fast(const uint8_t *at, const uint8_t *end, struct lam_chunk_meta *out);
 /* Sizes and offsets against each other and the file's size, unless that is 0. What is only of use where it is right,
  * such as an index, is left out where it is not. */
 enum lam_status lam_chunk_check(struct lam_chunk_meta *chunk, uint64_t file_size, struct lam_error *error);
