@@ -3,7 +3,6 @@
 #include <brotli/decode.h>
 #include <brotli/encode.h>
 #include <libdeflate.h>
-#include <snappy-c.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <zstd.h>
@@ -209,11 +208,9 @@ static enum lam_status brotli_compress(struct lam_codec_state *state, int level,
 /* ---- snappy ---- */
 
 static enum lam_status do_snappy_compress(struct lam_bytes from, struct lam_buf *out, struct lam_error *error) {
-  size_t got = snappy_max_compressed_length(from.size);
   if (from.size > UINT32_MAX) return lam_fail(error, LAM_LIMIT, "SNAPPY cannot compress %zu bytes at once", from.size);
-  LAM_TRY(lam_buf_room(out, got, error));
-  snappy_compress((const char *)from.data, from.size, (char *)out->data + out->size, &got);
-  out->size += got;
+  LAM_TRY(lam_buf_room(out, lam_snappy_bound(from.size), error));
+  out->size += lam_snappy_compress(from, out->data + out->size);
   return LAM_OK;
 }
 

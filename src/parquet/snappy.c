@@ -171,3 +171,211 @@ enum lam_status lam_snappy_decompress(struct lam_bytes from, uint8_t *to, size_t
   if (s.out == s.out_end) return LAM_OK;
   return lam_fail(error, LAM_CORRUPT, "Snappy data end after %zu of %zu bytes", (size_t)(s.out - s.to), size);
 }
+
+/* ---- compression ---- */
+
+enum {
+  TABLE_BITS = 14, /* 32 KiB */
+  MARGIN = 16,     /* no match begins in the last bytes, so that loads may be wide */
+  STEP_ONE = 32,   /* steps are counted in 32ths of a byte: they grow while nothing is found */
+  STEP_GROWTH = 2,
+  STEP_POOR = 4 * STEP_ONE, /* where data hardly shrink */
+  STRETCH = 4096,           /* bytes after which that is judged anew */
+  STRETCHES_MOST = 16,
+};
+
+/* The table has the low 16 bits of the position where bytes of a hash were last seen. A distance below 65,536 is all
+ * that a copy can have, and 16 bits are all that it takes to tell it, so the window slides over the whole page. An
+ * entry may be older than that, or never set: the bytes it leads to are compared, and are within the page anyway. */
+struct packer {
+  const uint8_t *begin, *end, *limit;
+  const uint8_t *in;   /* where to look next */
+  const uint8_t *kept; /* from here to `in` it is literal */
+  uint8_t *out;
+  size_t distance; /* of the match at `in` */
+  uint16_t *table;
+  int shift;
+
+  /* Where a stretch shrank by less than an eighth, the next ones are looked through in steps of four bytes: first one
+   * of them, and twice as many each time that a stretch of small steps does no better. */
+  const uint8_t *stretch_in;
+  uint8_t *stretch_out;
+  uint32_t first_step, poor_left, poor_next;
+};
+
+static inline uint16_t *slot(const struct packer *p, uint64_t bytes) {
+  return &p->table[(uint32_t)bytes * UINT32_C(0x9e3779b1) >> p->shift];
+}
+
+static inline void judge_stretch(struct packer *p) {
+  if (p->in - p->stretch_in < STRETCH) return;
+  size_t took = (size_t)(p->in - p->stretch_in), gave = (size_t)(p->out - p->stretch_out);
+  if (p->poor_left > 0) {
+    p->poor_left--;
+  } else if (gave > took / 8 * 7) {
+    p->poor_left = p->poor_next;
+    if (p->poor_next < STRETCHES_MOST) p->poor_next *= 2;
+  } else {
+    p->poor_next = 1;
+  }
+  p->first_step = p->poor_left ? STEP_POOR : STEP_ONE;
+  p->stretch_in = p->in;
+  p->stretch_out = p->out;
+}
+
+/* Moves `in` to the next four bytes that stood before; false: there are none. Two places are looked at together, since
+ * what takes time is to wait for the memory of one. */
+static inline bool find_match(struct packer *p) {
+  const uint8_t *in = p->in;
+  for (size_t step = p->first_step;; step += 2 * STEP_GROWTH) {
+    size_t ahead = step / STEP_ONE;
+    if (p->limit - in <= (ptrdiff_t)ahead) return false;
+    size_t position = (size_t)(in - p->begin), next = position + ahead;
+    uint64_t bytes = lam_load64(in), next_bytes = lam_load64(in + ahead);
+    uint16_t *seen = slot(p, bytes), *next_seen = slot(p, next_bytes);
+    size_t distance = (uint16_t)(position - *seen);
+    *seen = (uint16_t)position;
+    size_t next_distance = (uint16_t)(next - *next_seen);
+    bool same = lam_load32(in - distance) == (uint32_t)bytes;
+    bool next_same = lam_load32(in + ahead - next_distance) == (uint32_t)next_bytes;
+    if (__builtin_expect(same, 0) && distance) {
+      p->in = in;
+      p->distance = distance;
+      return true;
+    }
+    *next_seen = (uint16_t)next;
+    in += ahead;
+    if (__builtin_expect(next_same, 0) && next_distance) {
+      p->in = in;
+      p->distance = next_distance;
+      return true;
+    }
+    in += ahead;
+  }
+}
+
+static uint8_t *put_long_literal(uint8_t *out, const uint8_t *from, size_t size) {
+  uint32_t rest = (uint32_t)(size - 1), bytes = rest < 60 ? 0 : (uint32_t)(lam_bit_width(rest) + 7) / 8;
+  *out++ = (uint8_t)((bytes ? 59 + bytes : rest) << 2 | TAG_LITERAL);
+  for (uint32_t i = 0; i < bytes; i++) *out++ = (uint8_t)(rest >> (8 * i));
+  memcpy(out, from, size);
+  return out + size;
+}
+
+static inline void put_literal(struct packer *p) {
+  size_t size = (size_t)(p->in - p->kept);
+  if (size == 0) return;
+  if (size > 60 || p->end - p->kept < 64) {
+    p->out = put_long_literal(p->out, p->kept, size);
+    return;
+  }
+  *p->out = (uint8_t)((size - 1) << 2 | TAG_LITERAL);
+  move64(p->out + 1, p->kept);
+  p->out += size + 1;
+}
+
+/* A copy of 4 to 11 bytes takes two bytes where the distance allows it, and that is as good as random. */
+static inline uint8_t *put_short_copy(uint8_t *out, size_t distance, size_t size) {
+  uint32_t near = distance < 2048;
+  uint32_t two = (uint32_t)(TAG_COPY_1 | (size - 4) << 2 | distance >> 8 << 5 | (distance & 255) << 8);
+  uint32_t three = (uint32_t)(TAG_COPY_2 | (size - 1) << 2 | distance << 8);
+  lam_store32(out, three ^ ((two ^ three) & (0 - near)));
+  return out + 3 - near;
+}
+
+static inline uint8_t *put_copy(uint8_t *out, size_t distance, size_t size) {
+  while (size >= 12) {
+    /* What remains of a long one has 4 bytes again. */
+    size_t most = size < 68 ? 60 : 64, now = size <= 64 ? size : most;
+    lam_store32(out, (uint32_t)(TAG_COPY_2 | (now - 1) << 2 | distance << 8));
+    out += 3;
+    size -= now;
+    if (size == 0) return out;
+  }
+  return put_short_copy(out, distance, size);
+}
+
+/* How far two places agree. The first of them is below the limit, so that the first load needs no check. */
+static inline size_t match_size(const uint8_t *at, const uint8_t *before, const uint8_t *end) {
+  uint64_t differ = lam_load64(at) ^ lam_load64(before);
+  if (differ) return (size_t)__builtin_ctzll(differ) / 8;
+  size_t size = 8, most = (size_t)(end - at);
+  for (; most - size >= 8; size += 8) {
+    differ = lam_load64(at + size) ^ lam_load64(before + size);
+    if (differ) return size + (size_t)__builtin_ctzll(differ) / 8;
+  }
+  while (size < most && at[size] == before[size]) size++;
+  return size;
+}
+
+/* The match at `in`, with the literal before it. */
+static inline void put_match(struct packer *p) {
+  put_literal(p);
+  const uint8_t *before = p->in - p->distance;
+  /* Poor data match in four bytes and no more, almost always. A guess that is right lets the processor go on without
+   * waiting for the comparison. */
+  if (p->first_step != STEP_ONE && p->in[4] != before[4]) {
+    p->out = put_short_copy(p->out, p->distance, 4);
+    p->in += 4;
+  } else {
+    size_t size = match_size(p->in, before, p->end);
+    p->out = put_copy(p->out, p->distance, size);
+    p->in += size;
+  }
+  p->kept = p->in;
+}
+
+/* Whether a match follows at once. If not, `in` is behind the bytes that were looked at. */
+static inline bool next_match(struct packer *p) {
+  if (p->first_step != STEP_ONE || p->in >= p->limit) return false;
+  size_t position = (size_t)(p->in - p->begin);
+  uint64_t bytes = lam_load64(p->in - 1);
+  *slot(p, bytes) = (uint16_t)(position - 1);
+  bytes >>= 8;
+  uint16_t *seen = slot(p, bytes);
+  p->distance = (uint16_t)(position - *seen);
+  *seen = (uint16_t)position;
+  if (lam_load32(p->in - p->distance) == (uint32_t)bytes && p->distance) return true;
+  p->in++;
+  return false;
+}
+
+LAM_KERNEL static uint8_t *pack(struct packer packer) {
+  struct packer *p = &packer;
+  while (p->in < p->limit) {
+    judge_stretch(p);
+    if (!find_match(p)) break;
+    do put_match(p);
+    while (next_match(p));
+  }
+  return p->kept < p->end ? put_long_literal(p->out, p->kept, (size_t)(p->end - p->kept)) : p->out;
+}
+
+size_t lam_snappy_compress(struct lam_bytes from, uint8_t *to) {
+  uint16_t table[1 << TABLE_BITS];
+  uint8_t *out = to;
+  size_t left = from.size;
+  for (; left >= 128; left >>= 7) *out++ = (uint8_t)(left | 128);
+  *out++ = (uint8_t)left;
+  if (from.size <= MARGIN) {
+    if (from.size) out = put_long_literal(out, from.data, from.size);
+    return (size_t)(out - to);
+  }
+  int bits = lam_bit_width(from.size);
+  if (bits > TABLE_BITS) bits = TABLE_BITS;
+  memset(table, 0, sizeof *table << bits);
+  const uint8_t *begin = from.data, *end = begin + from.size;
+  struct packer packer = {.begin = begin,
+                          .end = end,
+                          .limit = end - MARGIN,
+                          .in = begin + 1,
+                          .kept = begin,
+                          .out = out,
+                          .table = table,
+                          .shift = 32 - bits,
+                          .stretch_in = begin,
+                          .stretch_out = out,
+                          .first_step = STEP_ONE,
+                          .poor_next = 1};
+  return (size_t)(pack(packer) - to);
+}
