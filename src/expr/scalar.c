@@ -559,7 +559,14 @@ enum lam_status lam_scalar_print(const struct lam_scalar *scalar, struct lam_buf
   size_t size = lam_value_format(&scalar->type, value, text);
   if (scalar->type.id == LAM_TYPE_BOOL) return put(out, scalar->value.i ? "TRUE" : "FALSE", error);
   bool finite = holding != HELD_DOUBLE || isfinite(scalar->value.d);
-  if (family_of(scalar->type.id) == FAMILY_NUMBER && finite) return lam_buf_append(out, text, size, error);
+  if (family_of(scalar->type.id) == FAMILY_NUMBER && finite) {
+    /* A float needs an exponent and a decimal its point, or they would be read as a decimal and an integer. */
+    const char *mark = holding == HELD_DOUBLE    ? (memchr(text, 'e', size) ? "" : "e0")
+                       : holding == HELD_DECIMAL ? (memchr(text, '.', size) ? "" : ".")
+                                                 : "";
+    LAM_TRY(lam_buf_append(out, text, size, error));
+    return put(out, mark, error);
+  }
   const char *before = NULL, *behind = "";
   switch (scalar->type.id) {
     case LAM_TYPE_DATE32: before = "DATE "; break;
