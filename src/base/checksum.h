@@ -11,7 +11,4 @@ uint64_t lam_hash64(const void *data, size_t size);
 /* XXH3, 64 bits: for hash tables and content hashes that never leave the process. */
 uint64_t lam_hash_fast(const void *data, size_t size, uint64_t seed);
 
-/* A version-4 UUID in its 36 characters and a NUL, from the system's random numbers. */
-enum lam_status lam_uuid(char out[37], struct lam_error *error);
-
 #endif

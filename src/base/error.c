@@ -40,11 +40,18 @@ static void trim_character(char *message, size_t length) {
   if (length - (start - 1) < needed) message[start - 1] = 0;
 }
 
+/* A message is one line for a terminal, whatever bytes of a damaged file it quotes. */
+static void mask_controls(char *message) {
+  for (; *message; message++)
+    if ((uint8_t)*message < 0x20 || *message == 0x7f) *message = '.';
+}
+
 static void set_message(struct lam_error *error, const char *format, va_list arguments) {
   size_t room = message_room(error);
   if (!room) return;
   int length = vsnprintf(error->message, room, format, arguments);
   if (length >= 0 && (size_t)length >= room) trim_character(error->message, room - 1);
+  mask_controls(error->message);
 }
 
 /* Puts ": <text>" at the end of the message. */

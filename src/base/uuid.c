@@ -41,6 +41,17 @@ enum lam_status lam_uuid_ordered(const char *after, char out[LAM_UUID_ROOM], str
   return LAM_OK;
 }
 
+enum lam_status lam_uuid(char out[LAM_UUID_ROOM], struct lam_error *error) {
+  uint8_t b[16];
+  if (getrandom(b, sizeof b, 0) != (ssize_t)sizeof b)
+    return lam_fail_errno(error, errno, "reading random numbers for a file name");
+  b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+  b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+  snprintf(out, LAM_UUID_ROOM, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2],
+           b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+  return LAM_OK;
+}
+
 static bool is_uuid(const char *text) {
   for (size_t i = 0; i < LAM_UUID_ROOM - 1; i++) {
     bool dash = i == 8 || i == 13 || i == 18 || i == 23;

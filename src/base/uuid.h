@@ -12,6 +12,9 @@ enum { LAM_UUID_ROOM = 37 }; /* 36 characters and a NUL */
  * `after`, where not NULL, is an earlier one: the new one sorts behind it, whatever the clock does. */
 enum lam_status lam_uuid_ordered(const char *after, char out[LAM_UUID_ROOM], struct lam_error *error);
 
+/* A version-4 UUID: random, in no order. */
+enum lam_status lam_uuid(char out[LAM_UUID_ROOM], struct lam_error *error);
+
 /* The length of `text` without a UUID (and the '-' before it) at its end; its whole length without one. */
 size_t lam_uuid_stem(const char *text, size_t size);
 

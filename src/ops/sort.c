@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 #include "arrow/take.h"
-#include "base/checksum.h"
 #include "base/context.h"
+#include "base/uuid.h"
 #include "ops/sort_key.h"
 #include "parquet/writer.h"
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/checksum.h"
+#include "base/uuid.h"
 #include "base/context.h"
 #include "base/threads.h"
 #include "parquet/writer_state.h"

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "base/checksum.h"
 #include "base/context.h"
+#include "base/uuid.h"
 
 enum { MOST_RETRIES = 16 };
 enum { LOCK_POLL_MS = 20 }; /* between two tries for a lock that another holds */

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "base/checksum.h"
 #include "base/context.h"
+#include "base/uuid.h"
 #include "table/listing.h"
 
 enum { COPY_WINDOW = 1 << 20 };
@@ -22,6 +22,7 @@ enum lam_status lam_backup_open(struct lam_directory *directory, const char *pat
                                 struct lam_error *error) {
   LAM_TRY(lam_store_local(directory->context, path, out, error));
   enum lam_status status = (*out)->ops->make_directory(*out, "", error);
+  const bool made = status == LAM_OK;
   if (status == LAM_EXISTS) status = LAM_OK;
   if (status == LAM_OK) {
     const struct lam_store *inside[] = {directory->data, directory->meta};
@@ -37,6 +38,7 @@ enum lam_status lam_backup_open(struct lam_directory *directory, const char *pat
     free(to);
   }
   if (status == LAM_OK) return LAM_OK;
+  if (made) (*out)->ops->remove_directory(*out, "", NULL);
   lam_store_close(*out);
   *out = NULL;
   return status;

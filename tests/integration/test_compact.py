@@ -266,6 +266,7 @@ def test_backups(lamella, write, tmp_path):
     assert kept in ([wanted[0], wanted[1]], [wanted[1], wanted[0]])
     small_files(write, "t/p=1", 3)
     assert "outside" in lamella("compact", "t", "--backup", "t/bk", status=1).err
+    assert not (tmp_path / "t/bk").exists()
     assert len(files_of(tmp_path / "t")) == 4
 
 

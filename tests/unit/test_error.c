@@ -120,6 +120,14 @@ static void cuts_between_characters(void **state) {
   }
 }
 
+static void is_one_line_for_a_terminal(void **state) {
+  (void)state;
+  struct lam_error error = LAM_ERROR_INIT;
+  lam_fail(&error, LAM_CORRUPT, "it begins with '%s'", "\x1b[2J\n\x7fé");
+  lam_fail_in(&error, LAM_CORRUPT, "a\tb");
+  assert_string_equal(error.message, "a.b: it begins with '.[2J..é'");
+}
+
 static void copies(void **state) {
   (void)state;
   struct lam_error from = LAM_ERROR_INIT, to = LAM_ERROR_INIT;
@@ -157,7 +165,7 @@ int main(void) {
       cmocka_unit_test(takes_no_error),          cmocka_unit_test(translates_errno),
       cmocka_unit_test(puts_the_place_in_front), cmocka_unit_test(keeps_to_an_older_struct),
       cmocka_unit_test(cuts_between_characters), cmocka_unit_test(copies),
-      cmocka_unit_test(macros_return),
+      cmocka_unit_test(macros_return),           cmocka_unit_test(is_one_line_for_a_terminal),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,7 +49,23 @@ static void test_stem(void **state) {
     assert_int_equal(lam_uuid_stem(cases[i].text, strlen(cases[i].text)), cases[i].stem);
 }
 
+static void uuids_are_version_4_and_differ(void **state) {
+  (void)state;
+  enum { COUNT = 64 };
+  char ids[COUNT][37];
+  for (int i = 0; i < COUNT; i++) {
+    assert_int_equal(lam_uuid(ids[i], NULL), LAM_OK);
+    assert_int_equal(strlen(ids[i]), 36);
+    assert_int_equal(strspn(ids[i], "0123456789abcdef-"), 36);
+    for (int j = 8; j <= 23; j += 5) assert_int_equal(ids[i][j], '-');
+    assert_int_equal(ids[i][14], '4');
+    assert_non_null(strchr("89ab", ids[i][19]));
+    for (int j = 0; j < i; j++) assert_string_not_equal(ids[i], ids[j]);
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_ordered), cmocka_unit_test(test_stem)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(uuids_are_version_4_and_differ), cmocka_unit_test(test_ordered),
+                                     cmocka_unit_test(test_stem)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
