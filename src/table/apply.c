@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/checksum.h"
+#include "base/uuid.h"
 #include "base/context.h"
 #include "table/listing.h"
 #include "table/sweep.h"

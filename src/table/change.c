@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "base/checksum.h"
+#include "base/uuid.h"
 #include "base/context.h"
 #include "table/commit.h"
 #include "table/listing.h"
