@@ -83,7 +83,7 @@ static void test_sizes(void **state) {
   assert_int_equal(lam_bloom_size(860000, 0.01), 1 << 20);
   assert_int_equal(lam_bloom_size(100, 0.01), 128);
   assert_int_equal(lam_bloom_size(UINT64_MAX, 0.01), LAM_BLOOM_MOST_BYTES);
-  assert_int_equal(lam_bloom_size(10, 0), 128);
+  assert_int_equal(lam_bloom_size(10, 0), 256);
   assert_int_equal(lam_bloom_size(10000, 5), 2048);
 }
 
