@@ -172,7 +172,7 @@ def scan(engine, path, kind):
     if engine == "duckdb":
         db = duckdb_connection()
         # Aggregates that statistics cannot answer (max would be), and that cost next to nothing on a vector.
-        what = "sum(strlen(v))" if kind == "string" else "sum(v)"
+        what = {"string": "sum(strlen(v))", "int": "sum(v)", "double": "sum(v)"}.get(kind, kind)
 
         def run():
             db.execute(f"SELECT {what} FROM '{path}'").fetchall()

@@ -1,6 +1,6 @@
 """The benchmarks: us and the peers in turn in one run, on the same data. run.py [SECTION…]
 
-Sections: footer, compact, wide, scan, write. Prints a table in Markdown and writes it to bench/results.md. Every number is a
+Sections: footer, compact, wide, scan, nested, write. Prints a table in Markdown and writes it to bench/results.md. Every number is a
 median of several rounds; in a round each engine has its turn, so that a slow minute of a shared machine slows all.
 Times are taken inside the processes, memory is the peak resident set. Compactions are as durable as ours: a peer's
 time ends when its files are on the disk. Data are made once in bench/data (LAMELLA_BENCH_DATA)."""
@@ -265,6 +265,80 @@ def section_scan():
         verdict(not missed, f"at least as fast as the fastest peer{'; not: ' + ', '.join(missed) if missed else ''}")
 
 
+# ---- nested columns ----
+
+
+def nested_columns():
+    """Name, the aggregate that makes DuckDB read all of it, and the values."""
+    import numpy as np
+    import pyarrow as pa
+
+    n, rng = 1_000_000, np.random.default_rng(2)
+    words = np.array([f"product-{i:05d}" for i in range(2000)])
+
+    def offsets(longest):
+        return pa.array(np.concatenate([[0], np.cumsum(rng.integers(0, longest, n))]).astype(np.int32))
+
+    some = offsets(9)
+    entries = some[-1].as_py()
+    integers = pa.array(rng.integers(0, 1 << 40, entries))
+    yield "list of integers", "sum(len(v))", pa.ListArray.from_arrays(some, integers)
+    nullable = pa.array(rng.integers(0, 1 << 40, entries), mask=rng.random(entries) < 0.2)
+    yield "list of integers, NULLs", "sum(len(v))", pa.ListArray.from_arrays(some, nullable, mask=pa.array(rng.random(n) < 0.1))
+    strings = pa.array(words[rng.integers(0, 2000, entries)])
+    yield "list of strings", "sum(len(v))", pa.ListArray.from_arrays(some, strings)
+    pair = pa.StructArray.from_arrays([integers, strings], ["a", "b"])
+    yield "list of structs", "sum(len(v))", pa.ListArray.from_arrays(some, pair)
+    yield "map", "sum(cardinality(v))", pa.MapArray.from_arrays(some, strings, integers)
+    yield "struct", "sum(v.a) + sum(strlen(v.b))", pair.slice(0, 4 * n)
+    inner = pa.ListArray.from_arrays(some, integers)
+    outer = pa.array(np.arange(0, n + 1, 4).astype(np.int32))
+    yield "list of lists", "sum(len(v))", pa.ListArray.from_arrays(outer, inner)
+
+
+def nested_files(codec):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    directory = DATA / "nested"
+    directory.mkdir(parents=True, exist_ok=True)
+    files = []
+    for name, aggregate, values in nested_columns():
+        path = directory / f"{name.replace(', ', '-').replace(' ', '-')}.{codec}.parquet"
+        if not path.exists():
+            dictionary = any(word in name for word in ("string", "struct", "map"))
+            pq.write_table(pa.table({"v": values}), path, compression=codec, row_group_size=1 << 18, use_dictionary=dictionary)
+        files.append((name, aggregate, path))
+    return files
+
+
+def section_nested():
+    for codec, threads in itertools.product(("none", "zstd"), (1, 2)):
+        name_of_codec = "not compressed" if codec == "none" else codec
+        say(f"### Full scans of nested columns, {name_of_codec}, {threads} thread{'s' if threads > 1 else ''} (median ms)")
+        say()
+        say("| column | lamella | DuckDB | Polars | pyarrow | fastest peer / ours |")
+        say("|---|---:|---:|---:|---:|---:|")
+        missed = []
+        for name, aggregate, path in nested_files(codec):
+            times = {}
+            for _ in range(3):
+                out = run([BUILD / "bench_scan_class", path, 0, threads, ROUNDS])
+                times.setdefault("lamella", []).extend(t / 1e3 for t in floats(out))
+                for engine in ("duckdb", "polars", "pyarrow batches", "pyarrow table"):
+                    seconds = peer(threads, ROUNDS, "scan", engine, path, aggregate)["seconds"]
+                    times.setdefault(engine, []).extend(seconds)
+            ms = {k: median(v) * 1e3 for k, v in times.items()}
+            arrow = min(ms["pyarrow batches"], ms["pyarrow table"])
+            best = min(ms["duckdb"], ms["polars"], arrow)
+            say(f"| {name} | {ms['lamella']:.1f} | {ms['duckdb']:.1f} | {ms['polars']:.1f} | {arrow:.1f} "
+                f"| {best / ms['lamella']:.2f} |")
+            if best < ms["lamella"]:
+                missed.append(name)
+        say()
+        verdict(not missed, f"at least as fast as the fastest peer{'; not: ' + ', '.join(missed) if missed else ''}")
+
+
 def section_write():
     target = DATA / "written.parquet"
     for codec in ("snappy", "zstd"):
@@ -355,7 +429,7 @@ def section_footer():
     verdict(ratio >= 2, f"{ratio:.1f} times as fast as the fastest peer ({fastest}); at least 2 is asked for")
 
 
-SECTIONS = {"footer": section_footer, "compact": section_compact, "wide": section_wide, "scan": section_scan, "write": section_write}
+SECTIONS = {"footer": section_footer, "compact": section_compact, "wide": section_wide, "scan": section_scan, "nested": section_nested, "write": section_write}
 
 
 def versions():
