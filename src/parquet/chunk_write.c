@@ -4,22 +4,10 @@
 #include <inttypes.h>
 
 enum {
-  BLOCK_ROWS = 1024,           /* rows that go through the steps below together */
-  BLOCK_BYTES = 256 << 10,     /* and what their values may take */
+  BLOCK_ROWS = LAM_BLOCK_ROWS,
   INDEX_PAGE_VALUES = 1 << 18, /* of a page of dictionary indices, 1 MiB of them */
   PAGE_ROWS = 1 << 24,         /* where nulls take no room at all */
   FIRST_GUESS = 1 << 14,       /* values after which the distinct ones are first estimated */
-};
-
-/* Rows [row, row + rows) of the batch, of which `values` are not null. */
-struct block {
-  const struct lam_view *view;
-  const uint8_t *validity; /* NULL: no nulls; bit validity_offset + row */
-  int64_t validity_offset;
-  int64_t row;
-  size_t rows, values;
-  uint32_t selection[BLOCK_ROWS]; /* the rows that are not null, from `row` on; if there are nulls */
-  uint32_t indices[BLOCK_ROWS];   /* into the source's dictionary */
 };
 
 /* ---- what a column is ---- */
@@ -63,10 +51,12 @@ enum lam_status lam_chunk_writer_init(struct lam_chunk_writer *chunk, struct lam
   chunk->mem = mem;
   chunk->pool = pool;
   chunk->leaf = leaf;
+  chunk->nested = leaf->parent > 0;
   chunk->options = *options;
   chunk->plain = plain_encoding(options->encoding, (enum lam_physical)leaf->physical);
-  struct lam_buf *bufs[] = {&chunk->segments, &chunk->dictionary_page, &chunk->levels,       &chunk->data,
-                            &chunk->ends,     &chunk->indices,         &chunk->source.remap, &chunk->source.values};
+  struct lam_buf *bufs[] = {
+      &chunk->segments, &chunk->dictionary_page, &chunk->repetition,   &chunk->levels,       &chunk->data,
+      &chunk->ends,     &chunk->indices,         &chunk->source.remap, &chunk->source.values};
   for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++) lam_buf_init(bufs[i], mem);
   lam_bounds_init(&chunk->bounds, mem, leaf);
   lam_dictionary_init(&chunk->dictionary, mem, 0, options->dictionary_bytes);
@@ -103,8 +93,9 @@ void lam_chunk_clear(struct lam_chunk_writer *chunk, bool keep_memory) {
     lam_buf_release(&chunk->segments);
     lam_dictionary_release(&chunk->dictionary);
     lam_dictionary_init(&chunk->dictionary, chunk->mem, chunk->storing.to_width, chunk->options.dictionary_bytes);
-    struct lam_buf *bufs[] = {&chunk->dictionary_page, &chunk->levels,       &chunk->data,         &chunk->ends,
-                              &chunk->indices,         &chunk->source.remap, &chunk->source.values};
+    struct lam_buf *bufs[] = {
+        &chunk->dictionary_page, &chunk->repetition,   &chunk->levels,       &chunk->data, &chunk->ends,
+        &chunk->indices,         &chunk->source.remap, &chunk->source.values};
     for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++) lam_buf_release(bufs[i]);
   }
   chunk->segments_used = 0;
@@ -117,7 +108,7 @@ void lam_chunk_clear(struct lam_chunk_writer *chunk, bool keep_memory) {
     chunk->earlier_uncompressed = (double)chunk->uncompressed_size;
     chunk->earlier_compressed = (double)chunk->compressed_size;
   }
-  chunk->rows = chunk->nulls = chunk->uncompressed_size = chunk->compressed_size = 0;
+  chunk->rows = chunk->entries = chunk->nulls = chunk->uncompressed_size = chunk->compressed_size = 0;
   lam_bounds_clear(&chunk->bounds);
   forget_source(&chunk->source);
 }
@@ -132,8 +123,9 @@ void lam_chunk_writer_release(struct lam_chunk_writer *chunk) {
 void lam_workspace_init(struct lam_workspace *workspace, struct lam_mem *mem) {
   memset(workspace, 0, sizeof *workspace);
   lam_codec_init(&workspace->codec, mem);
-  struct lam_buf *bufs[] = {&workspace->gathered, &workspace->converted, &workspace->validity, &workspace->page,
-                            &workspace->header};
+  struct lam_buf *bufs[] = {&workspace->gathered, &workspace->converted, &workspace->validity,
+                            &workspace->page,     &workspace->header,    &workspace->levels};
+  lam_shredded_init(&workspace->shredded, mem);
   for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++) lam_buf_init(bufs[i], mem);
 }
 
@@ -144,6 +136,8 @@ void lam_workspace_release(struct lam_workspace *workspace) {
   lam_buf_release(&workspace->validity);
   lam_buf_release(&workspace->page);
   lam_buf_release(&workspace->header);
+  lam_buf_release(&workspace->levels);
+  lam_shredded_release(&workspace->shredded);
 }
 
 /* ---- the page under way ---- */
@@ -157,7 +151,7 @@ static enum lam_status data_room(struct lam_chunk_writer *chunk, size_t more, st
   return lam_buf_room(&chunk->data, more, error);
 }
 
-static enum lam_status append_levels(struct lam_chunk_writer *chunk, const struct block *block,
+static enum lam_status append_levels(struct lam_chunk_writer *chunk, const struct lam_block *block,
                                      struct lam_error *error) {
   size_t before = chunk->page_rows, after = before + block->rows;
   if (block->values == block->rows && !chunk->page_has_nulls) return LAM_OK;
@@ -300,7 +294,7 @@ enum lam_status lam_chunk_add_dictionary_bounds(struct lam_chunk_writer *chunk, 
 
 /* ---- blocks of plain arrays ---- */
 
-static size_t source_row(const struct block *block, size_t i) {
+static size_t source_row(const struct lam_block *block, size_t i) {
   /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.UndefReturn): `values` of them are set, which it cannot count. */
   return block->values == block->rows ? i : block->selection[i];
 }
@@ -336,7 +330,7 @@ static enum lam_status convert(const struct lam_storing *storing, const uint8_t 
 }
 
 static enum lam_status append_fixed(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
-                                    const struct block *block, struct lam_error *error) {
+                                    const struct lam_block *block, struct lam_error *error) {
   size_t width = chunk->storing.from_width;
   const uint8_t *from = (const uint8_t *)block->view->data + (size_t)(block->view->offset + block->row) * width;
   if (block->values < block->rows) {
@@ -349,7 +343,7 @@ static enum lam_status append_fixed(struct lam_chunk_writer *chunk, struct lam_w
 }
 
 static enum lam_status append_booleans(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
-                                       const struct block *block, struct lam_error *error) {
+                                       const struct lam_block *block, struct lam_error *error) {
   const uint8_t *bits = block->view->data;
   int64_t first = block->view->offset + block->row;
   LAM_TRY(lam_buf_reset(&workspace->gathered, BLOCK_ROWS, error));
@@ -359,7 +353,7 @@ static enum lam_status append_booleans(struct lam_chunk_writer *chunk, struct la
 }
 
 static enum lam_status append_strings(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
-                                      const struct block *block, struct lam_error *error) {
+                                      const struct lam_block *block, struct lam_error *error) {
   struct lam_bytes values[BLOCK_ROWS];
   for (size_t i = 0; i < block->values; i++)
     values[i] = lam_view_bytes(block->view, block->row + (int64_t)source_row(block, i));
@@ -408,7 +402,7 @@ static enum lam_status take_dictionary(struct lam_chunk_writer *chunk, struct la
 }
 
 #define COPY_INDICES(name, type)                                                                            \
-  static void name(const void *from, int64_t first, struct block *block) {                                  \
+  static void name(const void *from, int64_t first, struct lam_block *block) {                              \
     const type *indices = (const type *)from + first;                                                       \
     for (size_t i = 0; i < block->values; i++) block->indices[i] = (uint32_t)indices[source_row(block, i)]; \
   }
@@ -417,8 +411,8 @@ COPY_INDICES(copy_indices16, uint16_t)
 COPY_INDICES(copy_indices32, uint32_t)
 COPY_INDICES(copy_indices64, uint64_t)
 
-static enum lam_status read_indices(const struct lam_chunk_writer *chunk, struct block *block,
-                                    struct lam_error *error) {
+enum lam_status lam_chunk_read_indices(const struct lam_chunk_writer *chunk, struct lam_block *block,
+                                       struct lam_error *error) {
   const struct lam_view *view = block->view;
   int64_t first = view->offset + block->row;
   switch (lam_type_bits(&view->type)) {
@@ -454,7 +448,7 @@ static enum lam_status put_entry(struct lam_chunk_writer *chunk, uint32_t entry,
 }
 
 /* Bytes that PLAIN would take for the block; kept up only until the first page has shown that the dictionary pays. */
-static size_t plain_bytes(const struct lam_chunk_writer *chunk, const struct block *block) {
+static size_t plain_bytes(const struct lam_chunk_writer *chunk, const struct lam_block *block) {
   if (chunk->storing.rule != LAM_STORE_BYTES) return block->values * chunk->storing.to_width;
   size_t total = 4 * block->values;
   for (size_t i = 0; i < block->values; i++) total += lam_view_bytes(&chunk->source.view, block->indices[i]).size;
@@ -462,7 +456,7 @@ static size_t plain_bytes(const struct lam_chunk_writer *chunk, const struct blo
 }
 
 static enum lam_status remap_indices(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
-                                     const struct block *block, struct lam_error *error) {
+                                     const struct lam_block *block, struct lam_error *error) {
   uint32_t *to;
   LAM_TRY(index_room(chunk, block->values, &to, error));
   const uint32_t *remap = (const uint32_t *)(const void *)chunk->source.remap.data;
@@ -477,7 +471,7 @@ static enum lam_status remap_indices(struct lam_chunk_writer *chunk, struct lam_
 }
 
 static enum lam_status append_encoded(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
-                                      struct block *block, struct lam_error *error) {
+                                      struct lam_block *block, struct lam_error *error) {
   if (chunk->dictionary_on) {
     if (chunk->dictionary_pages == 0) chunk->page_plain_bytes += plain_bytes(chunk, block);
     return remap_indices(chunk, workspace, block, error);
@@ -496,7 +490,7 @@ static enum lam_status append_encoded(struct lam_chunk_writer *chunk, struct lam
 /* ---- blocks ---- */
 
 /* Finds the rows of the block that are not null. */
-static void select_rows(struct block *block) {
+static void select_rows(struct lam_block *block) {
   block->values = block->rows;
   if (!block->validity) return;
   int64_t first = block->validity_offset + block->row;
@@ -509,7 +503,7 @@ static void select_rows(struct block *block) {
   }
 }
 
-static enum lam_status check_required(const struct lam_chunk_writer *chunk, const struct block *block,
+static enum lam_status check_required(const struct lam_chunk_writer *chunk, const struct lam_block *block,
                                       struct lam_error *error) {
   if (block->values == block->rows || chunk->leaf->max_definition > 0) return LAM_OK;
   int64_t first = block->validity_offset + block->row;
@@ -519,17 +513,22 @@ static enum lam_status check_required(const struct lam_chunk_writer *chunk, cons
                   block->row + (int64_t)row);
 }
 
-/* Whether pages are cut by what their values take in PLAIN: until the first page has shown that the dictionary pays. */
-static bool plain_counts(const struct lam_chunk_writer *chunk) {
+bool lam_chunk_plain_counts(const struct lam_chunk_writer *chunk) {
   return !chunk->dictionary_on || chunk->dictionary_pages == 0;
 }
 
+size_t lam_chunk_block_rows(const struct lam_chunk_writer *chunk) {
+  enum { BLOCK_BYTES = 256 << 10 };
+  size_t width = lam_max_u64(chunk->storing.from_width, chunk->storing.to_width);
+  return width > BLOCK_BYTES / BLOCK_ROWS ? lam_max_u64(BLOCK_BYTES / width, 1) : BLOCK_ROWS;
+}
+
 /* How many more values the page takes; strings are measured in bytes instead. */
-static size_t values_left(const struct lam_chunk_writer *chunk) {
+size_t lam_chunk_values_left(const struct lam_chunk_writer *chunk) {
   size_t most = INDEX_PAGE_VALUES, width = chunk->storing.to_width;
   if (chunk->storing.rule == LAM_STORE_BITS) {
     most = lam_min_u64(chunk->options.page_bytes * 8, 1 << 20);
-  } else if (plain_counts(chunk) && width) {
+  } else if (lam_chunk_plain_counts(chunk) && width) {
     most = lam_max_u64(chunk->options.page_bytes / width, 1);
     if (chunk->dictionary_on) most = lam_min_u64(most, INDEX_PAGE_VALUES);
   } else if (!chunk->dictionary_on) {
@@ -538,15 +537,15 @@ static size_t values_left(const struct lam_chunk_writer *chunk) {
   return most > chunk->page_values ? most - chunk->page_values : 0;
 }
 
-static size_t rows_left(const struct lam_chunk_writer *chunk) {
+size_t lam_chunk_rows_left(const struct lam_chunk_writer *chunk) {
   size_t most = chunk->options.page_rows ? (size_t)chunk->options.page_rows : PAGE_ROWS;
   return most > chunk->page_rows ? most - chunk->page_rows : 0;
 }
 
 /* Bytes of rows that are strings and to be in a page that is cut by bytes; 0 of others. */
-static size_t string_bytes(const struct lam_chunk_writer *chunk, const struct block *block) {
+static size_t string_bytes(const struct lam_chunk_writer *chunk, const struct lam_block *block) {
   const struct lam_view *view = block->view;
-  if (chunk->storing.rule != LAM_STORE_BYTES || !plain_counts(chunk)) return 0;
+  if (chunk->storing.rule != LAM_STORE_BYTES || !lam_chunk_plain_counts(chunk)) return 0;
   if (view->dictionary_array) return plain_bytes(chunk, block);
   int64_t first = view->offset + block->row, end = first + (int64_t)block->rows;
   size_t lengths = chunk->plain == LAM_PLAIN ? 4 * block->rows : 0;
@@ -554,22 +553,21 @@ static size_t string_bytes(const struct lam_chunk_writer *chunk, const struct bl
   return lengths + (size_t)(view->offsets32[end] - view->offsets32[first]);
 }
 
-static enum lam_status begin_block(struct lam_chunk_writer *chunk, struct block *block, size_t rows,
+static enum lam_status begin_block(struct lam_chunk_writer *chunk, struct lam_block *block, size_t rows,
                                    struct lam_error *error) {
   block->rows = rows;
   select_rows(block);
   LAM_TRY(check_required(chunk, block, error));
-  return block->view->dictionary_array ? read_indices(chunk, block, error) : LAM_OK;
+  return block->view->dictionary_array ? lam_chunk_read_indices(chunk, block, error) : LAM_OK;
 }
 
 /* Chooses the rows that go next, ending the page before them where they do not fit it. */
 static enum lam_status choose_block(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
-                                    struct block *block, size_t left, struct lam_error *error) {
-  if (chunk->page_rows > 0 && (rows_left(chunk) == 0 || values_left(chunk) == 0))
+                                    struct lam_block *block, size_t left, struct lam_error *error) {
+  if (chunk->page_rows > 0 && (lam_chunk_rows_left(chunk) == 0 || lam_chunk_values_left(chunk) == 0))
     LAM_TRY(lam_chunk_end_page(chunk, workspace, error));
-  size_t width = lam_max_u64(chunk->storing.from_width, chunk->storing.to_width);
-  size_t rows = width > BLOCK_BYTES / BLOCK_ROWS ? lam_max_u64(BLOCK_BYTES / width, 1) : BLOCK_ROWS;
-  rows = lam_min_u64(rows, lam_min_u64(left, lam_min_u64(rows_left(chunk), values_left(chunk))));
+  size_t rows = lam_chunk_block_rows(chunk);
+  rows = lam_min_u64(rows, lam_min_u64(left, lam_min_u64(lam_chunk_rows_left(chunk), lam_chunk_values_left(chunk))));
   LAM_TRY(begin_block(chunk, block, rows, error));
   size_t bytes = string_bytes(chunk, block);
   for (; bytes > chunk->options.page_bytes && block->rows > 1; bytes = string_bytes(chunk, block))
@@ -580,8 +578,8 @@ static enum lam_status choose_block(struct lam_chunk_writer *chunk, struct lam_w
   return LAM_OK;
 }
 
-static enum lam_status append_block(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
-                                    struct block *block, struct lam_error *error) {
+enum lam_status lam_chunk_append_block(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
+                                       struct lam_block *block, struct lam_error *error) {
   if (block->values == 0) return LAM_OK;
   if (block->view->dictionary_array) return append_encoded(chunk, workspace, block, error);
   switch (chunk->storing.rule) {
@@ -593,7 +591,7 @@ static enum lam_status append_block(struct lam_chunk_writer *chunk, struct lam_w
 
 /* Rows are null where their index is, or where the entry is that it points to. */
 static enum lam_status merge_validity(const struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
-                                      const struct lam_view *view, int64_t from, int64_t count, struct block *block,
+                                      const struct lam_view *view, int64_t from, int64_t count, struct lam_block *block,
                                       struct lam_error *error) {
   size_t bytes = (size_t)(count + 7) / 8;
   LAM_TRY(lam_buf_reset(&workspace->validity, bytes, error));
@@ -612,9 +610,9 @@ static enum lam_status merge_validity(const struct lam_chunk_writer *chunk, stru
   return LAM_OK;
 }
 
-static enum lam_status begin_rows(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
-                                  const struct lam_view *view, int64_t from, int64_t count, struct block *block,
-                                  struct lam_error *error) {
+enum lam_status lam_chunk_begin_rows(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
+                                     const struct lam_view *view, int64_t from, int64_t count, struct lam_block *block,
+                                     struct lam_error *error) {
   block->view = view;
   block->row = from;
   block->validity = view->null_count == 0 ? NULL : view->validity;
@@ -627,10 +625,10 @@ static enum lam_status begin_rows(struct lam_chunk_writer *chunk, struct lam_wor
 
 static enum lam_status append_nulls(struct lam_chunk_writer *chunk, struct lam_workspace *workspace, int64_t count,
                                     struct lam_error *error) {
-  struct block block = {.view = NULL};
+  struct lam_block block = {.view = NULL};
   for (; count > 0; count -= (int64_t)block.rows) {
-    if (rows_left(chunk) == 0) LAM_TRY(lam_chunk_end_page(chunk, workspace, error));
-    block.rows = lam_min_u64((uint64_t)count, rows_left(chunk));
+    if (lam_chunk_rows_left(chunk) == 0) LAM_TRY(lam_chunk_end_page(chunk, workspace, error));
+    block.rows = lam_min_u64((uint64_t)count, lam_chunk_rows_left(chunk));
     LAM_TRY(append_levels(chunk, &block, error));
     chunk->page_rows += block.rows;
     chunk->rows += (int64_t)block.rows;
@@ -643,12 +641,12 @@ enum lam_status lam_chunk_append(struct lam_chunk_writer *chunk, struct lam_work
                                  const struct lam_view *view, int64_t from, int64_t count, struct lam_error *error) {
   if (count == 0) return LAM_OK;
   if (chunk->storing.rule == LAM_STORE_NULL) return append_nulls(chunk, workspace, count, error);
-  struct block block;
-  LAM_TRY(begin_rows(chunk, workspace, view, from, count, &block, error));
+  struct lam_block block;
+  LAM_TRY(lam_chunk_begin_rows(chunk, workspace, view, from, count, &block, error));
   while (count > 0) {
     LAM_TRY(choose_block(chunk, workspace, &block, (size_t)count, error));
     bool dictionary = chunk->dictionary_on;
-    LAM_TRY(append_block(chunk, workspace, &block, error));
+    LAM_TRY(lam_chunk_append_block(chunk, workspace, &block, error));
     if (dictionary && !chunk->dictionary_on) continue; /* the rows go again, to a plain page */
     LAM_TRY(append_levels(chunk, &block, error));
     chunk->page_rows += block.rows;
@@ -671,7 +669,7 @@ static uint64_t packed_size(const struct lam_chunk_writer *chunk, uint64_t bytes
 }
 
 uint64_t lam_chunk_pending(const struct lam_chunk_writer *chunk) {
-  size_t page = chunk->data.size + chunk->levels.size;
+  size_t page = chunk->data.size + (chunk->nested ? lam_chunk_levels_bytes(chunk) : chunk->levels.size);
   if (chunk->dictionary_on)
     page += chunk->page_values * (size_t)lam_bit_width(chunk->dictionary.count) / 8 + chunk->dictionary.values.size;
   return (uint64_t)chunk->compressed_size + packed_size(chunk, chunk->encoded.bytes + page);
@@ -726,7 +724,7 @@ enum lam_status lam_chunk_describe(const struct lam_chunk_writer *chunk, struct 
                                  .codec = (int8_t)chunk->options.codec,
                                  .has_metadata = true,
                                  .has_dictionary_offset = chunk->dictionary_pages > 0,
-                                 .values = chunk->rows,
+                                 .values = chunk->nested ? chunk->entries : chunk->rows,
                                  .uncompressed_size = chunk->uncompressed_size,
                                  .compressed_size = chunk->compressed_size,
                                  .data_page_offset = (int64_t)chunk->dictionary_page.size};

@@ -8,6 +8,7 @@
 #include "lamella/parquet.h"
 #include "parquet/codec.h"
 #include "parquet/dictionary.h"
+#include "parquet/shred.h"
 #include "parquet/statistics.h"
 #include "parquet/store_value.h"
 
@@ -45,7 +46,8 @@ struct lam_workspace {
   struct lam_workspace *next; /* in the writer's list of idle ones */
   struct lam_codec_state codec;
   struct lam_buf gathered, converted, validity; /* of the block under way */
-  struct lam_buf page, header;                  /* of the page being finished */
+  struct lam_buf page, header, levels;          /* of the page being finished */
+  struct lam_shredded shredded;                 /* of the nested column under way */
 };
 void lam_workspace_init(struct lam_workspace *workspace, struct lam_mem *mem);
 void lam_workspace_release(struct lam_workspace *workspace);
@@ -76,6 +78,7 @@ struct lam_chunk_writer {
   struct lam_mem *mem;
   struct lam_page_pool *pool;
   const struct lam_schema_node *leaf;
+  bool nested; /* it has groups above it */
   struct lam_storing storing;
   struct lam_chunk_options options;
   enum lam_encoding plain; /* of pages without a dictionary */
@@ -88,6 +91,7 @@ struct lam_chunk_writer {
   int32_t dictionary_pages, plain_pages;
   struct lam_bounds bounds; /* of values that are not in the dictionary */
   int64_t rows, nulls;
+  int64_t entries; /* nested: levels; those that are no value are `nulls`, as all writers count them */
   int64_t uncompressed_size, compressed_size;      /* pages with headers, the encoded ones left out */
   double earlier_uncompressed, earlier_compressed; /* the same of the column's chunk before; 0: there was none */
   struct lam_page_list encoded;                    /* pages that wait for lam_page_pack */
@@ -98,11 +102,13 @@ struct lam_chunk_writer {
   /* the page under way */
   size_t page_rows, page_values;
   bool page_has_nulls;
-  struct lam_buf levels;   /* bits; once page_has_nulls */
-  struct lam_buf data;     /* values, behind room for the levels */
-  struct lam_buf ends;     /* int32_t offsets, for encodings that split lengths from bytes */
-  struct lam_buf indices;  /* uint32_t, while dictionary_on */
-  size_t page_plain_bytes; /* what PLAIN would take; kept up for the first page of a dictionary */
+  struct lam_buf levels;     /* bits, once page_has_nulls; nested: definition levels, uint8_t each */
+  struct lam_buf repetition; /* nested: levels, uint8_t each */
+  size_t row_values;         /* nested: of page_values, those of rows whose levels are still to come */
+  struct lam_buf data;       /* values, behind room for the levels */
+  struct lam_buf ends;       /* int32_t offsets, for encodings that split lengths from bytes */
+  struct lam_buf indices;    /* uint32_t, while dictionary_on */
+  size_t page_plain_bytes;   /* what PLAIN would take; kept up for the first page of a dictionary */
 
   struct lam_source_dictionary source;
 
@@ -118,6 +124,10 @@ void lam_chunk_writer_release(struct lam_chunk_writer *chunk);
 /* Takes rows [from, from + count) of the view. */
 enum lam_status lam_chunk_append(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
                                  const struct lam_view *view, int64_t from, int64_t count, struct lam_error *error);
+/* The same of a leaf of a nested column: rows of the batch that `path` was bound to, `view` being its leaf's. */
+enum lam_status lam_chunk_append_nested(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
+                                        const struct lam_shred_path *path, const struct lam_view *view, int64_t from,
+                                        int64_t count, struct lam_error *error);
 /* Bytes that the chunk would have if it ended now, about: what is not packed yet is taken to pack as well as what is.
  */
 uint64_t lam_chunk_pending(const struct lam_chunk_writer *chunk);
@@ -132,6 +142,39 @@ enum lam_status lam_chunk_describe(const struct lam_chunk_writer *chunk, struct 
                                    struct lam_chunk_meta *out, struct lam_error *error);
 /* Begins the next chunk; `keep_memory` for one that will be as large. */
 void lam_chunk_clear(struct lam_chunk_writer *chunk, bool keep_memory);
+
+/* ---- for chunk_nested.c ---- */
+
+enum { LAM_BLOCK_ROWS = 1024 }; /* rows that go through the steps of appending together */
+
+/* Rows [row, row + rows) of the batch, of which `values` are not null. */
+struct lam_block {
+  const struct lam_view *view;
+  const uint8_t *validity; /* NULL: no nulls; bit validity_offset + row */
+  int64_t validity_offset;
+  int64_t row;
+  size_t rows, values;
+  uint32_t selection[LAM_BLOCK_ROWS]; /* the rows that are values, from `row` on; if they are not all */
+  uint32_t indices[LAM_BLOCK_ROWS];   /* into the source's dictionary */
+};
+/* Prepares a block for rows [from, from + count), whose validity is then known. */
+enum lam_status lam_chunk_begin_rows(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
+                                     const struct lam_view *view, int64_t from, int64_t count, struct lam_block *block,
+                                     struct lam_error *error);
+/* Reads the indices of a dictionary-encoded block. */
+enum lam_status lam_chunk_read_indices(const struct lam_chunk_writer *chunk, struct lam_block *block,
+                                       struct lam_error *error);
+/* Appends the values of a block. Where chunk->dictionary_on is false afterwards and was not before, they were not, and
+ * go again. */
+enum lam_status lam_chunk_append_block(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
+                                       struct lam_block *block, struct lam_error *error);
+size_t lam_chunk_block_rows(const struct lam_chunk_writer *chunk); /* most rows of a block */
+size_t lam_chunk_values_left(const struct lam_chunk_writer *chunk);
+size_t lam_chunk_rows_left(const struct lam_chunk_writer *chunk);
+/* Whether pages are cut by what their values take in PLAIN: until the first page has shown that the dictionary pays. */
+bool lam_chunk_plain_counts(const struct lam_chunk_writer *chunk);
+/* Bytes that the levels of a nested page take, about. */
+size_t lam_chunk_levels_bytes(const struct lam_chunk_writer *chunk);
 
 /* ---- page_write.c ---- */
 

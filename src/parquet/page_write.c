@@ -11,15 +11,44 @@ enum {
 
 /* ---- levels ---- */
 
-/* The definition levels, with their length in front in V1. Nothing for a required column. */
-static enum lam_status append_levels(const struct lam_chunk_writer *chunk, struct lam_buf *out,
-                                     struct lam_error *error) {
-  if (chunk->leaf->max_definition == 0) return LAM_OK;
-  size_t start = out->size, prefix = chunk->options.v2 ? 0 : 4;
-  LAM_TRY(lam_buf_append(out, "\0\0\0", prefix, error));
+/* Levels below have their length in front in V1. */
+static void set_length(const struct lam_chunk_writer *chunk, struct lam_buf *out, size_t start) {
+  if (!chunk->options.v2) lam_store32(out->data + start, (uint32_t)(out->size - start - 4));
+}
+
+static enum lam_status append_validity(const struct lam_chunk_writer *chunk, struct lam_buf *out,
+                                       struct lam_error *error) {
+  size_t start = out->size;
+  LAM_TRY(lam_buf_append(out, "\0\0\0", chunk->options.v2 ? 0 : 4, error));
   LAM_TRY(lam_rle_write_validity(chunk->page_has_nulls ? chunk->levels.data : NULL, 0, chunk->page_rows, out, error));
-  if (prefix) lam_store32(out->data + start, (uint32_t)(out->size - start - prefix));
+  set_length(chunk, out, start);
   return LAM_OK;
+}
+
+/* Nothing where the greatest level is 0. */
+static enum lam_status append_wide(const struct lam_chunk_writer *chunk, const struct lam_buf *levels, int16_t greatest,
+                                   struct lam_buf *scratch, struct lam_buf *out, struct lam_error *error) {
+  size_t start = out->size;
+  if (greatest == 0) return LAM_OK;
+  LAM_TRY(lam_buf_reset(scratch, levels->size * sizeof(uint32_t), error));
+  uint32_t *wide = (uint32_t *)(void *)scratch->data;
+  for (size_t i = 0; i < levels->size; i++) wide[i] = levels->data[i];
+  LAM_TRY(lam_buf_append(out, "\0\0\0", chunk->options.v2 ? 0 : 4, error));
+  LAM_TRY(lam_rle_write(wide, levels->size, lam_bit_width((uint64_t)greatest), out, error));
+  set_length(chunk, out, start);
+  return LAM_OK;
+}
+
+/* The levels of the page; *repetition is the size of the first of them. */
+static enum lam_status append_levels(const struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
+                                     struct lam_buf *out, size_t *repetition, struct lam_error *error) {
+  size_t start = out->size;
+  const struct lam_schema_node *leaf = chunk->leaf;
+  *repetition = 0;
+  if (!chunk->nested) return leaf->max_definition ? append_validity(chunk, out, error) : LAM_OK;
+  LAM_TRY(append_wide(chunk, &chunk->repetition, leaf->max_repetition, &workspace->levels, out, error));
+  *repetition = out->size - start;
+  return append_wide(chunk, &chunk->levels, leaf->max_definition, &workspace->levels, out, error);
 }
 
 /* ---- values ---- */
@@ -113,29 +142,38 @@ static enum lam_status append_values(const struct lam_chunk_writer *chunk, enum 
   }
 }
 
+static enum lam_status check_page_size(size_t size, struct lam_error *error) {
+  if (size <= INT32_MAX) return LAM_OK;
+  return lam_fail(error, LAM_UNSUPPORTED, "a page of %zu bytes: one value is longer than the 2^31 - 1 bytes of a page",
+                  size);
+}
+
 static void swap_bufs(struct lam_buf *a, struct lam_buf *b) {
   struct lam_buf c = *a;
   *a = *b;
   *b = c;
 }
 
-/* The page before compression: levels and values, together; *size is that of the levels. The page gets the memory that
- * they are in, and gives its own for it. */
+/* The page before compression: levels and values, together. The page gets the memory that they are in, and gives its
+ * own for it. */
 static enum lam_status encode_page(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
-                                   enum lam_encoding encoding, struct lam_out_page *out, size_t *levels_size,
-                                   struct lam_error *error) {
+                                   enum lam_encoding encoding, struct lam_out_page *out, struct lam_error *error) {
   struct lam_buf *page = &workspace->page;
+  size_t repetition_size;
   page->size = 0;
   LAM_TRY(lam_buf_room(page, LAM_HEADER_ROOM, error));
   page->size = LAM_HEADER_ROOM;
-  LAM_TRY(append_levels(chunk, page, error));
-  *levels_size = page->size - LAM_HEADER_ROOM;
+  LAM_TRY(append_levels(chunk, workspace, page, &repetition_size, error));
+  size_t levels_size = page->size - LAM_HEADER_ROOM;
+  LAM_TRY(check_page_size(levels_size, error));
+  out->header.repetition_size = (int32_t)repetition_size;
+  out->header.definition_size = (int32_t)(levels_size - repetition_size);
   out->start = LAM_HEADER_ROOM;
   if (encoding != LAM_PLAIN || chunk->storing.rule == LAM_STORE_BITS) {
     LAM_TRY(append_values(chunk, encoding, page, error));
   } else if (page->size <= LAM_LEVELS_ROOM && chunk->data.size) {
-    out->start = LAM_LEVELS_ROOM - *levels_size;
-    lam_copy(chunk->data.data + out->start, page->data + LAM_HEADER_ROOM, *levels_size);
+    out->start = LAM_LEVELS_ROOM - levels_size;
+    lam_copy(chunk->data.data + out->start, page->data + LAM_HEADER_ROOM, levels_size);
     page = &chunk->data;
   } else {
     LAM_TRY(lam_buf_append(page, page_data(chunk), page_data_size(chunk), error));
@@ -210,12 +248,6 @@ static enum lam_status take_page(const struct lam_chunk_writer *chunk, struct la
 
 /* ---- compression and headers ---- */
 
-static enum lam_status check_page_size(size_t size, struct lam_error *error) {
-  if (size <= INT32_MAX) return LAM_OK;
-  return lam_fail(error, LAM_UNSUPPORTED, "a page of %zu bytes: one value is longer than the 2^31 - 1 bytes of a page",
-                  size);
-}
-
 /* zstd's level 3 takes text in the time of level 1 and makes it 6 % smaller; numbers it makes hardly smaller, in three
  * times the time. Measured by `bench/run.py write`. */
 static int level_of(const struct lam_out_page *page) {
@@ -260,7 +292,7 @@ enum lam_status lam_page_pack(struct lam_out_page *page, struct lam_workspace *w
   const struct lam_chunk_options *options = &page->chunk->options;
   bool v2 = page->header.kind == LAM_DATA_PAGE_V2;
   struct lam_bytes plain = lam_bytes_of(page->bytes.data + page->start, page->bytes.size - page->start);
-  size_t keep = v2 ? (size_t)page->header.definition_size : 0;
+  size_t keep = v2 ? (size_t)page->header.repetition_size + (size_t)page->header.definition_size : 0;
   LAM_TRY(check_page_size(plain.size, error));
   page->header.compressed = false;
   if (options->codec != LAM_UNCOMPRESSED && !(v2 && plain.size == keep)) {
@@ -352,24 +384,24 @@ static enum lam_encoding index_encoding(const struct lam_chunk_writer *chunk) {
 static void begin_page(struct lam_chunk_writer *chunk) {
   chunk->page_rows = chunk->page_values = chunk->page_plain_bytes = 0;
   chunk->page_has_nulls = false;
-  chunk->levels.size = chunk->data.size = chunk->ends.size = chunk->indices.size = 0;
+  chunk->levels.size = chunk->repetition.size = chunk->data.size = chunk->ends.size = chunk->indices.size = 0;
 }
 
 static enum lam_status write_page(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
                                   enum lam_encoding encoding, struct lam_error *error) {
   struct lam_out_page *page;
-  size_t levels_size;
   LAM_TRY(take_page(chunk, &page, error));
-  enum lam_status status = encode_page(chunk, workspace, encoding, page, &levels_size, error);
+  page->header = blank_header(chunk->options.v2 ? LAM_DATA_PAGE_V2 : LAM_DATA_PAGE);
+  enum lam_status status = encode_page(chunk, workspace, encoding, page, error);
   if (status != LAM_OK) {
     lam_page_pool_put(chunk->pool, page);
     return status;
   }
-  page->header = blank_header(chunk->options.v2 ? LAM_DATA_PAGE_V2 : LAM_DATA_PAGE);
-  page->header.values = page->header.rows = (int32_t)chunk->page_rows;
+  size_t entries = chunk->nested ? chunk->levels.size : chunk->page_rows;
+  page->header.values = (int32_t)entries;
+  page->header.rows = (int32_t)chunk->page_rows;
   page->header.encoding = encoding == LAM_RLE_DICTIONARY ? index_encoding(chunk) : encoding;
-  page->header.nulls = (int32_t)(chunk->page_rows - chunk->page_values);
-  page->header.definition_size = (int32_t)levels_size;
+  page->header.nulls = (int32_t)(entries - chunk->page_values);
   lam_page_list_push(&chunk->encoded, page);
   return LAM_OK;
 }
@@ -443,6 +475,8 @@ enum lam_status lam_chunk_drop_dictionary(struct lam_chunk_writer *chunk, struct
                                           struct lam_error *error) {
   assert(chunk->dictionary_on);
   if (chunk->dictionary_pages > 0) {
+    chunk->page_values -= chunk->row_values; /* rows are in one page: what there is of this one goes to the next */
+    chunk->row_values = 0;
     LAM_TRY(lam_chunk_end_page(chunk, workspace, error));
     chunk->dictionary_on = false;
     return LAM_OK;

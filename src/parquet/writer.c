@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/uuid.h"
 #include "base/context.h"
 #include "base/threads.h"
+#include "base/uuid.h"
 #include "parquet/writer_state.h"
 
 enum {
@@ -143,7 +143,7 @@ static enum lam_status pack_page(void *user, size_t index, struct lam_error *err
   LAM_TRY(take_workspace(writer, &workspace, error));
   enum lam_status status = lam_page_pack(page, workspace, error);
   return_workspace(writer, workspace);
-  return lam_fail_in(error, status, "column \"%s\"", writer->schema.children[page->chunk - writer->chunks]->name);
+  return lam_fail_in(error, status, "column \"%s\"", writer->columns[page->chunk - writer->chunks].name);
 }
 
 static enum lam_status pack_pages(struct lam_writer *writer, bool serial, struct lam_error *error) {
@@ -184,10 +184,27 @@ static enum lam_status make_path(struct lam_writer *writer, struct lam_bytes nam
   return LAM_OK;
 }
 
+/* The names from below the root to the leaf, joined by dots. */
+static enum lam_status make_name(struct lam_writer *writer, int32_t node, const char **out, struct lam_error *error) {
+  const struct lam_schema_node *nodes = writer->meta.nodes;
+  size_t size = 0;
+  for (int32_t i = node; i > 0; i = nodes[i].parent) size += nodes[i].name.size + 1;
+  char *name;
+  LAM_TRY(lam_arena_alloc(&writer->arena, size, (void **)&name, error));
+  char *at = name + size;
+  for (int32_t i = node; i > 0; i = nodes[i].parent) {
+    *--at = i == node ? 0 : '.';
+    at -= nodes[i].name.size;
+    lam_copy(at, nodes[i].name.data, nodes[i].name.size);
+  }
+  *out = name;
+  return LAM_OK;
+}
+
 static enum lam_status open_column(struct lam_writer *writer, int32_t index, const struct lam_chunk_options *options,
                                    struct lam_error *error) {
   struct lam_writer_column *column = &writer->columns[index];
-  const struct ArrowSchema *given = writer->schema.children[index];
+  const struct ArrowSchema *given = column->shred.leaf;
   const struct lam_schema_node *leaf = &writer->meta.nodes[writer->meta.leaves[index]];
   column->plain = given->dictionary ? *given->dictionary : *given;
   column->plain.name = given->name;
@@ -198,13 +215,32 @@ static enum lam_status open_column(struct lam_writer *writer, int32_t index, con
   column->encoded.release = nothing_to_release;
   LAM_TRY(lam_type_parse(&column->plain, &column->type, error));
   column->needs_plain = column->type.id == LAM_TYPE_BOOL;
-  LAM_TRY(make_path(writer, leaf->name, &column->path, error));
+  if (leaf->parent == 0) LAM_TRY(make_path(writer, leaf->name, &column->path, error));
   return lam_chunk_writer_init(&writer->chunks[index], &writer->pool, &column->type, leaf, options, error);
+}
+
+/* The leaves of the columns, in the order of the schema that was made of them. */
+static enum lam_status find_leaves(struct lam_writer *writer, struct lam_error *error) {
+  struct lam_buf paths;
+  lam_buf_init(&paths, writer->mem);
+  enum lam_status status = LAM_OK;
+  for (int32_t top = 0, leaf = 0; top < writer->schema.n_children && status == LAM_OK; top++) {
+    paths.size = 0;
+    status = lam_shred_paths(writer->schema.children[top], &writer->arena, &paths, error);
+    const struct lam_shred_path *all = (const struct lam_shred_path *)(const void *)paths.data;
+    for (size_t i = 0; i < paths.size / sizeof *all && status == LAM_OK; i++, leaf++) {
+      writer->columns[leaf].top = top;
+      writer->columns[leaf].shred = all[i];
+      status = make_name(writer, writer->meta.leaves[leaf], &writer->columns[leaf].name, error);
+    }
+  }
+  lam_buf_release(&paths);
+  return status;
 }
 
 static enum lam_status open_columns(struct lam_writer *writer, const struct lam_write_options *options,
                                     struct lam_error *error) {
-  size_t count = (size_t)writer->schema.n_children;
+  size_t count = (size_t)writer->meta.leaf_count;
   struct lam_chunk_options *resolved;
   struct lam_arena scratch;
   lam_arena_init(&scratch, writer->mem);
@@ -212,15 +248,22 @@ static enum lam_status open_columns(struct lam_writer *writer, const struct lam_
   LAM_TRY(lam_arena_array(&writer->arena, count, sizeof *writer->chunks, (void **)&writer->chunks, error));
   LAM_TRY(lam_arena_array(&writer->arena, count, sizeof *writer->views, (void **)&writer->views, error));
   writer->column_count = (int32_t)count;
+  LAM_TRY(find_leaves(writer, error));
   enum lam_status status = lam_arena_array(&scratch, count, sizeof *resolved, (void **)&resolved, error);
   if (status == LAM_OK) status = lam_writer_resolve(options, writer, resolved, error);
   for (int32_t i = 0; i < writer->column_count && status == LAM_OK; i++) {
     status = open_column(writer, i, &resolved[i], error);
-    if (status != LAM_OK) lam_fail_in(error, status, "column \"%s\"", writer->schema.children[i]->name);
+    if (status != LAM_OK) lam_fail_in(error, status, "column \"%s\"", writer->columns[i].name);
   }
   lam_arena_release(&scratch);
   if (status == LAM_OK && count > 0) writer->chunks[0].outgoing = &writer->outgoing;
   return status;
+}
+
+int32_t lam_writer_find_flat(const struct lam_writer *writer, const char *name) {
+  for (int32_t i = 0; i < writer->column_count; i++)
+    if (writer->columns[i].shred.depth == 0 && !strcmp(writer->columns[i].name, name)) return i;
+  return -1;
 }
 
 static enum lam_status keep_sorting(struct lam_writer *writer, const struct lam_write_options *options,
@@ -229,9 +272,8 @@ static enum lam_status keep_sorting(struct lam_writer *writer, const struct lam_
   LAM_TRY(lam_arena_array(&writer->arena, count, sizeof *writer->sorting, (void **)&writer->sorting, error));
   for (size_t i = 0; i < count; i++) {
     const struct lam_sort_key *key = &options->sorting[i];
-    int32_t column = 0;
-    while (column < writer->column_count && strcmp(writer->schema.children[column]->name, key->column) != 0) column++;
-    if (column == writer->column_count)
+    int32_t column = lam_writer_find_flat(writer, key->column);
+    if (column < 0)
       return lam_fail(error, LAM_NOT_FOUND, "there is no column \"%s\" to record as sorted by", key->column);
     writer->sorting[i] = (struct lam_sorting_column){column, key->descending, key->nulls_first};
   }
@@ -272,8 +314,6 @@ static enum lam_status begin_file(struct lam_writer *writer, const struct lam_wr
                     writer->schema.format ? writer->schema.format : "");
   set_sizes(writer, options);
   LAM_TRY(lam_schema_to_parquet(&writer->schema, &writer->arena, &writer->meta, error));
-  if (writer->meta.leaf_count != writer->schema.n_children)
-    return lam_fail(error, LAM_UNSUPPORTED, "nested columns cannot be written yet");
   writer->meta.version = options->data_page_v2 ? 2 : 1;
   LAM_TRY(open_columns(writer, options, error));
   LAM_TRY(keep_sorting(writer, options, error));
@@ -326,15 +366,25 @@ static bool is_view_format(const char *format) {
   return format && format[0] == 'v' && (format[1] == 'u' || format[1] == 'z');
 }
 
-/* The view of the batch's rows of a column. `copy` is what is to be released afterwards. */
-static enum lam_status view_column(struct lam_writer *writer, int32_t index, const struct ArrowArray *batch,
-                                   struct plain_copy *copy, struct lam_error *error) {
-  struct lam_writer_column *column = &writer->columns[index];
-  const struct ArrowArray *array = batch->children[index];
-  const struct ArrowSchema *schema = array->dictionary ? &column->encoded : &column->plain;
+/* The array of a leaf; the rows above it have been checked to have theirs there. */
+static enum lam_status find_array(struct lam_writer_column *column, const struct ArrowArray *batch,
+                                  const struct ArrowArray **out, struct lam_error *error) {
+  const struct ArrowArray *array = batch->children[column->top];
+  if (column->shred.depth > 0) return lam_shred_bind(&column->shred, array, batch->offset, batch->length, out, error);
   if (array->length < batch->length || array->length - batch->length < batch->offset)
     return lam_fail(error, LAM_INVALID, "it has %" PRId64 " rows where the batch has %" PRId64 " from row %" PRId64,
                     array->length, batch->length, batch->offset);
+  *out = array;
+  return LAM_OK;
+}
+
+/* The view of the batch's rows of a leaf. `copy` is what is to be released afterwards. */
+static enum lam_status view_column(struct lam_writer *writer, int32_t index, const struct ArrowArray *batch,
+                                   struct plain_copy *copy, struct lam_error *error) {
+  struct lam_writer_column *column = &writer->columns[index];
+  const struct ArrowArray *array;
+  LAM_TRY(find_array(column, batch, &array, error));
+  const struct ArrowSchema *schema = array->dictionary ? &column->encoded : &column->plain;
   if (is_view_format(column->plain.format) || (array->dictionary && column->needs_plain)) {
     bool changed;
     LAM_TRY(lam_array_plain(writer->mem, schema, array, &copy->schema, &copy->array, &changed, error));
@@ -342,6 +392,7 @@ static enum lam_status view_column(struct lam_writer *writer, int32_t index, con
   }
   struct lam_view *view = &writer->views[index];
   LAM_TRY(lam_view_init(schema, array, view, error));
+  if (column->shred.depth > 0) return LAM_OK; /* its rows are those that the path leads to */
   if (view->null_count > 0 && (batch->offset > 0 || view->length > batch->length)) view->null_count = -1;
   view->offset += batch->offset;
   view->length = batch->length;
@@ -351,10 +402,11 @@ static enum lam_status view_column(struct lam_writer *writer, int32_t index, con
 static enum lam_status check_batch(const struct lam_writer *writer, const struct ArrowArray *batch,
                                    struct lam_error *error) {
   if (!batch->release) return lam_fail(error, LAM_INVALID, "the batch has been released");
-  if (batch->n_children != writer->column_count || batch->length < 0 || batch->offset < 0)
+  if (batch->n_children != writer->schema.n_children || batch->length < 0 || batch->offset < 0)
     return lam_fail(error, LAM_INVALID,
-                    "the batch has %" PRId64 " columns and %" PRId64 " rows from %" PRId64 "; the file has %d columns",
-                    batch->n_children, batch->length, batch->offset, writer->column_count);
+                    "the batch has %" PRId64 " columns and %" PRId64 " rows from %" PRId64 "; the file has %" PRId64
+                    " columns",
+                    batch->n_children, batch->length, batch->offset, writer->schema.n_children);
   const uint8_t *validity = batch->n_buffers > 0 ? batch->buffers[0] : NULL;
   if (validity && batch->null_count != 0 && lam_bits_count(validity, batch->offset, batch->length) != batch->length)
     return lam_fail(error, LAM_INVALID, "the batch has rows that are NULL as a whole; a table has none");
@@ -364,16 +416,8 @@ static enum lam_status check_batch(const struct lam_writer *writer, const struct
 /* Bytes that rows [from, from + count) take as they are in the batch. */
 static uint64_t rows_bytes(const struct lam_writer *writer, int64_t from, int64_t count) {
   uint64_t total = 0;
-  for (int32_t i = 0; i < writer->column_count; i++) {
-    const struct lam_view *view = &writer->views[i];
-    int64_t first = view->offset + from, end = first + count;
-    if (!view->dictionary_array && view->offsets32)
-      total += (uint64_t)(view->offsets32[end] - view->offsets32[first]) + 4 * (uint64_t)count;
-    else if (!view->dictionary_array && view->offsets64)
-      total += (uint64_t)(view->offsets64[end] - view->offsets64[first]) + 4 * (uint64_t)count;
-    else
-      total += ((uint64_t)count * (uint64_t)lam_type_bits(&view->type) + 7) / 8;
-  }
+  for (int32_t i = 0; i < writer->column_count; i++)
+    total += lam_shred_bytes(&writer->columns[i].shred, &writer->views[i], from, count);
   return total;
 }
 
@@ -389,10 +433,14 @@ static enum lam_status append_column(void *user, size_t index, struct lam_error 
   if (index == (size_t)writer->column_count) return put_outgoing(writer, 1, error);
   struct lam_workspace *workspace;
   LAM_TRY(take_workspace(writer, &workspace, error));
-  enum lam_status status =
-      lam_chunk_append(&writer->chunks[index], workspace, &writer->views[index], job->from, job->count, error);
+  struct lam_chunk_writer *chunk = &writer->chunks[index];
+  const struct lam_view *view = &writer->views[index];
+  const struct lam_shred_path *path = &writer->columns[index].shred;
+  enum lam_status status = path->depth > 0
+                               ? lam_chunk_append_nested(chunk, workspace, path, view, job->from, job->count, error)
+                               : lam_chunk_append(chunk, workspace, view, job->from, job->count, error);
   return_workspace(writer, workspace);
-  return lam_fail_in(error, status, "column \"%s\"", writer->schema.children[index]->name);
+  return lam_fail_in(error, status, "column \"%s\"", writer->columns[index].name);
 }
 
 /* Takes as many rows as fit the row group and the slice. */
@@ -442,7 +490,7 @@ static enum lam_status write_batch(struct lam_writer *writer, const struct Arrow
   enum lam_status status = LAM_OK;
   for (int32_t i = 0; i < writer->column_count && status == LAM_OK; i++) {
     status = view_column(writer, i, batch, &copies[i], error);
-    lam_fail_in(error, status, "column \"%s\"", writer->schema.children[i]->name);
+    lam_fail_in(error, status, "column \"%s\"", writer->columns[i].name);
   }
   if (status == LAM_OK) status = write_rows(writer, batch, error);
   for (int32_t i = 0; i < writer->column_count; i++) {
@@ -471,7 +519,7 @@ static enum lam_status with_column(struct lam_writer *writer, size_t index, lam_
   LAM_TRY(take_workspace(writer, &workspace, error));
   enum lam_status status = work(&writer->chunks[index], workspace, error);
   return_workspace(writer, workspace);
-  return lam_fail_in(error, status, "column \"%s\"", writer->schema.children[index]->name);
+  return lam_fail_in(error, status, "column \"%s\"", writer->columns[index].name);
 }
 
 static enum lam_status end_column_page(void *user, size_t index, struct lam_error *error) {

@@ -48,27 +48,32 @@ static enum lam_status resolve_codec(const struct lam_column_options *from, stru
   return LAM_OK;
 }
 
-/* An encoding that is asked of all columns applies where it fits; asked of one it must. */
-static enum lam_status resolve_encoding(const struct lam_column_options *from, enum lam_physical physical,
+/* An encoding that is asked of all columns, or of all leaves of one, applies where it fits; asked of one leaf it must.
+ */
+static enum lam_status resolve_encoding(const struct lam_column_options *from, enum lam_physical physical, bool all,
                                         struct lam_chunk_options *to, struct lam_error *error) {
   enum lam_write_encoding encoding = (enum lam_write_encoding)from->encoding;
   if (lam_chunk_encoding_fits(encoding, physical)) {
     to->encoding = encoding;
     return LAM_OK;
   }
-  if (!from->name && from->encoding >= 0 && from->encoding <= LAM_ENCODE_RLE) return LAM_OK;
+  if (all && from->encoding >= 0 && from->encoding <= LAM_ENCODE_RLE) return LAM_OK;
   return lam_fail(error, LAM_INVALID, "encoding %d of column \"%s\" does not fit its type, %s", from->encoding,
                   from->name ? from->name : "*", lam_physical_name(physical));
 }
 
-static enum lam_status resolve_column(const struct lam_write_options *options, struct lam_bytes name,
-                                      enum lam_physical physical, struct lam_chunk_options *out,
-                                      struct lam_error *error) {
+/* Options name a leaf by its path, or by its column, of which they are then for all leaves. */
+static enum lam_status resolve_column(const struct lam_write_options *options, const struct lam_writer *writer,
+                                      int32_t index, struct lam_chunk_options *out, struct lam_error *error) {
+  const struct lam_writer_column *column = &writer->columns[index];
+  enum lam_physical physical = (enum lam_physical)writer->meta.nodes[writer->meta.leaves[index]].physical;
+  const char *top = writer->schema.children[column->top]->name;
   for (int32_t i = 0; i < options->column_count; i++) {
     const struct lam_column_options *from = &options->columns[i];
-    if (from->name && !lam_bytes_equal(lam_bytes_of_string(from->name), name)) continue;
+    bool this = from->name && !strcmp(from->name, column->name);
+    if (from->name && !this && strcmp(from->name, top) != 0) continue;
     LAM_TRY(resolve_codec(from, out, error));
-    LAM_TRY(resolve_encoding(from, physical, out, error));
+    LAM_TRY(resolve_encoding(from, physical, !this, out, error));
     out->statistics = !from->no_statistics;
   }
   return LAM_OK;
@@ -89,9 +94,8 @@ enum lam_status lam_writer_resolve(const struct lam_write_options *options, cons
   uint64_t share = writer->row_group_bytes / (uint64_t)(writer->column_count + 1);
   if (!options->page_bytes) all.page_bytes = lam_min_u64(all.page_bytes, lam_max_u64(share, 64 << 10));
   for (int32_t i = 0; i < writer->column_count; i++) {
-    const struct lam_schema_node *leaf = &writer->meta.nodes[writer->meta.leaves[i]];
     out[i] = all;
-    LAM_TRY(resolve_column(options, leaf->name, (enum lam_physical)leaf->physical, &out[i], error));
+    LAM_TRY(resolve_column(options, writer, i, &out[i], error));
   }
   return LAM_OK;
 }

@@ -7,12 +7,15 @@
 #include "parquet/chunk_write.h"
 #include "parquet/writer.h"
 
-/* A column as batches may bring it. The schemas borrow from the writer's. */
+/* A leaf as batches may bring it. The schemas borrow from the writer's. */
 struct lam_writer_column {
+  const char *name;                  /* "a.list.element": the path in the schema, joined by dots */
+  int32_t top;                       /* of which column of the batches it is a leaf */
+  struct lam_shred_path shred;       /* from there */
   struct ArrowSchema plain, encoded; /* of its values; of int32 (or the given) indices into them */
   struct lam_type type;              /* of its values */
   bool needs_plain;                  /* views and booleans in dictionaries: made plain first */
-  struct lam_bytes path;             /* path_in_schema, a thrift list */
+  struct lam_bytes path;             /* path_in_schema, a thrift list; empty where it is made with the footer */
 };
 
 /* A page index of a copied row group, which waits for the end of the file. */
@@ -37,7 +40,7 @@ struct lam_writer {
   struct lam_buf copy;  /* raw_copy.c: bytes on their way */
 
   struct ArrowSchema schema;
-  int32_t column_count;
+  int32_t column_count; /* leaves */
   struct lam_writer_column *columns;
   struct lam_chunk_writer *chunks; /* of the row group under way */
   bool packed_any;                 /* a page has been packed */
@@ -75,6 +78,9 @@ const char *lam_writer_name(const struct lam_writer *writer);
 /* A copy in the writer's arena; NULL stays NULL. */
 enum lam_status lam_writer_keep(struct lam_writer *writer, struct lam_bytes bytes, struct lam_bytes *out,
                                 struct lam_error *error);
+
+/* The index of the leaf that is the top-level column of that name; -1 where there is none, or it is nested. */
+int32_t lam_writer_find_flat(const struct lam_writer *writer, const char *name);
 
 /* writer_options.c: what the options mean for each column. `out` has room for one per leaf. */
 enum lam_status lam_writer_resolve(const struct lam_write_options *options, const struct lam_writer *writer,
