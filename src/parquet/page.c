@@ -75,7 +75,8 @@ static bool fits(struct lam_page_stream *stream, uint64_t size) {
 
 static enum lam_status read_header(struct lam_page_stream *stream, struct lam_page *page, struct lam_error *error) {
   size_t header_size = 0;
-  for (uint64_t wanted = FIRST_HEADER_BYTES;; wanted *= 4) {
+  uint64_t ahead = stream->until > stream->next ? stream->until - stream->next : FIRST_HEADER_BYTES;
+  for (uint64_t wanted = lam_min_u64(ahead, FIRST_HEADER_BYTES);; wanted *= 4) {
     struct lam_bytes bytes;
     uint64_t left = stream->end - stream->next;
     LAM_TRY(bytes_at_next(stream, (size_t)lam_min_u64(wanted, left), &bytes, error));
