@@ -338,7 +338,7 @@ static unsigned negated(unsigned outcomes) {
 }
 
 /* One is FALSE: FALSE; else one is NULL: NULL; else TRUE. */
-static unsigned both(unsigned a, unsigned b) {
+unsigned lam_outcomes_and(unsigned a, unsigned b) {
   unsigned out = 0;
   if (a == 0 || b == 0) return 0; /* no rows */
   if (a & b & LAM_MAY_BE_TRUE) out |= LAM_MAY_BE_TRUE;
@@ -350,7 +350,7 @@ static unsigned both(unsigned a, unsigned b) {
 }
 
 static unsigned either(unsigned a, unsigned b) {
-  return negated(both(negated(a), negated(b)));
+  return negated(lam_outcomes_and(negated(a), negated(b)));
 }
 
 static enum lam_status outcomes_of_logic(const struct lam_expr *expr, const struct lam_facts *facts, unsigned *out,
@@ -361,7 +361,7 @@ static enum lam_status outcomes_of_logic(const struct lam_expr *expr, const stru
   /* Arguments behind one that decides could cost a probe. */
   for (int32_t i = 1; i < expr->count && *out != decided; i++) {
     LAM_TRY(outcomes_of(expr->arguments[i], facts, &outcomes, error));
-    *out = is_and ? both(*out, outcomes) : either(*out, outcomes);
+    *out = is_and ? lam_outcomes_and(*out, outcomes) : either(*out, outcomes);
   }
   return LAM_OK;
 }
@@ -394,7 +394,19 @@ static int compare_prefix(struct lam_bytes text, struct lam_bytes prefix, bool *
   return order < 0 || (order == 0 && text.size < prefix.size) ? -1 : order > 0;
 }
 
-/* '%' is any text, '_' any character, and a backslash may stand before either. */
+/* The bytes of a pattern before the first that may mean something else: '%' is any text, '_' any character, and an
+ * escape (the third argument, or perhaps a backslash) stands before either. */
+static size_t plain_prefix(const struct lam_expr *expr) {
+  struct lam_bytes pattern = expr->arguments[1]->literal.bytes;
+  const struct lam_expr *escape = expr->count > 2 ? expr->arguments[2] : NULL;
+  struct lam_bytes special = escape ? escape->literal.bytes : (struct lam_bytes){0};
+  size_t at = 0;
+  if (escape && escape->kind != LAM_EXPR_LITERAL) return 0;
+  for (; at < pattern.size; at++)
+    if (strchr("%_\\", pattern.data[at]) || (special.size && pattern.data[at] == special.data[0])) break;
+  return at;
+}
+
 static enum lam_status outcomes_of_like(const struct lam_expr *expr, const struct lam_facts *facts, unsigned *out,
                                         struct lam_error *error) {
   const struct lam_expr *value = expr->arguments[0], *pattern = expr->arguments[1];
@@ -407,8 +419,7 @@ static enum lam_status outcomes_of_like(const struct lam_expr *expr, const struc
     return LAM_OK;
   }
   struct lam_bytes prefix = pattern->literal.bytes;
-  size_t at = 0;
-  while (at < prefix.size && !strchr("%_\\", prefix.data[at])) at++;
+  size_t at = plain_prefix(expr);
   if (at == prefix.size) return compare_literal(LAM_EQ, value, &domain, &pattern->literal, facts, out, error);
   bool all_with_prefix = prefix.data[at] == '%', min_begins = at == 0, max_begins = at == 0;
   for (size_t i = at; i < prefix.size; i++) all_with_prefix &= prefix.data[i] == '%';

@@ -132,6 +132,8 @@ struct lam_facts {
 /* The outcomes that a condition may have in these rows, or-ed. Without MAY_BE_TRUE the rows need not be read; with
  * nothing else all of them are selected. */
 enum lam_outcome { LAM_MAY_BE_TRUE = 1, LAM_MAY_BE_FALSE = 2, LAM_MAY_BE_NULL = 4 };
+/* Those of a AND b, whatever the rows are. */
+unsigned lam_outcomes_and(unsigned a, unsigned b);
 /* *outcomes is never too small: what the facts do not exclude is possible. Rows = 0 gives 0. */
 enum lam_status lam_expr_decide(const struct lam_expr *condition, const struct lam_facts *facts, unsigned *outcomes,
                                 struct lam_error *error);
