@@ -78,7 +78,7 @@ static enum lam_status begin_levels(struct lam_chunk *chunk, const struct lam_pa
 
 static enum lam_status wrong_encoding(const struct lam_chunk *chunk, enum lam_encoding encoding,
                                       struct lam_error *error) {
-  return lam_fail(error, encoding <= LAM_BYTE_STREAM_SPLIT ? LAM_CORRUPT : LAM_UNSUPPORTED,
+  return lam_fail(error, encoding <= LAM_ALP ? LAM_CORRUPT : LAM_UNSUPPORTED,
                   "%s values of encoding %s cannot be read", lam_physical_name(chunk->source.leaf->physical),
                   lam_encoding_name(encoding));
 }
@@ -146,6 +146,10 @@ enum lam_status lam_begin_page_values(struct lam_chunk *chunk, enum lam_encoding
       break;
     case LAM_BYTE_STREAM_SPLIT:
       if (!binary && physical != LAM_BOOLEAN && physical != LAM_INT96) return LAM_OK;
+      break;
+    case LAM_ALP:
+      if (physical == LAM_FLOAT || physical == LAM_DOUBLE)
+        return lam_alp_begin(&page->alp, bytes, physical == LAM_FLOAT ? 4 : 8, error);
       break;
     default: break;
   }

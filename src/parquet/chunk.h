@@ -50,6 +50,7 @@ struct lam_page_values {
   size_t position;    /* PLAIN, BYTE_STREAM_SPLIT: values read so far */
   struct lam_rle rle; /* indices; booleans */
   struct lam_delta delta;
+  struct lam_alp alp;
 };
 
 struct lam_chunk {

@@ -56,6 +56,7 @@ enum lam_status lam_skip_values(struct lam_chunk *chunk, size_t count, struct la
     case LAM_DELTA_BINARY_PACKED: return lam_delta_skip(&page->delta, count, error);
     case LAM_DELTA_LENGTH_BYTE_ARRAY:
     case LAM_DELTA_BYTE_ARRAY: return lam_strings_skip(&chunk->strings, count, error);
+    case LAM_ALP: return lam_alp_skip(&page->alp, count, error);
     default: break;
   }
   if (chunk->source.leaf->physical == LAM_BYTE_ARRAY) return lam_strings_skip(&chunk->strings, count, error);

@@ -72,6 +72,7 @@ static enum lam_status read_physical(struct lam_chunk *chunk, size_t count, uint
     case LAM_DELTA_BINARY_PACKED:
       if (width == 4) return lam_delta_read32(&page->delta, (int32_t *)(void *)to, count, error);
       return lam_delta_read64(&page->delta, (int64_t *)(void *)to, count, error);
+    case LAM_ALP: return lam_alp_read(&page->alp, to, count, error);
     default: return read_strings(chunk, width, count, to, error);
   }
 }

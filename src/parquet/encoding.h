@@ -139,6 +139,22 @@ void lam_split_read(const uint8_t *from, size_t page_values, size_t width, size_
 enum lam_status lam_split_write(const uint8_t *values, size_t count, size_t width, struct lam_buf *to,
                                 struct lam_error *error);
 
+/* ---- ALP (alp.c): FLOAT and DOUBLE ---- */
+
+struct lam_alp {
+  struct lam_bytes bytes;
+  int width;            /* bytes of a value: 4 or 8 */
+  int log_size;         /* a vector has 2^log_size values */
+  size_t offsets_bytes; /* of the vectors' offsets */
+  size_t values;        /* in the page */
+  size_t position;      /* of them, given or passed over */
+};
+/* No bytes at all are a page of no values. Vectors are checked where they are read. */
+enum lam_status lam_alp_begin(struct lam_alp *alp, struct lam_bytes bytes, int width, struct lam_error *error);
+/* `to` is aligned as its values are. */
+enum lam_status lam_alp_read(struct lam_alp *alp, uint8_t *to, size_t count, struct lam_error *error);
+enum lam_status lam_alp_skip(struct lam_alp *alp, size_t count, struct lam_error *error);
+
 /* ---- PLAIN booleans: bits LSB first, copied with lam_bits_copy ---- */
 
 #endif
