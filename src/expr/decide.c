@@ -25,6 +25,27 @@ static bool is_nan(const struct lam_scalar *scalar) {
   return lam_type_is_float(scalar->type.id) && isnan(scalar->value.d);
 }
 
+static bool is_bytes(enum lam_type_id id) {
+  return lam_type_is_binary(id) || id == LAM_TYPE_FIXED_BINARY;
+}
+
+/* -1, 0, 1 of two values other than NULL and NaN, by what they are, whatever their types. */
+static bool compare_values(const struct lam_scalar *a, const struct lam_scalar *b, int *order) {
+  struct lam_scalar near;
+  bool exact, bytes = is_bytes(a->type.id) && is_bytes(b->type.id);
+  int direction;
+  if (bytes || lam_type_equal(&a->type, &b->type)) {
+    *order = lam_scalar_compare(a, b);
+    return true;
+  }
+  if (is_bytes(a->type.id) || is_bytes(b->type.id)) return false;
+  if (lam_scalar_cast(b, &a->type, NULL, &near, &exact, &direction, NULL) != LAM_OK) return false;
+  *order = lam_scalar_compare(a, &near);
+  if (exact) return true;
+  if (*order == 0) *order = direction; /* `near` is next to b: below it, so is `a`; above it, so is `a` */
+  return direction != 0;
+}
+
 /* ---- domains and outcomes of booleans ---- */
 
 static unsigned outcomes_of_domain(const struct domain *domain) {
@@ -80,10 +101,11 @@ static void unite(struct domain *domain, const struct domain *other) {
   domain->null |= other->null;
   domain->nan |= other->nan;
   if (!other->number) return;
-  domain->has_min &= other->has_min;
-  domain->has_max &= other->has_max;
-  if (domain->has_min && lam_scalar_compare(&other->min, &domain->min) < 0) domain->min = other->min;
-  if (domain->has_max && lam_scalar_compare(&other->max, &domain->max) > 0) domain->max = other->max;
+  int order;
+  domain->has_min = domain->has_min && other->has_min && compare_values(&other->min, &domain->min, &order);
+  if (domain->has_min && order < 0) domain->min = other->min;
+  domain->has_max = domain->has_max && other->has_max && compare_values(&other->max, &domain->max, &order);
+  if (domain->has_max && order > 0) domain->max = other->max;
 }
 
 /* Its value is that of one of the arguments from `first`, every second one. Conditions are not looked at. */
@@ -122,25 +144,29 @@ static bool is_instant(enum lam_type_id id) {
 /* Numbers, dates and timestamps, times, and bytes among themselves. Texts of numbers sort in another way, and any
  * number but 0 is the same boolean. */
 static bool cast_keeps_order(const struct lam_type *from, const struct lam_type *to) {
-  bool bytes_from = lam_type_is_binary(from->id) || from->id == LAM_TYPE_FIXED_BINARY;
-  if (bytes_from || lam_type_is_binary(to->id)) return bytes_from && lam_type_is_binary(to->id);
+  if (is_bytes(from->id) || is_bytes(to->id)) return is_bytes(from->id) && lam_type_is_binary(to->id);
   return to->id != LAM_TYPE_BOOL || from->id == LAM_TYPE_BOOL;
 }
 
-/* However the cast rounds: what lies on the wrong side of the value may be a step away from the result. */
+static int64_t units_of_day(const struct lam_type *instant) {
+  static const int64_t per_second[] = {1, 1000, 1000000, 1000000000};
+  if (instant->id == LAM_TYPE_DATE32) return 1;
+  return LAM_SECONDS_OF_DAY * (instant->id == LAM_TYPE_DATE64 ? 1000 : per_second[instant->unit]);
+}
+
+/* However the cast rounds: what lies on the wrong side of the value may be a step away from the result. Dates and
+ * timestamps are cut to the coarser unit, which is how lam_scalar_cast does it. */
 static bool cast_bound(const struct lam_expr *expr, struct lam_scalar *bound, bool is_min) {
-  bool exact;
+  const struct lam_type from = bound->type, *to = &expr->type;
+  bool exact, cuts = is_instant(from.id) && is_instant(to->id) && units_of_day(to) < units_of_day(&from);
   int direction;
-  if (lam_scalar_cast(bound, &expr->type, NULL, bound, &exact, &direction, NULL) != LAM_OK) return false;
-  return !is_nan(bound) && (exact || direction == (is_min ? -1 : 1));
+  if (lam_scalar_cast(bound, to, NULL, bound, &exact, &direction, NULL) != LAM_OK) return false;
+  return !is_nan(bound) && (exact || cuts || direction == (is_min ? -1 : 1));
 }
 
 /* Days since the epoch, and what is left of the day, in the type's units. */
 static int64_t day_of(const struct lam_scalar *instant, int64_t *rest, int64_t *units) {
-  static const int64_t per_second[] = {1, 1000, 1000000, 1000000000};
-  *units = 1;
-  if (instant->type.id != LAM_TYPE_DATE32)
-    *units = LAM_SECONDS_OF_DAY * (instant->type.id == LAM_TYPE_DATE64 ? 1000 : per_second[instant->type.unit]);
+  *units = units_of_day(&instant->type);
   *rest = lam_floor_mod(instant->value.i, *units);
   return lam_floor_div(instant->value.i, *units);
 }
@@ -249,8 +275,9 @@ static unsigned relations(const struct domain *a, const struct domain *b) {
   if (a->number && b->nan) out |= LESS;
   if (!a->number || !b->number) return out;
   /* -1, 0, 1 of the bounds; what is not known is as far apart as it can be. */
-  int low = a->has_min && b->has_max ? lam_scalar_compare(&a->min, &b->max) : -1;
-  int high = a->has_max && b->has_min ? lam_scalar_compare(&a->max, &b->min) : 1;
+  int low, high;
+  if (!a->has_min || !b->has_max || !compare_values(&a->min, &b->max, &low)) low = -1;
+  if (!a->has_max || !b->has_min || !compare_values(&a->max, &b->min, &high)) high = 1;
   if (low < 0) out |= LESS;
   if (low <= 0 && high >= 0) out |= EQUAL;
   if (high > 0) out |= GREATER;
