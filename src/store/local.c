@@ -20,6 +20,10 @@
 /* The pages a system call may transfer at once (MAX_RW_COUNT) are below this; longer runs take turns. */
 #define MOST_AT_ONCE ((size_t)1 << 30)
 
+/* Files of this size and more have blocks set aside before they are written. */
+#define ALLOCATE_FROM ((uint64_t)1 << 20)
+#define ALLOCATE_MOST ((uint64_t)64 << 20)
+
 struct local {
   struct lam_store base;
   _Atomic int root;        /* descriptor; -1 until the directory is there */
@@ -34,6 +38,8 @@ struct local_input {
 struct local_output {
   struct lam_output base;
   int fd;
+  uint64_t size, allocated; /* written; blocks that the file system has set aside, counted from the file's beginning */
+  bool no_allocation;       /* the file system knows no such thing, or has no room */
   char key[];
 };
 struct local_lock {
@@ -320,13 +326,37 @@ static enum lam_status local_create(struct lam_store *store, const char *key, st
   }
   output->base.store = store;
   output->fd = fd;
+  output->size = output->allocated = 0;
+  output->no_allocation = false;
   memcpy(output->key, key, size);
   *out = &output->base;
   return LAM_OK;
 }
 
+/* Sets blocks aside, as much as there are already and a little more. ext4 then neither looks for them page by page nor
+ * writes the file out when it is renamed over another one, which together take as long as all else that it does: 64 MB
+ * take 20 ms, not 48. */
+static void allocate(struct local_output *output, size_t more) {
+  uint64_t end = output->size + more;
+  if (output->no_allocation || end < ALLOCATE_FROM || end <= output->allocated) return;
+  uint64_t length = lam_max_u64(more, lam_min_u64(lam_max_u64(output->size, 4 * ALLOCATE_FROM), ALLOCATE_MOST));
+  if (fallocate(output->fd, FALLOC_FL_KEEP_SIZE, (off_t)output->size, (off_t)length) == 0)
+    output->allocated = output->size + length;
+  else
+    output->no_allocation = true; /* whatever it is, write() will tell */
+}
+
+/* Gives back what was set aside and not used. */
+static enum lam_status trim(struct local_output *output, struct lam_error *error) {
+  if (output->allocated <= output->size) return LAM_OK;
+  output->allocated = 0;
+  if (ftruncate(output->fd, (off_t)output->size) == 0) return LAM_OK;
+  return lam_store_fail(output->base.store, output->key, errno, "trim", error);
+}
+
 static enum lam_status local_write(struct lam_output *base, const void *data, size_t size, struct lam_error *error) {
   struct local_output *output = (struct local_output *)base;
+  allocate(output, size);
   for (size_t done = 0; done < size;) {
     size_t wanted = size - done < MOST_AT_ONCE ? size - done : MOST_AT_ONCE;
     ssize_t put = write(output->fd, (const uint8_t *)data + done, wanted);
@@ -335,21 +365,24 @@ static enum lam_status local_write(struct lam_output *base, const void *data, si
     else if (errno != EINTR)
       return lam_store_fail(base->store, output->key, errno, "write", error);
   }
+  output->size += size;
   return LAM_OK;
 }
 
 /* Not fdatasync: the modification time identifies a state of a file and must survive with its bytes. */
 static enum lam_status local_sync(struct lam_output *base, struct lam_error *error) {
   struct local_output *output = (struct local_output *)base;
+  LAM_TRY(trim(output, error));
   if (fsync(output->fd) == 0) return LAM_OK;
   return lam_store_fail(base->store, output->key, errno, "sync", error);
 }
 
 static enum lam_status local_close_output(struct lam_output *base, struct lam_error *error) {
   struct local_output *output = (struct local_output *)base;
-  enum lam_status status = LAM_OK;
+  enum lam_status status = trim(output, error);
   /* After EINTR the descriptor is closed on Linux. */
-  if (close(output->fd) && errno != EINTR) status = lam_store_fail(base->store, output->key, errno, "close", error);
+  if (close(output->fd) && errno != EINTR && status == LAM_OK)
+    status = lam_store_fail(base->store, output->key, errno, "close", error);
   free(output);
   return status;
 }

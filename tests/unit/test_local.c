@@ -351,6 +351,39 @@ static void file_systems_differ(void **state) {
   lam_store_close(other);
 }
 
+/* Blocks are set aside for large files; none of them is kept that has no bytes. */
+static void large_files_take_what_they_need(void **state) {
+  (void)state;
+  enum { MOST = 20 << 20 };
+  static const size_t sizes[] = {100, (1 << 20) - 1, 1 << 20, (5 << 20) + 7, MOST};
+  static const size_t pieces[] = {MOST, 1 << 20, 300001};
+  uint8_t *bytes = malloc(MOST), *back = malloc(MOST);
+  for (size_t i = 0; i < MOST; i++) bytes[i] = (uint8_t)(i * i >> 7);
+  have_root();
+  for (size_t i = 0; i < 5 * 3; i++) {
+    size_t size = sizes[i % 5], piece = pieces[i / 5];
+    struct lam_output *output;
+    OK(store->ops->create(store, "large", &output, &error));
+    for (size_t done = 0; done < size; done += piece) {
+      size_t now = size - done < piece ? size - done : piece;
+      OK(store->ops->write(output, bytes + done, now, &error));
+      if (i % 2 && done == 0) OK(store->ops->sync(output, &error));
+    }
+    OK(store->ops->close_output(output, &error));
+    struct stat st;
+    assert_int_equal(stat(path_of("root/large"), &st), 0);
+    assert_int_equal(st.st_size, size);
+    assert_true((size_t)st.st_blocks * 512 <= size + (64 << 10));
+    int fd = open(path_of("root/large"), O_RDONLY);
+    assert_int_equal(read(fd, back, size), size);
+    close(fd);
+    assert_memory_equal(back, bytes, size);
+    OK(store->ops->remove(store, "large", &error));
+  }
+  free(bytes);
+  free(back);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(a_root_may_be_missing, set_up, tear_down),
@@ -361,6 +394,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(locks_hold_between_processes, set_up, tear_down),
       cmocka_unit_test_setup_teardown(attributes_are_copied, set_up, tear_down),
       cmocka_unit_test_setup_teardown(file_systems_differ, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(large_files_take_what_they_need, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
