@@ -101,12 +101,8 @@ static enum lam_status begin_boolean_runs(struct lam_page_values *page, struct l
   return lam_rle_begin(&page->rle, lam_bytes_of(bytes.data + 4, size), 1, error);
 }
 
-static enum lam_status begin_strings(struct lam_chunk *chunk, uint64_t values, struct lam_error *error) {
+static enum lam_status begin_new_strings(struct lam_chunk *chunk, uint64_t values, struct lam_error *error) {
   struct lam_page_values *page = &chunk->page;
-  if (chunk->strings_begun) lam_strings_release(&chunk->strings);
-  chunk->strings_begun = false;
-  if (page->bytes.size == 0) return LAM_OK;
-  chunk->strings_begun = true;
   if (page->encoding != LAM_PLAIN) {
     /* The page's values count its nulls too; how many have bytes is what the stream says. */
     struct lam_delta lengths;
@@ -116,6 +112,26 @@ static enum lam_status begin_strings(struct lam_chunk *chunk, uint64_t values, s
     values = lengths.total;
   }
   return lam_strings_begin(&chunk->strings, chunk->mem, page->encoding, page->bytes, values, error);
+}
+
+static enum lam_status begin_strings(struct lam_chunk *chunk, uint64_t values, struct lam_error *error) {
+  struct lam_buf last;
+  lam_buf_init(&last, chunk->mem);
+  if (chunk->page.bytes.size == 0) return LAM_OK; /* a page of nulls */
+  if (chunk->strings_begun) {
+    /* PARQUET-246: the first value may share bytes with the last one of the page before. */
+    bool goes_on = chunk->source.leaf->legacy_delta_bytes && chunk->page.encoding == LAM_DELTA_BYTE_ARRAY &&
+                   chunk->rows_left < chunk->source.values;
+    if (goes_on) {
+      last = chunk->strings.last;
+      lam_buf_init(&chunk->strings.last, chunk->mem);
+    }
+    lam_strings_release(&chunk->strings);
+  }
+  chunk->strings_begun = true;
+  enum lam_status status = begin_new_strings(chunk, values, error);
+  chunk->strings.last = last;
+  return status;
 }
 
 /* Which encodings a physical type can have. */

@@ -128,7 +128,7 @@ struct lam_schema_node {
   int32_t precision, scale; /* of the old converted type DECIMAL */
   int32_t vector_length;    /* repetition VECTOR */
   int8_t physical;          /* enum lam_physical; -1 for a group; 127 for one we cannot know */
-  int8_t repetition;        /* enum lam_repetition */
+  int8_t repetition;        /* enum lam_repetition; with an unknown one what is below it cannot be read */
   int8_t converted;         /* enum lam_converted; unknown ones are kept as they are */
   int8_t reserved;
   struct lam_logical logical;             /* kind NONE where the file has none */

@@ -107,8 +107,6 @@ static enum lam_status parse_node(struct lam_thrift *in, struct lam_schema_node 
             lam_thrift_offset(in));
   LAM_CHECK(out->children >= 0, in->error, "the schema element '%.*s' has %d children",
             (int)lam_min_u64(out->name.size, 100), (const char *)out->name.data, out->children);
-  LAM_CHECK(out->repetition <= LAM_VECTOR, in->error, "the schema element '%.*s' has the unknown repetition type %d",
-            (int)lam_min_u64(out->name.size, 100), (const char *)out->name.data, out->repetition);
   /* Group or leaf: some writers give groups a type, and leaves 0 children. */
   if (out->children > 0) out->physical = -1;
   out->raw = (struct lam_bytes){from, (size_t)(in->at - from)};

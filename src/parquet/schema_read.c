@@ -216,6 +216,11 @@ enum lam_status lam_leaf_of_node(const struct lam_file_meta *meta, int32_t node,
   if (n->physical < 0) return lam_fail(error, LAM_INVALID, "column '%s' is a group of columns, not a leaf", name);
   if (n->physical > LAM_FIXED_LEN_BYTE_ARRAY)
     return lam_fail(error, LAM_UNSUPPORTED, "column '%s' has the unknown physical type %d", name, n->physical);
+  /* Only what lies at or below a repetition that we do not know has levels that we do not know. */
+  for (int32_t above = node; above > 0; above = meta->nodes[above].parent)
+    if (meta->nodes[above].repetition > LAM_REPEATED)
+      return lam_fail(error, LAM_UNSUPPORTED, "column '%s' has the repetition type %d, which this version cannot read",
+                      name, meta->nodes[above].repetition);
   out->physical = (enum lam_physical)n->physical;
   out->max_definition = n->max_definition;
   out->max_repetition = n->max_repetition;
