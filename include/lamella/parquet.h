@@ -56,6 +56,9 @@ struct lam_read_options {
                          before a column's strings would pass 2^31 - 1 bytes or what the budget allows */
   bool dictionaries; /* strings and binaries come dictionary-encoded with int32 indices: fast where the file has them so
                       */
+  const int32_t *leaves; /* of nested columns only these leaves (counted over the file); NULL: all. A column of which
+                            none is listed comes whole; structs come with the members that have leaves listed */
+  int32_t leaf_count;
 };
 #define LAM_READ_OPTIONS_INIT \
   { .struct_size = sizeof(struct lam_read_options) }

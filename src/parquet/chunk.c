@@ -1,4 +1,4 @@
-#include "parquet/chunk.h"
+#include "parquet/nested.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -20,6 +20,7 @@ static void release_values(struct lam_values *values) {
 }
 
 void lam_chunk_release(struct lam_chunk *chunk) {
+  lam_nested_release(chunk);
   lam_page_stream_release(&chunk->stream);
   lam_buf_release(&chunk->page_buffer);
   lam_buf_release(&chunk->staging);
@@ -38,8 +39,6 @@ void lam_chunk_release(struct lam_chunk *chunk) {
 enum lam_status lam_chunk_begin(struct lam_chunk *chunk, const struct lam_chunk_source *source, bool as_dictionary,
                                 struct lam_error *error) {
   const struct lam_leaf *leaf = source->leaf;
-  if (leaf->max_repetition > 0)
-    return lam_fail(error, LAM_UNSUPPORTED, "repeated values cannot be decoded by this version");
   chunk->source = *source;
   if (leaf->legacy_delta_bytes) chunk->source.pages = NULL; /* its pages depend on those before */
   if (lam_type_is_binary(leaf->type.id))
@@ -58,7 +57,13 @@ enum lam_status lam_chunk_begin(struct lam_chunk *chunk, const struct lam_chunk_
   chunk->run.rows = 0;
   lam_page_stream_begin(&chunk->stream, &source->bytes, source->offset, source->size, source->slack, source->window,
                         source->checksums);
-  return LAM_OK;
+  assert(source->column || leaf->max_repetition == 0);
+  return source->column ? lam_nested_begin(chunk, source->column, source->column_leaf, error) : LAM_OK;
+}
+
+int64_t lam_chunk_position(const struct lam_chunk *chunk) {
+  if (chunk->nested) return chunk->nested->row + chunk->nested->skip;
+  return chunk->source.values - chunk->rows_left + chunk->skip;
 }
 
 /* ---- pages ---- */
@@ -78,9 +83,8 @@ static enum lam_status begin_levels(struct lam_chunk *chunk, const struct lam_pa
 
 static enum lam_status wrong_encoding(const struct lam_chunk *chunk, enum lam_encoding encoding,
                                       struct lam_error *error) {
-  return lam_fail(error, encoding <= LAM_ALP ? LAM_CORRUPT : LAM_UNSUPPORTED,
-                  "%s values of encoding %s cannot be read", lam_physical_name(chunk->source.leaf->physical),
-                  lam_encoding_name(encoding));
+  return lam_fail(error, encoding <= LAM_ALP ? LAM_CORRUPT : LAM_UNSUPPORTED, "%s values of encoding %s cannot be read",
+                  lam_physical_name(chunk->source.leaf->physical), lam_encoding_name(encoding));
 }
 
 static enum lam_status begin_indices(struct lam_page_values *page, struct lam_error *error) {
@@ -198,9 +202,12 @@ static enum lam_status begin_data_page(struct lam_chunk *chunk, const struct lam
   const struct lam_page_header *header = &page->header;
   if (header->values == 0) return LAM_OK;
   struct lam_page_parts parts;
-  LAM_TRY(lam_page_split(page, payload, chunk->source.codec, codec, 0, chunk->source.leaf->max_definition,
-                         &chunk->page_buffer, &parts, error));
-  LAM_TRY(begin_levels(chunk, page, parts.definition, error));
+  LAM_TRY(lam_page_split(page, payload, chunk->source.codec, codec, chunk->source.leaf->max_repetition,
+                         chunk->source.leaf->max_definition, &chunk->page_buffer, &parts, error));
+  if (chunk->nested)
+    LAM_TRY(lam_nested_begin_page(chunk, page, &parts, error));
+  else
+    LAM_TRY(begin_levels(chunk, page, parts.definition, error));
   LAM_TRY(lam_begin_page_values(chunk, header->encoding, parts.values, (uint64_t)header->values, error));
   chunk->page_left = header->values;
   return LAM_OK;
@@ -255,6 +262,10 @@ static enum lam_status next_rows(struct lam_chunk *chunk, const struct lam_range
     chunk->skip -= within;
     LAM_TRY(lam_skip_rows(chunk, (size_t)within, error));
   }
+}
+
+enum lam_status lam_chunk_next_page(struct lam_chunk *chunk, struct lam_codec_state *codec, struct lam_error *error) {
+  return next_page(chunk, NULL, 0, codec, error);
 }
 
 /* ---- validity ---- */
@@ -371,10 +382,10 @@ static void spread_bits(uint8_t *bits, const uint8_t *validity, int64_t row, siz
   }
 }
 
-static void spread_run(struct lam_chunk *chunk, size_t row, size_t count, size_t valid) {
+void lam_spread_run(struct lam_chunk *chunk, size_t row, size_t count, size_t valid) {
   struct lam_run *run = &chunk->run;
-  const uint8_t *validity = run->validity->data;
   if (valid == count) return;
+  const uint8_t *validity = run->validity->data;
   if (chunk->as_dictionary)
     lam_spread(run->indices->data + row * 4, 4, validity, (int64_t)row, count, valid);
   else if (chunk->class == LAM_VALUES_BINARY)
@@ -409,7 +420,7 @@ static enum lam_status read_rows(struct lam_chunk *chunk, size_t count, size_t m
     int32_t *indices = (int32_t *)(void *)run->indices->data + row;
     for (size_t i = 0; i < got; i++) indices[i] = (int32_t)(run->values.count + (int64_t)i);
   }
-  if (got < *taken) spread_run(chunk, row, *taken, got);
+  if (got < *taken) lam_spread_run(chunk, row, *taken, got);
   run->values.count += (int64_t)got;
   run->nulls += (int64_t)(*taken - got);
   run->rows += (int64_t)*taken;
@@ -468,6 +479,7 @@ static enum lam_status fill_run(struct lam_chunk *chunk, struct lam_codec_state 
 enum lam_status lam_chunk_read_ranges(struct lam_chunk *chunk, struct lam_codec_state *codec,
                                       const struct lam_range *rows, size_t count, int64_t max_rows, size_t max_bytes,
                                       struct lam_error *error) {
+  if (chunk->nested) return lam_nested_read(chunk, codec, rows, count, max_rows, max_bytes, error);
   int64_t first = lam_chunk_position(chunk), left = 0;
   for (size_t i = 0; i < count && left < max_rows; i++)
     left += lam_max_i64(0, rows[i].end - lam_max_i64(rows[i].first, first));
@@ -484,6 +496,6 @@ enum lam_status lam_chunk_read_ranges(struct lam_chunk *chunk, struct lam_codec_
 
 enum lam_status lam_chunk_read(struct lam_chunk *chunk, struct lam_codec_state *codec, int64_t max_rows,
                                size_t max_bytes, struct lam_error *error) {
-  struct lam_range rest = {lam_chunk_position(chunk), chunk->source.values};
+  struct lam_range rest = {lam_chunk_position(chunk), chunk->nested ? chunk->source.rows : chunk->source.values};
   return lam_chunk_read_ranges(chunk, codec, &rest, 1, max_rows, max_bytes, error);
 }

@@ -16,8 +16,13 @@ struct lam_chunk_source {
   uint64_t offset, size, slack; /* of the pages; see lam_page_stream_begin */
   size_t window;                /* bytes to read at once */
   enum lam_codec codec;
-  const struct lam_leaf *leaf; /* without repetition; outlives the chunk's reading */
-  int64_t values;              /* rows */
+  const struct lam_leaf *leaf; /* outlives the chunk's reading */
+  /* Below groups, or repeated: the column it is of, which outlives the reading too, and the number of the leaf in it;
+   * see nested.h. */
+  const struct lam_field *column;
+  int32_t column_leaf;
+  int64_t rows;   /* of a leaf of a column of groups */
+  int64_t values; /* levels; rows, where nothing is repeated */
   bool checksums;
   const struct lam_page_location *pages; /* where its data pages are, from the offset index; NULL: found by reading */
   int32_t page_count;
@@ -53,16 +58,20 @@ struct lam_page_values {
   struct lam_alp alp;
 };
 
+struct lam_field;
+struct lam_nested;
+
 struct lam_chunk {
   struct lam_mem *mem;
   struct lam_chunk_source source;
   enum lam_value_class class;
-  size_t width;       /* bytes of a value in the Arrow array; FIXED */
-  bool as_dictionary; /* runs are dictionary runs */
-  int64_t rows_left;  /* of the chunk */
-  int64_t page_left;  /* rows of the page */
-  int64_t skip;       /* rows to be passed over before the next is read; rows_left counts them still */
-  int32_t next_page;  /* in source.pages */
+  size_t width;              /* bytes of a value in the Arrow array; FIXED */
+  bool as_dictionary;        /* runs are dictionary runs */
+  struct lam_nested *nested; /* NULL where the leaf is a column */
+  int64_t rows_left;         /* of the chunk; of nested leaves levels that are not decoded */
+  int64_t page_left;         /* of the page, the same */
+  int64_t skip;              /* rows to be passed over before the next is read; rows_left counts them still */
+  int32_t next_page;         /* in source.pages */
   uint64_t page_offset;
   struct lam_page_stream stream;
   struct lam_buf page_buffer;      /* the decompressed page */
@@ -99,9 +108,7 @@ enum lam_status lam_chunk_begin(struct lam_chunk *chunk, const struct lam_chunk_
 enum lam_status lam_chunk_read(struct lam_chunk *chunk, struct lam_codec_state *codec, int64_t max_rows,
                                size_t max_bytes, struct lam_error *error);
 /* The row that is next, counted from the chunk's first. */
-static inline int64_t lam_chunk_position(const struct lam_chunk *chunk) {
-  return chunk->source.values - chunk->rows_left + chunk->skip;
-}
+int64_t lam_chunk_position(const struct lam_chunk *chunk);
 /* Passes over the next `rows` rows, of which the chunk has as many. Whole pages are passed over only once a row behind
  * them is read: they are not decompressed then, and where `source.pages` says where they are, not read. */
 enum lam_status lam_chunk_skip(struct lam_chunk *chunk, int64_t rows, struct lam_error *error);
@@ -122,6 +129,11 @@ enum lam_status lam_skip_values(struct lam_chunk *chunk, size_t count, struct la
  * that will be read, for reading no further ahead than they go. */
 enum lam_status lam_leap_to_page(struct lam_chunk *chunk, const struct lam_range *rows, size_t count,
                                  struct lam_error *error);
+
+/* chunk.c: goes on to the next page of a nested leaf with levels in it; places the dense values of rows [row, row +
+ * count) of the run, `valid` of them, by its validity. */
+enum lam_status lam_chunk_next_page(struct lam_chunk *chunk, struct lam_codec_state *codec, struct lam_error *error);
+void lam_spread_run(struct lam_chunk *chunk, size_t row, size_t count, size_t valid);
 
 /* convert.c: physical values to Arrow values of chunk->width bytes. Errors name the value's number from 0. */
 enum lam_status lam_convert_fixed(const struct lam_leaf *leaf, const uint8_t *from, size_t count, uint8_t *to,

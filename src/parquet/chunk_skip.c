@@ -2,7 +2,7 @@
 #include <assert.h>
 #include <inttypes.h>
 
-#include "parquet/chunk.h"
+#include "parquet/nested.h"
 
 /* ---- within a page ---- */
 
@@ -131,6 +131,10 @@ enum lam_status lam_leap_to_page(struct lam_chunk *chunk, const struct lam_range
 }
 
 enum lam_status lam_chunk_skip(struct lam_chunk *chunk, int64_t rows, struct lam_error *error) {
+  if (chunk->nested) {
+    chunk->nested->skip += rows;
+    return LAM_OK;
+  }
   assert(rows >= 0 && rows <= chunk->rows_left - chunk->skip);
   if (chunk->page_left > 0) { /* nothing is pending then */
     int64_t within = lam_min_i64(rows, chunk->page_left);

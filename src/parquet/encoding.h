@@ -34,6 +34,8 @@ struct lam_rle {
 enum lam_status lam_rle_begin(struct lam_rle *rle, struct lam_bytes bytes, int width, struct lam_error *error);
 /* Exactly `count` values, else LAM_CORRUPT with the offset. */
 enum lam_status lam_rle_read(struct lam_rle *rle, uint32_t *to, size_t count, struct lam_error *error);
+/* The same of a width of at most 8 bits, a byte for each. */
+enum lam_status lam_rle_read_bytes(struct lam_rle *rle, uint8_t *to, size_t count, struct lam_error *error);
 enum lam_status lam_rle_skip(struct lam_rle *rle, size_t count, struct lam_error *error);
 /* The same; *equal gets how many of them are `value`. */
 enum lam_status lam_rle_skip_counting(struct lam_rle *rle, size_t count, uint32_t value, size_t *equal,

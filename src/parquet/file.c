@@ -257,8 +257,8 @@ enum lam_status lam_chunk_range(const struct lam_file *file, int32_t row_group, 
 /* ---- schema ---- */
 
 /* Key-value metadata of the file; ARROW:schema describes the writer's schema, not the one that is read. */
-static enum lam_status set_metadata(const struct lam_file_meta *meta, struct ArrowSchema *schema,
-                                    struct lam_error *error) {
+enum lam_status lam_schema_set_key_values(const struct lam_file_meta *meta, struct ArrowSchema *schema,
+                                          struct lam_error *error) {
   for (int32_t i = 0; i < meta->key_value_count; i++) {
     const struct lam_key_value *pair = &meta->key_values[i];
     char key[256];
@@ -271,42 +271,45 @@ static enum lam_status set_metadata(const struct lam_file_meta *meta, struct Arr
   return LAM_OK;
 }
 
-enum lam_status lam_schema_of_columns(const struct lam_file *file, const int32_t *columns, int32_t count,
-                                      const bool *as_dictionary, struct ArrowSchema *out, struct lam_error *error) {
-  LAM_TRY(lam_schema_init_struct("", count, out, error));
-  enum lam_status status = LAM_OK;
-  for (int32_t i = 0; i < count && status == LAM_OK; i++) {
-    struct ArrowSchema *child = out->children[i], values;
-    status = lam_schema_of_column(&file->meta, columns[i], child, error);
-    if (status == LAM_OK && as_dictionary[i]) {
-      values = *child;
-      child->release = NULL;
-      status = lam_schema_as_dictionary(&values, child, error);
-      lam_schema_release(&values);
-    }
-  }
-  if (status == LAM_OK) status = set_metadata(&file->meta, out, error);
-  if (status != LAM_OK) lam_schema_release(out);
-  return status == LAM_OK ? status : lam_fail_in(error, status, "%s", file->name);
+bool lam_column_is_readable(const struct lam_file_meta *meta, int32_t column) {
+  struct ArrowSchema schema;
+  bool readable = lam_schema_of_column(meta, column, &schema, NULL) == LAM_OK;
+  if (readable) lam_schema_release(&schema);
+  return readable;
 }
 
-bool lam_column_is_flat(const struct lam_file_meta *meta, int32_t column) {
-  int32_t node = lam_top_node(meta, column);
-  struct lam_leaf leaf;
-  if (meta->nodes[node].children > 0 || meta->nodes[node].physical < 0 || meta->nodes[node].max_repetition > 0)
-    return false;
-  return lam_leaf_of_node(meta, node, &leaf, NULL) == LAM_OK;
+/* All columns that can be read, in a struct that has room for `count`; *readable gets how many. */
+static enum lam_status readable_columns(const struct lam_file_meta *meta, struct ArrowSchema *out, int32_t *readable,
+                                        struct lam_error *error) {
+  int32_t count = lam_top_columns(meta);
+  *readable = 0;
+  LAM_TRY(lam_schema_init_struct("", count, out, error));
+  for (int32_t c = 0; c < count; c++) {
+    enum lam_status status = lam_schema_of_column(meta, c, out->children[*readable], error);
+    if (status == LAM_OK) {
+      ++*readable;
+    } else if (status == LAM_NO_MEMORY || status == LAM_LIMIT) {
+      lam_schema_release(out);
+      return status;
+    }
+  }
+  return LAM_OK;
 }
 
 enum lam_status lam_file_schema(const struct lam_file *file, struct ArrowSchema *out, struct lam_error *error) {
-  int32_t top = lam_top_columns(&file->meta), count = 0;
-  void *memory;
-  LAM_TRY(lam_alloc_zero(file->mem, (size_t)top * (sizeof(int32_t) + sizeof(bool)), &memory, error));
-  int32_t *columns = memory;
-  const bool *plain = (const bool *)(columns + top);
-  for (int32_t i = 0; i < top; i++)
-    if (lam_column_is_flat(&file->meta, i)) columns[count++] = i;
-  enum lam_status status = lam_schema_of_columns(file, columns, count, plain, out, error);
-  lam_free(file->mem, memory, (size_t)top * (sizeof(int32_t) + sizeof(bool)));
-  return status;
+  struct ArrowSchema all;
+  int32_t readable;
+  enum lam_status status = readable_columns(&file->meta, &all, &readable, error);
+  if (status == LAM_OK) {
+    status = lam_schema_init_struct("", readable, out, error);
+    for (int32_t c = 0; status == LAM_OK && c < readable; c++) {
+      *out->children[c] = *all.children[c];
+      all.children[c]->release = NULL;
+    }
+    lam_schema_release(&all);
+    if (status == LAM_OK) status = lam_schema_set_key_values(&file->meta, out, error);
+    if (status == LAM_OK) return LAM_OK;
+    lam_schema_release(out);
+  }
+  return lam_fail_in(error, status, "%s", file->name);
 }

@@ -28,11 +28,12 @@ enum lam_status lam_chunk_range(const struct lam_file *file, int32_t row_group, 
 bool lam_file_checksums(const struct lam_file *file); /* whether pages are verified */
 struct lam_mem *lam_file_mem(const struct lam_file *file);
 
-/* Whether a top-level column can be read: it is flat and of a type that we know. */
-bool lam_column_is_flat(const struct lam_file_meta *meta, int32_t column);
-/* The schema of `count` top-level columns, those with as_dictionary[i] wrapped as dictionaries. */
-enum lam_status lam_schema_of_columns(const struct lam_file *file, const int32_t *columns, int32_t count,
-                                      const bool *as_dictionary, struct ArrowSchema *out, struct lam_error *error);
+/* Whether a top-level column can be read: all of its types are known to us. */
+bool lam_column_is_readable(const struct lam_file_meta *meta, int32_t column);
+/* Key-value metadata of the file as that of a schema; without ARROW:schema, which describes the writer's schema, not
+ * the one that is read. */
+enum lam_status lam_schema_set_key_values(const struct lam_file_meta *meta, struct ArrowSchema *schema,
+                                          struct lam_error *error);
 
 /* As lam_reader_open with the caller's account, which outlives the reader. */
 enum lam_status lam_reader_open_in(struct lam_file *file, const struct lam_read_options *options, struct lam_mem *mem,

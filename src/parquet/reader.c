@@ -11,7 +11,7 @@
 #include "base/context.h"
 #include "base/options.h"
 #include "base/threads.h"
-#include "parquet/chunk.h"
+#include "parquet/nested.h"
 #include "parquet/reader.h"
 
 enum {
@@ -25,13 +25,22 @@ enum {
   PARALLEL_BYTES = 1 << 18, /* a refill of less is faster on one thread */
 };
 
-struct column {
-  int32_t top, leaf;
+/* Leaves are decoded each for itself, and a column is made of one or, where it is nested, more of them. */
+struct leaf {
+  int32_t column; /* in reader->columns */
+  int32_t leaf;   /* of the file */
   struct lam_leaf type;
   struct lam_chunk chunk;
   int64_t position; /* rows of the run that were given out */
   bool as_dictionary;
-  bool all_null; /* of the type null: nothing is decoded */
+  bool all_null; /* flat and of the type null: nothing is decoded */
+};
+
+struct column {
+  int32_t top;
+  int32_t first, count;     /* its leaves */
+  struct lam_field *fields; /* its tree; NULL where it is flat */
+  size_t room;              /* of fields */
 };
 
 struct lam_reader {
@@ -44,57 +53,77 @@ struct lam_reader {
   int64_t rows_left;  /* of the current row group */
   int64_t batch_rows; /* of the current row group */
   size_t run_bytes;   /* of a column's run at most */
-  int32_t column_count;
+  int32_t column_count, leaf_count;
   struct column *columns;
+  struct leaf *leaves;
+  struct lam_nested_part *parts;  /* room for those of one column: as many as it has leaves */
   struct lam_codec_state *codecs; /* one for each thread that refills */
   atomic_flag *codec_taken;
   uint32_t codec_count;
-  int32_t *refill; /* columns whose run is used up */
-  bool failed;     /* columns no longer agree on where they are */
+  int32_t *refill; /* leaves whose run is used up */
+  bool failed;     /* leaves no longer agree on where they are */
 };
 
 static const struct lam_row_group_meta *current_group(const struct lam_reader *reader) {
   return &lam_file_meta(reader->file)->row_groups[reader->row_groups[reader->next_group - 1]];
 }
 
-static enum lam_status fail_in_column(const struct lam_reader *reader, const struct column *column,
-                                      enum lam_status status, struct lam_error *error) {
+static enum lam_status fail_in_column(const struct lam_reader *reader, int32_t column, enum lam_status status,
+                                      struct lam_error *error) {
   if (status == LAM_CANCELLED) return status;
   const struct lam_file_meta *meta = lam_file_meta(reader->file);
-  struct lam_bytes name = meta->nodes[lam_top_node(meta, column->top)].name;
+  struct lam_bytes name = meta->nodes[lam_top_node(meta, reader->columns[column].top)].name;
   return lam_fail_in(error, status, "%s: row group %" PRId32 ", column '%.*s'", lam_file_name(reader->file),
                      reader->row_groups[reader->next_group - 1], (int)name.size, (const char *)name.data);
+}
+
+/* The same with the leaf's name, where it is not the column. */
+static enum lam_status fail_in_leaf(const struct lam_reader *reader, const struct leaf *leaf, enum lam_status status,
+                                    struct lam_error *error) {
+  const struct lam_file_meta *meta = lam_file_meta(reader->file);
+  struct lam_bytes name = meta->nodes[meta->leaves[leaf->leaf]].name;
+  if (reader->columns[leaf->column].fields && status != LAM_CANCELLED)
+    lam_fail_in(error, status, "leaf '%.*s'", (int)name.size, (const char *)name.data);
+  return fail_in_column(reader, leaf->column, status, error);
 }
 
 /* ---- row groups ---- */
 
 /* Bytes of a value once decoded, about. */
-static double value_bytes(const struct lam_reader *reader, const struct column *column) {
-  if (column->as_dictionary) return 4;
-  int bits = lam_type_bits(&column->type.type);
+static double value_bytes(const struct lam_chunk_meta *chunk, const struct leaf *leaf) {
+  if (leaf->as_dictionary) return 4;
+  int bits = lam_type_bits(&leaf->type.type);
   int bytes = (bits + 7) / 8;
   if (bytes > 0) return bytes;
-  const struct lam_chunk_meta *chunk = &current_group(reader)->chunks[column->leaf];
   if (chunk->values <= 0) return 16;
   double average = (double)chunk->uncompressed_size / (double)chunk->values;
   return average < 16 ? 16 : average;
 }
 
+/* Bytes of the leaf in a row once decoded, about: of lists many values are a row. */
+static double row_bytes(const struct lam_reader *reader, const struct leaf *leaf) {
+  const struct lam_row_group_meta *group = current_group(reader);
+  const struct lam_chunk_meta *chunk = &group->chunks[leaf->leaf];
+  double bytes = value_bytes(chunk, leaf);
+  if (!reader->columns[leaf->column].fields || group->rows <= 0 || chunk->values <= group->rows) return bytes;
+  return (bytes + 1) * (double)chunk->values / (double)group->rows;
+}
+
 static void choose_sizes(struct lam_reader *reader) {
   uint64_t available = lam_mem_available(reader->mem);
-  uint64_t share = available / (8 * (uint64_t)(reader->column_count ? reader->column_count : 1));
+  uint64_t share = available / (8 * (uint64_t)(reader->leaf_count ? reader->leaf_count : 1));
   bool chosen = reader->options.batch_rows > 0;
   reader->run_bytes = (size_t)lam_max_u64(lam_min_u64(share, chosen ? INT32_MAX : RUN_BYTES), LEAST_RUN_BYTES);
   reader->batch_rows = reader->options.batch_rows;
   if (chosen) return;
   double row = 0;
-  for (int32_t i = 0; i < reader->column_count; i++) row += value_bytes(reader, &reader->columns[i]);
+  for (int32_t i = 0; i < reader->leaf_count; i++) row += row_bytes(reader, &reader->leaves[i]);
   double rows = row > 0 ? BATCH_BYTES / row : MOST_ROWS;
   reader->batch_rows = rows < LEAST_ROWS ? LEAST_ROWS : rows > MOST_ROWS ? MOST_ROWS : (int64_t)rows / 64 * 64;
 }
 
 static enum lam_status check_chunk(const struct lam_row_group_meta *group, const struct lam_chunk_meta *chunk,
-                                   const struct column *column, struct lam_error *error) {
+                                   const struct leaf *leaf, struct lam_error *error) {
   if (chunk->encrypted) return lam_fail(error, LAM_UNSUPPORTED, "it is encrypted, which this version cannot read");
   if (chunk->elsewhere) {
     struct lam_chunk_details details;
@@ -103,31 +132,36 @@ static enum lam_status check_chunk(const struct lam_row_group_meta *group, const
                     (int)details.file_path.size, (const char *)details.file_path.data);
   }
   LAM_CHECK(chunk->has_metadata, error, "it has no metadata");
-  LAM_CHECK(chunk->values == group->rows, error, "it has %" PRId64 " values in a row group of %" PRId64 " rows",
-            chunk->values, group->rows);
-  LAM_CHECK(chunk->physical == (int8_t)column->type.physical, error, "its chunk is of type %s, its schema says %s",
-            lam_physical_name((enum lam_physical)chunk->physical), lam_physical_name(column->type.physical));
+  bool repeated = leaf->type.max_repetition > 0; /* then a row has one value or more */
+  LAM_CHECK(repeated ? chunk->values >= group->rows : chunk->values == group->rows, error,
+            "it has %" PRId64 " values in a row group of %" PRId64 " rows", chunk->values, group->rows);
+  LAM_CHECK(chunk->physical == (int8_t)leaf->type.physical, error, "its chunk is of type %s, its schema says %s",
+            lam_physical_name((enum lam_physical)chunk->physical), lam_physical_name(leaf->type.physical));
   return LAM_OK;
 }
 
-static enum lam_status begin_column(struct lam_reader *reader, struct column *column, size_t window,
-                                    struct lam_error *error) {
+static enum lam_status begin_leaf(struct lam_reader *reader, struct leaf *leaf, size_t window,
+                                  struct lam_error *error) {
   const struct lam_row_group_meta *group = current_group(reader);
-  const struct lam_chunk_meta *chunk = &group->chunks[column->leaf];
+  const struct lam_chunk_meta *chunk = &group->chunks[leaf->leaf];
+  const struct column *column = &reader->columns[leaf->column];
   struct lam_chunk_source source = {
       .bytes = lam_file_source(reader->file),
       .window = window,
       .codec = (enum lam_codec)chunk->codec,
-      .leaf = &column->type,
+      .leaf = &leaf->type,
+      .column = column->fields,
+      .column_leaf = (int32_t)(leaf - reader->leaves) - column->first,
       .values = chunk->values,
+      .rows = group->rows,
       .checksums = lam_file_checksums(reader->file),
   };
-  LAM_TRY(check_chunk(group, chunk, column, error));
-  LAM_TRY(lam_chunk_range(reader->file, reader->row_groups[reader->next_group - 1], column->leaf, &source.offset,
+  LAM_TRY(check_chunk(group, chunk, leaf, error));
+  LAM_TRY(lam_chunk_range(reader->file, reader->row_groups[reader->next_group - 1], leaf->leaf, &source.offset,
                           &source.size, error));
   source.slack = lam_chunk_slack(reader->file, source.offset + source.size);
-  column->position = 0;
-  return lam_chunk_begin(&column->chunk, &source, column->as_dictionary, error);
+  leaf->position = 0;
+  return lam_chunk_begin(&leaf->chunk, &source, leaf->as_dictionary, error);
 }
 
 static enum lam_status begin_group(struct lam_reader *reader, struct lam_error *error) {
@@ -136,99 +170,74 @@ static enum lam_status begin_group(struct lam_reader *reader, struct lam_error *
   LAM_CHECK(reader->rows_left >= 0, error, "%s: row group %" PRId32 " has %" PRId64 " rows",
             lam_file_name(reader->file), reader->row_groups[reader->next_group - 1], reader->rows_left);
   choose_sizes(reader);
-  uint64_t share = lam_mem_available(reader->mem) / (8 * (uint64_t)(reader->column_count + 1));
+  uint64_t share = lam_mem_available(reader->mem) / (8 * (uint64_t)(reader->leaf_count + 1));
   size_t window = (size_t)lam_max_u64(lam_min_u64(share, WINDOW), LEAST_WINDOW);
-  for (int32_t i = 0; i < reader->column_count && reader->rows_left > 0; i++) {
-    struct column *column = &reader->columns[i];
-    enum lam_status status = begin_column(reader, column, window, error);
-    if (status != LAM_OK) return fail_in_column(reader, column, status, error);
+  for (int32_t i = 0; i < reader->leaf_count && reader->rows_left > 0; i++) {
+    struct leaf *leaf = &reader->leaves[i];
+    enum lam_status status = begin_leaf(reader, leaf, window, error);
+    if (status != LAM_OK) return fail_in_leaf(reader, leaf, status, error);
   }
   return LAM_OK;
 }
 
 /* ---- refilling ---- */
 
-static enum lam_status refill_column(void *user, size_t index, struct lam_error *error) {
+static enum lam_status refill_leaf(void *user, size_t index, struct lam_error *error) {
   struct lam_reader *reader = user;
-  struct column *column = &reader->columns[reader->refill[index]];
-  column->position = 0;
-  if (column->all_null) {
-    column->chunk.run.rows = lam_min_i64(reader->batch_rows, reader->rows_left);
+  struct leaf *leaf = &reader->leaves[reader->refill[index]];
+  leaf->position = 0;
+  if (leaf->all_null) {
+    leaf->chunk.run.rows = lam_min_i64(reader->batch_rows, reader->rows_left);
     return LAM_OK;
   }
   uint32_t slot = 0; /* there are as many as threads that can be here at once */
   while (atomic_flag_test_and_set_explicit(&reader->codec_taken[slot], memory_order_acquire))
     slot = (slot + 1) % reader->codec_count;
   enum lam_status status =
-      lam_chunk_read(&column->chunk, &reader->codecs[slot], reader->batch_rows, reader->run_bytes, error);
+      lam_chunk_read(&leaf->chunk, &reader->codecs[slot], reader->batch_rows, reader->run_bytes, error);
   atomic_flag_clear_explicit(&reader->codec_taken[slot], memory_order_release);
-  return status == LAM_OK ? LAM_OK : fail_in_column(reader, column, status, error);
+  return status == LAM_OK ? LAM_OK : fail_in_leaf(reader, leaf, status, error);
 }
 
-static enum lam_status refill_columns(struct lam_reader *reader, struct lam_error *error) {
+static enum lam_status refill_leaves(struct lam_reader *reader, struct lam_error *error) {
   size_t count = 0;
   double bytes = 0;
-  for (int32_t i = 0; i < reader->column_count; i++) {
-    struct column *column = &reader->columns[i];
-    if (column->position < column->chunk.run.rows) continue;
+  for (int32_t i = 0; i < reader->leaf_count; i++) {
+    struct leaf *leaf = &reader->leaves[i];
+    if (leaf->position < leaf->chunk.run.rows) continue;
     reader->refill[count++] = i;
-    bytes += value_bytes(reader, column) * (double)lam_min_i64(reader->batch_rows, reader->rows_left);
+    bytes += row_bytes(reader, leaf) * (double)lam_min_i64(reader->batch_rows, reader->rows_left);
   }
   uint32_t width = bytes < PARALLEL_BYTES ? 1 : reader->codec_count;
-  return lam_pool_run(lam_context_pool(lam_mem_context(reader->mem)), count, width, refill_column, reader, error);
+  return lam_pool_run(lam_context_pool(lam_mem_context(reader->mem)), count, width, refill_leaf, reader, error);
 }
 
 /* ---- batches ---- */
 
-static int64_t nulls_of_slice(const struct lam_run *run, int64_t first, int64_t rows) {
-  if (run->nulls == 0 || rows == run->rows) return run->nulls;
-  return rows - lam_bits_count(run->validity->data, first, rows);
-}
-
-static enum lam_status values_array(const struct lam_values *values, int64_t count, bool binary, struct ArrowArray *out,
-                                    struct lam_error *error) {
-  struct lam_shared *const buffers[] = {NULL, binary ? values->offsets : values->data, values->data};
-  return lam_array_init(count, 0, binary ? 3 : 2, buffers, NULL, out, error);
-}
-
-static enum lam_status column_array(const struct column *column, int64_t rows, struct ArrowArray *out,
-                                    struct lam_error *error) {
-  const struct lam_chunk *chunk = &column->chunk;
-  const struct lam_run *run = &chunk->run;
-  bool binary = chunk->class == LAM_VALUES_BINARY;
-  if (column->all_null) return lam_array_init(rows, rows, 0, NULL, NULL, out, error);
-  int64_t nulls = nulls_of_slice(run, column->position, rows);
-  struct lam_shared *validity = nulls > 0 ? run->validity : NULL;
-  if (chunk->as_dictionary) {
-    const struct lam_values *values = run->dictionary ? &chunk->dictionary : &run->values;
-    struct lam_shared *const buffers[] = {validity, run->indices};
-    struct ArrowArray dictionary;
-    LAM_TRY(values_array(values, values->count, binary, &dictionary, error));
-    enum lam_status status = lam_array_init(rows, nulls, 2, buffers, &dictionary, out, error);
-    lam_array_release(&dictionary);
-    LAM_TRY(status);
-  } else {
-    struct lam_shared *const buffers[] = {validity, binary ? run->values.offsets : run->values.data, run->values.data};
-    LAM_TRY(lam_array_init(rows, nulls, binary ? 3 : 2, buffers, NULL, out, error));
-  }
-  out->offset = column->position;
-  return LAM_OK;
+static enum lam_status column_array(struct lam_reader *reader, const struct column *column, int64_t rows,
+                                    struct ArrowArray *out, struct lam_error *error) {
+  const struct leaf *leaves = &reader->leaves[column->first];
+  if (!column->fields && leaves->all_null) return lam_array_init(rows, rows, 0, NULL, NULL, out, error);
+  if (!column->fields) return lam_leaf_array(&leaves->chunk, leaves->position, rows, out, error);
+  for (int32_t i = 0; i < column->count; i++)
+    reader->parts[i] = (struct lam_nested_part){&leaves[i].chunk, leaves[i].position};
+  return lam_nested_array(reader->mem, column->fields, reader->parts, rows, out, error);
 }
 
 static enum lam_status make_batch(struct lam_reader *reader, struct ArrowArray *out, struct lam_error *error) {
-  int64_t rows = lam_min_i64(reader->rows_left, reader->column_count ? INT64_MAX : reader->batch_rows);
-  for (int32_t i = 0; i < reader->column_count; i++)
-    rows = lam_min_i64(rows, reader->columns[i].chunk.run.rows - reader->columns[i].position);
+  int64_t rows = lam_min_i64(reader->rows_left, reader->leaf_count ? INT64_MAX : reader->batch_rows);
+  for (int32_t i = 0; i < reader->leaf_count; i++)
+    rows = lam_min_i64(rows, reader->leaves[i].chunk.run.rows - reader->leaves[i].position);
   assert(rows > 0);
   LAM_TRY(lam_array_init_struct(rows, reader->column_count, out, error));
   for (int32_t i = 0; i < reader->column_count; i++) {
-    enum lam_status status = column_array(&reader->columns[i], rows, out->children[i], error);
+    enum lam_status status = column_array(reader, &reader->columns[i], rows, out->children[i], error);
     if (status != LAM_OK) {
       lam_array_release(out);
-      return status;
+      return fail_in_column(reader, i, status, error);
     }
-    reader->columns[i].position += rows;
   }
+  for (int32_t i = 0; i < reader->leaf_count; i++) reader->leaves[i].position += rows;
   reader->rows_left -= rows;
   return LAM_OK;
 }
@@ -239,7 +248,7 @@ static enum lam_status next_batch(struct lam_reader *reader, struct ArrowArray *
     LAM_TRY(begin_group(reader, error));
   }
   LAM_TRY(lam_check_cancel(lam_mem_context(reader->mem), error));
-  LAM_TRY(refill_columns(reader, error));
+  LAM_TRY(refill_leaves(reader, error));
   return make_batch(reader, out, error);
 }
 
@@ -265,31 +274,76 @@ static enum lam_status read_options(const struct lam_read_options *given, struct
   return LAM_OK;
 }
 
-static enum lam_status init_column(struct lam_reader *reader, int32_t index, struct column *column,
-                                   struct lam_error *error) {
+static enum lam_status init_leaf(struct lam_reader *reader, int32_t column, int32_t node, struct leaf *leaf,
+                                 struct lam_error *error) {
   const struct lam_file_meta *meta = lam_file_meta(reader->file);
-  int32_t top = reader->options.columns ? reader->options.columns[index] : index;
-  const char *file = lam_file_name(reader->file);
-  if (top < 0 || top >= lam_top_columns(meta))
-    return lam_fail(error, LAM_INVALID, "%s: column %" PRId32 " is asked for; it has %" PRId32 " columns", file, top,
-                    lam_top_columns(meta));
-  int32_t node = lam_top_node(meta, top);
-  struct lam_bytes name = meta->nodes[node].name;
-  lam_chunk_init(&column->chunk, reader->mem);
-  column->top = top;
-  column->leaf = meta->nodes[node].leaf;
-  enum lam_status status = LAM_OK;
-  if (meta->nodes[node].children > 0 || meta->nodes[node].physical < 0 || meta->nodes[node].max_repetition > 0)
-    status = lam_fail(error, LAM_UNSUPPORTED, "nested columns cannot be read by this version; leave it out");
-  else
-    status = lam_leaf_of_node(meta, node, &column->type, error);
-  if (status != LAM_OK)
-    return lam_fail_in(error, status, "%s: column '%.*s'", file, (int)name.size, (const char *)name.data);
-  enum lam_type_id type = column->type.type.id;
-  column->as_dictionary = reader->options.dictionaries && lam_type_is_binary(type);
-  if (reader->mode.all_dictionaries) column->as_dictionary = type != LAM_TYPE_BOOL && type != LAM_TYPE_NULL;
-  column->all_null = type == LAM_TYPE_NULL;
+  bool nested = reader->columns[column].fields;
+  lam_chunk_init(&leaf->chunk, reader->mem);
+  leaf->column = column;
+  leaf->leaf = meta->nodes[node].leaf;
+  LAM_TRY(lam_leaf_of_node(meta, node, &leaf->type, error));
+  enum lam_type_id type = leaf->type.type.id;
+  leaf->as_dictionary = !nested && reader->options.dictionaries && lam_type_is_binary(type);
+  if (reader->mode.all_dictionaries) leaf->as_dictionary = !nested && type != LAM_TYPE_BOOL && type != LAM_TYPE_NULL;
+  leaf->all_null = !nested && type == LAM_TYPE_NULL;
   return LAM_OK;
+}
+
+/* Which leaves of the column are asked for; NULL: all. A column of which none is listed comes whole. */
+static enum lam_status wanted_leaves(struct lam_reader *reader, const struct lam_schema_node *node, bool *wanted,
+                                     const bool **out, struct lam_error *error) {
+  const struct lam_read_options *options = &reader->options;
+  int32_t all = lam_file_meta(reader->file)->leaf_count;
+  *out = NULL;
+  for (int32_t i = 0; options->leaves && i < options->leaf_count; i++) {
+    int32_t leaf = options->leaves[i];
+    if (leaf < 0 || leaf >= all)
+      return lam_fail(error, LAM_INVALID, "leaf %" PRId32 " is asked for; it has %" PRId32, leaf, all);
+    if (leaf < node->leaf || leaf >= node->leaf + node->leaves) continue;
+    wanted[leaf] = true;
+    *out = wanted;
+  }
+  return LAM_OK;
+}
+
+/* The tree of a nested column, and how many leaves the column has. */
+static enum lam_status init_column(struct lam_reader *reader, int32_t index, bool *wanted, struct lam_error *error) {
+  const struct lam_file_meta *meta = lam_file_meta(reader->file);
+  struct column *column = &reader->columns[index];
+  int32_t top = reader->options.columns ? reader->options.columns[index] : index;
+  if (top < 0 || top >= lam_top_columns(meta))
+    return lam_fail(error, LAM_INVALID, "column %" PRId32 " is asked for; it has %" PRId32 " columns", top,
+                    lam_top_columns(meta));
+  const struct lam_schema_node *node = &meta->nodes[lam_top_node(meta, top)];
+  const bool *leaves;
+  void *memory;
+  column->top = top;
+  column->first = reader->leaf_count;
+  column->count = 1;
+  bool flat = node->repetition == LAM_REQUIRED || node->repetition == LAM_OPTIONAL;
+  if (node->physical >= 0 && flat) return LAM_OK;
+  size_t room = lam_field_room(meta, top);
+  LAM_TRY(wanted_leaves(reader, node, wanted, &leaves, error));
+  LAM_TRY(lam_alloc_zero(reader->mem, room * sizeof *column->fields, &memory, error));
+  column->fields = memory;
+  column->room = room;
+  LAM_TRY(lam_field_make(meta, top, leaves, column->fields, error));
+  column->count = column->fields->leaves;
+  return LAM_OK;
+}
+
+static enum lam_status init_leaves(struct lam_reader *reader, int32_t index, struct lam_error *error) {
+  const struct lam_file_meta *meta = lam_file_meta(reader->file);
+  const struct column *column = &reader->columns[index];
+  struct lam_bytes name = meta->nodes[lam_top_node(meta, column->top)].name;
+  enum lam_status status = LAM_OK;
+  for (int32_t i = 0; status == LAM_OK && i < column->count; i++) {
+    int32_t node = column->fields ? lam_field_leaf(column->fields, i)->node : lam_top_node(meta, column->top);
+    status = init_leaf(reader, index, node, &reader->leaves[column->first + i], error);
+  }
+  if (status == LAM_OK) return LAM_OK;
+  return lam_fail_in(error, status, "%s: column '%.*s'", lam_file_name(reader->file), (int)name.size,
+                     (const char *)name.data);
 }
 
 static enum lam_status init_groups(struct lam_reader *reader, struct lam_error *error) {
@@ -310,23 +364,45 @@ static enum lam_status init_groups(struct lam_reader *reader, struct lam_error *
   return LAM_OK;
 }
 
+static enum lam_status alloc_leaves(struct lam_reader *reader, struct lam_error *error) {
+  size_t count = (size_t)reader->leaf_count;
+  void *memory;
+  LAM_TRY(lam_alloc_zero(reader->mem, count * sizeof *reader->leaves, &memory, error));
+  reader->leaves = memory;
+  LAM_TRY(lam_alloc(reader->mem, count * sizeof *reader->parts, &memory, error));
+  reader->parts = memory;
+  LAM_TRY(lam_alloc(reader->mem, count * sizeof *reader->refill, &memory, error));
+  reader->refill = memory;
+  return LAM_OK;
+}
+
 static enum lam_status init_columns(struct lam_reader *reader, struct lam_error *error) {
   void *memory;
-  int32_t count = reader->options.columns ? reader->options.column_count : lam_top_columns(lam_file_meta(reader->file));
+  const struct lam_file_meta *meta = lam_file_meta(reader->file);
+  size_t all = reader->options.leaves ? (size_t)meta->leaf_count : 0;
+  int32_t count = reader->options.columns ? reader->options.column_count : lam_top_columns(meta);
   if (count < 0) return lam_fail(error, LAM_INVALID, "%" PRId32 " columns are asked for", count);
   LAM_TRY(lam_alloc_zero(reader->mem, (size_t)count * sizeof *reader->columns, &memory, error));
   reader->columns = memory;
   reader->column_count = count;
-  LAM_TRY(lam_alloc(reader->mem, (size_t)count * sizeof *reader->refill, &memory, error));
-  reader->refill = memory;
-  for (int32_t i = 0; i < count; i++) LAM_TRY(init_column(reader, i, &reader->columns[i], error));
+  LAM_TRY(lam_alloc_zero(reader->mem, all * sizeof(bool), &memory, error));
+  enum lam_status status = LAM_OK;
+  for (int32_t i = 0; status == LAM_OK && i < count; i++) {
+    status = init_column(reader, i, memory, error);
+    if (__builtin_add_overflow(reader->leaf_count, reader->columns[i].count, &reader->leaf_count))
+      status = lam_fail(error, LAM_LIMIT, "more than 2^31 - 1 leaves are asked for");
+  }
+  lam_free(reader->mem, memory, all * sizeof(bool));
+  if (status != LAM_OK) return lam_fail_in(error, status, "%s", lam_file_name(reader->file));
+  LAM_TRY(alloc_leaves(reader, error));
+  for (int32_t i = 0; i < count; i++) LAM_TRY(init_leaves(reader, i, error));
   return LAM_OK;
 }
 
 static enum lam_status init_codecs(struct lam_reader *reader, struct lam_error *error) {
   void *memory;
   uint32_t threads = reader->mode.one_thread ? 1 : lam_context_threads(lam_mem_context(reader->mem));
-  if (reader->column_count > 0 && threads > (uint32_t)reader->column_count) threads = (uint32_t)reader->column_count;
+  if (reader->leaf_count > 0 && threads > (uint32_t)reader->leaf_count) threads = (uint32_t)reader->leaf_count;
   LAM_TRY(lam_alloc_zero(reader->mem, threads * sizeof *reader->codecs, &memory, error));
   reader->codecs = memory;
   reader->codec_count = threads;
@@ -340,13 +416,17 @@ static enum lam_status init_codecs(struct lam_reader *reader, struct lam_error *
 void lam_reader_close(struct lam_reader *reader) {
   if (!reader) return;
   struct lam_mem *mem = reader->mem, *own = reader->own_mem;
-  for (int32_t i = 0; reader->columns && i < reader->column_count; i++)
-    if (reader->columns[i].chunk.mem) lam_chunk_release(&reader->columns[i].chunk);
+  for (int32_t i = 0; reader->leaves && i < reader->leaf_count; i++)
+    if (reader->leaves[i].chunk.mem) lam_chunk_release(&reader->leaves[i].chunk);
+  for (int32_t i = 0; i < reader->column_count; i++)
+    lam_free(mem, reader->columns[i].fields, reader->columns[i].room * sizeof *reader->columns[i].fields);
   for (uint32_t i = 0; i < reader->codec_count; i++) lam_codec_release(&reader->codecs[i]);
   lam_free(mem, reader->codecs, reader->codec_count * sizeof *reader->codecs);
   lam_free(mem, reader->codec_taken, reader->codec_count * sizeof *reader->codec_taken);
   lam_free(mem, reader->columns, (size_t)reader->column_count * sizeof *reader->columns);
-  lam_free(mem, reader->refill, (size_t)reader->column_count * sizeof *reader->refill);
+  lam_free(mem, reader->leaves, (size_t)reader->leaf_count * sizeof *reader->leaves);
+  lam_free(mem, reader->parts, (size_t)reader->leaf_count * sizeof *reader->parts);
+  lam_free(mem, reader->refill, (size_t)reader->leaf_count * sizeof *reader->refill);
   lam_free(mem, reader->row_groups, (size_t)reader->row_group_count * sizeof *reader->row_groups);
   lam_free(mem, reader, sizeof *reader);
   if (own) lam_mem_close(own);
@@ -368,7 +448,8 @@ enum lam_status lam_reader_open_as(struct lam_file *file, const struct lam_read_
   enum lam_status status = init_groups(reader, error);
   if (status == LAM_OK) status = init_columns(reader, error);
   if (status == LAM_OK) status = init_codecs(reader, error);
-  reader->options.columns = reader->options.row_groups = NULL; /* the caller's; not used from here on */
+  reader->options.columns = reader->options.row_groups = reader->options.leaves =
+      NULL; /* the caller's; not used from here on */
   if (status == LAM_OK)
     *out = reader;
   else
@@ -394,21 +475,27 @@ enum lam_status lam_reader_open(struct lam_file *file, const struct lam_read_opt
   return status;
 }
 
-enum lam_status lam_reader_schema(const struct lam_reader *reader, struct ArrowSchema *out, struct lam_error *error) {
-  void *memory;
-  size_t count = (size_t)reader->column_count, size = count * (sizeof(int32_t) + sizeof(bool));
-  out->release = NULL;
-  LAM_TRY(lam_alloc(reader->mem, size, &memory, error));
-  int32_t *columns = memory;
-  bool *as_dictionary = (bool *)(columns + count);
-  for (size_t i = 0; i < count; i++) {
-    columns[i] = reader->columns[i].top;
-    as_dictionary[i] = reader->columns[i].as_dictionary;
-  }
-  enum lam_status status =
-      lam_schema_of_columns(reader->file, columns, reader->column_count, as_dictionary, out, error);
-  lam_free(reader->mem, memory, size);
+static enum lam_status column_schema(const struct lam_reader *reader, const struct column *column,
+                                     struct ArrowSchema *out, struct lam_error *error) {
+  const struct lam_file_meta *meta = lam_file_meta(reader->file);
+  struct ArrowSchema values;
+  if (column->fields) return lam_field_schema(meta, column->fields, out, error);
+  if (!reader->leaves[column->first].as_dictionary) return lam_schema_of_column(meta, column->top, out, error);
+  LAM_TRY(lam_schema_of_column(meta, column->top, &values, error));
+  enum lam_status status = lam_schema_as_dictionary(&values, out, error);
+  lam_schema_release(&values);
   return status;
+}
+
+enum lam_status lam_reader_schema(const struct lam_reader *reader, struct ArrowSchema *out, struct lam_error *error) {
+  LAM_TRY(lam_schema_init_struct("", reader->column_count, out, error));
+  enum lam_status status = LAM_OK;
+  for (int32_t i = 0; status == LAM_OK && i < reader->column_count; i++)
+    status = column_schema(reader, &reader->columns[i], out->children[i], error);
+  if (status == LAM_OK) status = lam_schema_set_key_values(lam_file_meta(reader->file), out, error);
+  if (status == LAM_OK) return LAM_OK;
+  lam_schema_release(out);
+  return lam_fail_in(error, status, "%s", lam_file_name(reader->file));
 }
 
 void lam_reader_select(struct lam_reader *reader, int32_t row_group) {

@@ -1,5 +1,6 @@
 #include <assert.h>
 
+#include "base/kernel.h"
 #include "parquet/encoding.h"
 
 enum { VARINT32_BYTES = 5 };
@@ -105,6 +106,41 @@ enum lam_status lam_rle_read(struct lam_rle *rle, uint32_t *to, size_t count, st
       for (size_t i = 0; i < given; i++) to[i] = value;
     to += given;
     count -= given;
+  }
+  return LAM_OK;
+}
+
+/* Values of 1 to 8 bits from any bit on: eight of them are in a word, as many bytes as a value has bits. */
+LAM_KERNEL static void unpack_bytes(const uint8_t *from, size_t size, uint64_t bit, unsigned width, uint8_t *to,
+                                    size_t count) {
+  const uint64_t mask = ((uint64_t)1 << width) - 1;
+  for (; count >= 8; count -= 8, to += 8, bit += 8 * width) {
+    size_t at = (size_t)(bit >> 3);
+    unsigned shift = (unsigned)(bit & 7);
+    if (size - at < 9) break;
+    uint64_t word = lam_load64(from + at) >> shift;
+    if (shift) word |= (uint64_t)from[at + 8] << (64 - shift);
+    for (unsigned i = 0; i < 8; i++) to[i] = (uint8_t)(word >> (i * width) & mask);
+  }
+  for (; count; count--, bit += width) {
+    size_t at = (size_t)(bit >> 3);
+    unsigned two = from[at] | (at + 1 < size ? (unsigned)from[at + 1] << 8 : 0);
+    *to++ = (uint8_t)(two >> (bit & 7) & mask);
+  }
+}
+
+enum lam_status lam_rle_read_bytes(struct lam_rle *rle, uint8_t *to, size_t count, struct lam_error *error) {
+  assert(rle->width <= 8);
+  for (size_t given; count; count -= given, to += given) {
+    LAM_TRY(next_run(rle, error));
+    given = (size_t)lam_min_u64(rle->run_left ? rle->run_left : rle->packed_left, count);
+    if (rle->run_left) {
+      memset(to, (int)rle->run_value, given);
+      rle->run_left -= given;
+    } else {
+      unpack_bytes(rle->bytes.data, rle->bytes.size, rle->packed_bit, (unsigned)rle->width, to, given);
+      take_packed(rle, given);
+    }
   }
   return LAM_OK;
 }

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "parquet/schema.h"
+#include "parquet/schema_nested.h"
 
 enum { MAX_PRECISION = 76 }; /* decimal256 */
 
@@ -261,10 +261,10 @@ static bool is_usual(const struct lam_schema_node *a, const struct ArrowSchema *
          (a->logical.kind <= LAM_LOGICAL_FLOAT16 || a->logical.kind == b.logical.kind);
 }
 
-static enum lam_status annotate(const struct lam_schema_node *node, struct ArrowSchema *schema,
-                                struct lam_error *error) {
+enum lam_status lam_schema_annotate(const struct lam_schema_node *node, bool with_id, struct ArrowSchema *schema,
+                                    struct lam_error *error) {
   enum lam_logical_kind kind = lam_logical_of(node).kind;
-  if (node->field_id >= 0) {
+  if (with_id && node->field_id >= 0) {
     char id[16];
     snprintf(id, sizeof id, "%" PRId32, node->field_id);
     LAM_TRY(set_text(schema, "PARQUET:field_id", id, error));
@@ -273,39 +273,24 @@ static enum lam_status annotate(const struct lam_schema_node *node, struct Arrow
     LAM_TRY(set_text(schema, "ARROW:extension:name", kind == LAM_LOGICAL_UUID ? "arrow.uuid" : "arrow.json", error));
     LAM_TRY(set_text(schema, "ARROW:extension:metadata", "", error));
   }
-  /* INT96 is read, not written. */
-  if (node->raw.size == 0 || node->physical == LAM_INT96 || is_usual(node, schema)) return LAM_OK;
-  return lam_schema_set_metadata(schema, LAM_ELEMENT_KEY, node->raw, error);
+  if (node->raw.size == 0) return LAM_OK;
+  /* Of a group only what is passed on unread is kept: its type says the rest. INT96 is read, not written. */
+  bool usual = node->physical < 0 ? node->logical.kind <= LAM_LOGICAL_FLOAT16
+                                  : node->physical == LAM_INT96 || is_usual(node, schema);
+  return usual ? LAM_OK : lam_schema_set_metadata(schema, LAM_ELEMENT_KEY, node->raw, error);
 }
 
-static enum lam_status init_named(const struct lam_type *type, const struct lam_schema_node *node,
-                                  struct ArrowSchema *out, struct lam_error *error) {
+enum lam_status lam_schema_of_node(const struct lam_schema_node *node, const struct lam_type *type, bool nullable,
+                                   int64_t children, struct ArrowSchema *out, struct lam_error *error) {
+  char room[128];
+  if (node->name.size && memchr(node->name.data, 0, node->name.size))
+    return lam_fail(error, LAM_UNSUPPORTED, "the name of column '%s' has a zero byte in it", shown(node->name, room));
   char small[256], *name = node->name.size < sizeof small ? small : malloc(node->name.size + 1);
   if (!name)
     return lam_fail(error, LAM_NO_MEMORY, "there is no memory for a column name of %zu bytes", node->name.size);
   lam_copy(name, node->name.data, node->name.size);
   name[node->name.size] = 0;
-  enum lam_status status = lam_schema_init(type, name, node->repetition != LAM_REQUIRED, out, error);
+  enum lam_status status = lam_schema_init_nested(type, name, nullable, children, out, error);
   if (name != small) free(name);
-  return status;
-}
-
-enum lam_status lam_schema_of_column(const struct lam_file_meta *meta, int32_t column, struct ArrowSchema *out,
-                                     struct lam_error *error) {
-  int32_t index = lam_top_node(meta, column);
-  const struct lam_schema_node *node = &meta->nodes[index];
-  struct lam_leaf leaf;
-  char room[128];
-  out->release = NULL;
-  if (node->physical < 0 || node->repetition > LAM_OPTIONAL)
-    return lam_fail(error, LAM_UNSUPPORTED, "column '%s' is %s; nested columns cannot be read yet",
-                    shown(node->name, room), node->physical < 0 ? "a group of columns" : "repeated");
-  if (node->name.size && memchr(node->name.data, 0, node->name.size))
-    return lam_fail(error, LAM_UNSUPPORTED, "the name of column %" PRId32 " ('%s') has a zero byte in it", column,
-                    shown(node->name, room));
-  LAM_TRY(lam_leaf_of_node(meta, index, &leaf, error));
-  LAM_TRY(init_named(&leaf.type, node, out, error));
-  enum lam_status status = annotate(node, out, error);
-  if (status != LAM_OK) out->release(out);
   return status;
 }
