@@ -184,23 +184,6 @@ static enum lam_status make_path(struct lam_writer *writer, struct lam_bytes nam
   return LAM_OK;
 }
 
-/* The names from below the root to the leaf, joined by dots. */
-static enum lam_status make_name(struct lam_writer *writer, int32_t node, const char **out, struct lam_error *error) {
-  const struct lam_schema_node *nodes = writer->meta.nodes;
-  size_t size = 0;
-  for (int32_t i = node; i > 0; i = nodes[i].parent) size += nodes[i].name.size + 1;
-  char *name;
-  LAM_TRY(lam_arena_alloc(&writer->arena, size, (void **)&name, error));
-  char *at = name + size;
-  for (int32_t i = node; i > 0; i = nodes[i].parent) {
-    *--at = i == node ? 0 : '.';
-    at -= nodes[i].name.size;
-    lam_copy(at, nodes[i].name.data, nodes[i].name.size);
-  }
-  *out = name;
-  return LAM_OK;
-}
-
 static enum lam_status open_column(struct lam_writer *writer, int32_t index, const struct lam_chunk_options *options,
                                    struct lam_error *error) {
   struct lam_writer_column *column = &writer->columns[index];
@@ -231,7 +214,7 @@ static enum lam_status find_leaves(struct lam_writer *writer, struct lam_error *
     for (size_t i = 0; i < paths.size / sizeof *all && status == LAM_OK; i++, leaf++) {
       writer->columns[leaf].top = top;
       writer->columns[leaf].shred = all[i];
-      status = make_name(writer, writer->meta.leaves[leaf], &writer->columns[leaf].name, error);
+      status = lam_leaf_name(&writer->meta, leaf, &writer->arena, &writer->columns[leaf].name, error);
     }
   }
   lam_buf_release(&paths);

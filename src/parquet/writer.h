@@ -27,7 +27,8 @@ uint64_t lam_writer_pending_bytes(const struct lam_writer *writer);
 const struct lam_file_meta *lam_writer_meta(const struct lam_writer *writer);
 
 /* Column options that continue how `file` has its columns: codec, and the encoding choice where its
- * pages show one other than the default. One per leaf, allocated in `arena`; names are the columns'. */
+ * pages show one other than the default. For each leaf by its path, after, for each nested column, its codec by the
+ * column's name, since a list of an older form gets other names within it. Allocated in `arena`. */
 enum lam_status lam_column_options_of(const struct lam_file *file, struct lam_arena *arena,
                                       struct lam_column_options **out, int32_t *count, struct lam_error *error);
 

@@ -30,6 +30,24 @@ enum lam_status lam_write_options_read(const struct lam_write_options *given, st
   return LAM_OK;
 }
 
+enum lam_status lam_leaf_name(const struct lam_file_meta *meta, int32_t leaf, struct lam_arena *arena, const char **out,
+                              struct lam_error *error) {
+  const struct lam_schema_node *nodes = meta->nodes;
+  size_t size = 0;
+  int32_t node = meta->leaves[leaf];
+  for (int32_t i = node; i > 0; i = nodes[i].parent) size += nodes[i].name.size + 1;
+  char *name;
+  LAM_TRY(lam_arena_alloc(arena, size, (void **)&name, error));
+  char *at = name + size;
+  for (int32_t i = node; i > 0; i = nodes[i].parent) {
+    *--at = i == node ? 0 : '.';
+    at -= nodes[i].name.size;
+    lam_copy(at, nodes[i].name.data, nodes[i].name.size);
+  }
+  *out = name;
+  return LAM_OK;
+}
+
 static enum lam_status resolve_codec(const struct lam_column_options *from, struct lam_chunk_options *to,
                                      struct lam_error *error) {
   switch (from->codec) {
@@ -133,19 +151,27 @@ static int encoding_of(const struct lam_chunk_meta *chunk) {
 enum lam_status lam_column_options_of(const struct lam_file *file, struct lam_arena *arena,
                                       struct lam_column_options **out, int32_t *count, struct lam_error *error) {
   const struct lam_file_meta *meta = lam_file_meta(file);
+  const struct lam_row_group_meta *group = meta->row_group_count > 0 ? &meta->row_groups[0] : NULL;
+  size_t most = (size_t)meta->leaf_count + (size_t)meta->top_count;
+  LAM_TRY(lam_arena_array(arena, most, sizeof **out, (void **)out, error));
   *count = 0;
-  LAM_TRY(lam_arena_array(arena, (size_t)meta->leaf_count, sizeof **out, (void **)out, error));
-  for (int32_t i = 0; i < meta->leaf_count; i++) {
-    struct lam_column_options *column = &(*out)[i];
-    *column = (struct lam_column_options){.codec = LAM_WRITE_DEFAULT};
-    char *name;
-    LAM_TRY(lam_arena_string(arena, meta->nodes[meta->leaves[i]].name, &name, error));
-    column->name = name;
-    if (meta->row_group_count == 0) continue;
-    const struct lam_chunk_meta *chunk = &meta->row_groups[0].chunks[i];
-    column->codec = codec_of(chunk->codec);
-    column->encoding = encoding_of(chunk);
+  for (int32_t i = 0; i < meta->top_count; i++) {
+    const struct lam_schema_node *top = &meta->nodes[meta->tops[i]];
+    int codec = group && top->leaves > 0 ? codec_of(group->chunks[top->leaf].codec) : LAM_WRITE_DEFAULT;
+    struct lam_column_options *column = &(*out)[*count];
+    if (top->children > 0) {
+      char *name;
+      LAM_TRY(lam_arena_string(arena, top->name, &name, error));
+      *column++ = (struct lam_column_options){.name = name, .codec = codec};
+      ++*count;
+    }
+    for (int32_t leaf = top->leaf; leaf < top->leaf + top->leaves; leaf++, column++, ++*count) {
+      *column = (struct lam_column_options){.codec = LAM_WRITE_DEFAULT};
+      LAM_TRY(lam_leaf_name(meta, leaf, arena, &column->name, error));
+      if (!group) continue;
+      column->codec = codec_of(group->chunks[leaf].codec);
+      column->encoding = encoding_of(&group->chunks[leaf]);
+    }
   }
-  *count = meta->leaf_count;
   return LAM_OK;
 }

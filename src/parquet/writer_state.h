@@ -82,6 +82,9 @@ enum lam_status lam_writer_keep(struct lam_writer *writer, struct lam_bytes byte
 /* The index of the leaf that is the top-level column of that name; -1 where there is none, or it is nested. */
 int32_t lam_writer_find_flat(const struct lam_writer *writer, const char *name);
 
+/* The names from below the root to the leaf, joined by dots. */
+enum lam_status lam_leaf_name(const struct lam_file_meta *meta, int32_t leaf, struct lam_arena *arena, const char **out,
+                              struct lam_error *error);
 /* writer_options.c: what the options mean for each column. `out` has room for one per leaf. */
 enum lam_status lam_writer_resolve(const struct lam_write_options *options, const struct lam_writer *writer,
                                    struct lam_chunk_options *out, struct lam_error *error);
