@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "arrow/cast.h"
 #include "arrow/take.h"
 #include "base/kernel.h"
 
@@ -235,4 +236,99 @@ enum lam_status lam_filter_array(struct lam_mem *mem, const struct ArrowSchema *
 void lam_filter_buffers_release(struct lam_filter_buffers *buffers) {
   for (int i = 0; i < 3; i++) lam_shared_release(buffers->shared[i]);
   *buffers = (struct lam_filter_buffers){{NULL}};
+}
+
+/* ---- sharing, dictionaries ---- */
+
+/* Children and dictionary as they are; those of a struct are cut by its own offset, as Arrow has it. */
+static enum lam_status share(const struct ArrowArray *array, struct ArrowArray *out, struct lam_error *error) {
+  struct lam_shared *buffers[3] = {NULL};
+  struct ArrowArray dictionary = {.release = NULL};
+  for (int i = 0; i < array->n_buffers; i++) buffers[i] = lam_array_shared(array, i);
+  if (array->dictionary) LAM_TRY(share(array->dictionary, &dictionary, error));
+  enum lam_status status;
+  if (array->n_children > 0)
+    status = lam_array_init_nested(array->length, array->null_count, (int)array->n_buffers, buffers, array->n_children,
+                                   out, error);
+  else
+    status = lam_array_init(array->length, array->null_count, (int)array->n_buffers, buffers,
+                            array->dictionary ? &dictionary : NULL, out, error);
+  lam_array_release(&dictionary);
+  if (status != LAM_OK) return status;
+  out->offset = array->offset;
+  for (int64_t i = 0; status == LAM_OK && i < array->n_children; i++)
+    status = share(array->children[i], out->children[i], error);
+  if (status != LAM_OK) lam_array_release(out);
+  return status;
+}
+
+enum lam_status lam_array_share(const struct ArrowArray *array, int64_t first, int64_t count, struct ArrowArray *out,
+                                struct lam_error *error) {
+  out->release = NULL;
+  LAM_TRY(share(array, out, error));
+  cut(out, first, count);
+  return LAM_OK;
+}
+
+/* Validity of `array` from bit 0 on, NULL where all rows are valid. */
+static enum lam_status copy_validity(struct lam_mem *mem, const struct lam_view *view, struct lam_shared **out,
+                                     int64_t *nulls, struct lam_error *error) {
+  *nulls = lam_view_null_count(view);
+  if (*nulls == 0) return LAM_OK;
+  LAM_TRY(lam_shared_renew(mem, out, (size_t)(view->length + 7) / 8, 0, error));
+  lam_bits_copy((*out)->data, 0, view->validity, view->offset, view->length);
+  return LAM_OK;
+}
+
+static enum lam_status decode(struct lam_mem *mem, const struct lam_view *indices, const struct lam_view *values,
+                              struct lam_shared **to, struct ArrowArray *out, struct lam_error *error) {
+  int64_t nulls;
+  struct lam_selection selection = {
+      .rows = values->length, .count = indices->length, .indices = (const int32_t *)indices->data + indices->offset};
+  bool binary = lam_type_is_binary(values->type.id);
+  LAM_TRY(copy_validity(mem, indices, &to[0], &nulls, error));
+  LAM_TRY(binary ? filter_binary(mem, values, &selection, to, error)
+                 : filter_fixed(mem, values, &selection, to, error));
+  struct lam_shared *const buffers[] = {nulls ? to[0] : NULL, to[1], to[2]};
+  return lam_array_init(indices->length, nulls, binary ? 3 : 2, buffers, NULL, out, error);
+}
+
+enum lam_status lam_dictionary_decode(struct lam_mem *mem, const struct ArrowSchema *schema, struct ArrowArray *array,
+                                      struct lam_filter_buffers *kept, struct ArrowArray *out,
+                                      struct lam_error *error) {
+  struct lam_view indices, values;
+  struct lam_filter_buffers own = {{NULL}}, *buffers = kept ? kept : &own;
+  out->release = NULL;
+  enum lam_status status = lam_view_init(schema, array, &indices, error);
+  if (status == LAM_OK) status = lam_view_dictionary(&indices, &values, error);
+  if (status == LAM_OK && values.length == 0) /* then there are no indices but of NULLs */
+    status = lam_array_nulls(mem, schema->dictionary, array->length, out, error);
+  else if (status == LAM_OK)
+    status = decode(mem, &indices, &values, buffers->shared, out, error);
+  lam_filter_buffers_release(&own);
+  lam_array_release(array);
+  return status;
+}
+
+enum lam_status lam_dictionary_of_rows(struct lam_mem *mem, struct ArrowArray *values, struct ArrowArray *out,
+                                       struct lam_error *error) {
+  struct lam_shared *buffers[2] = {NULL, NULL};
+  int64_t rows = values->length, nulls = 0;
+  out->release = NULL;
+  enum lam_status status = lam_shared_create(mem, (size_t)rows * sizeof(int32_t) + 1, &buffers[1], error);
+  if (status == LAM_OK && values->null_count != 0 && values->n_buffers > 0 && values->buffers[0]) {
+    status = lam_shared_create(mem, (size_t)(rows + 7) / 8, &buffers[0], error);
+    if (status == LAM_OK) {
+      lam_bits_copy(buffers[0]->data, 0, values->buffers[0], values->offset, rows);
+      nulls = rows - lam_bits_count(buffers[0]->data, 0, rows);
+    }
+  }
+  if (status == LAM_OK) {
+    for (int64_t i = 0; i < rows; i++) ((int32_t *)(void *)buffers[1]->data)[i] = (int32_t)i;
+    status = lam_array_init(rows, nulls, 2, buffers, values, out, error);
+  }
+  lam_shared_release(buffers[0]);
+  lam_shared_release(buffers[1]);
+  lam_array_release(values);
+  return status;
 }

@@ -26,4 +26,15 @@ enum lam_status lam_filter_array(struct lam_mem *mem, const struct ArrowSchema *
                                  const struct lam_selection *selection, struct lam_filter_buffers *kept,
                                  struct ArrowArray *out, struct lam_error *error);
 
+/* Rows [first, first + count) of an array that this library made, which share its buffers. */
+enum lam_status lam_array_share(const struct ArrowArray *array, int64_t first, int64_t count, struct ArrowArray *out,
+                                struct lam_error *error);
+/* The values of a dictionary-encoded column of int32 indices and flat values without NULLs; `array` is consumed, `kept`
+ * as above. A NULL has the first entry's bytes. */
+enum lam_status lam_dictionary_decode(struct lam_mem *mem, const struct ArrowSchema *schema, struct ArrowArray *array,
+                                      struct lam_filter_buffers *kept, struct ArrowArray *out, struct lam_error *error);
+/* The reverse without looking at them: a dictionary of all rows, in which row i has entry i. `values` is consumed. */
+enum lam_status lam_dictionary_of_rows(struct lam_mem *mem, struct ArrowArray *values, struct ArrowArray *out,
+                                       struct lam_error *error);
+
 #endif

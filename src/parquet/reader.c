@@ -33,7 +33,8 @@ struct leaf {
   struct lam_chunk chunk;
   int64_t position; /* rows of the run that were given out */
   bool as_dictionary;
-  bool all_null; /* flat and of the type null: nothing is decoded */
+  bool all_null;    /* flat and of the type null: nothing is decoded */
+  bool index_tried; /* whether the row group's offset index was looked for */
 };
 
 struct column {
@@ -49,10 +50,14 @@ struct lam_reader {
   struct lam_read_options options;
   struct lam_reader_mode mode;
   int32_t *row_groups, row_group_count;
-  int32_t next_group; /* index in row_groups of the one after the current */
-  int64_t rows_left;  /* of the current row group */
-  int64_t batch_rows; /* of the current row group */
-  size_t run_bytes;   /* of a column's run at most */
+  int32_t next_group;             /* index in row_groups of the one after the current */
+  int64_t rows_left;              /* of the current row group */
+  const struct lam_range *wanted; /* rows of it that are being read: `wanted_rows` in `wanted_count` ranges */
+  size_t wanted_count;
+  int64_t wanted_rows;
+  struct lam_arena arena; /* offset indexes of the row group */
+  int64_t batch_rows;     /* of the current row group */
+  size_t run_bytes;       /* of a column's run at most */
   int32_t column_count, leaf_count;
   struct column *columns;
   struct leaf *leaves;
@@ -161,11 +166,13 @@ static enum lam_status begin_leaf(struct lam_reader *reader, struct leaf *leaf, 
                           &source.size, error));
   source.slack = lam_chunk_slack(reader->file, source.offset + source.size);
   leaf->position = 0;
+  leaf->index_tried = false;
   return lam_chunk_begin(&leaf->chunk, &source, leaf->as_dictionary, error);
 }
 
 static enum lam_status begin_group(struct lam_reader *reader, struct lam_error *error) {
   reader->next_group++;
+  lam_arena_release(&reader->arena);
   reader->rows_left = current_group(reader)->rows;
   LAM_CHECK(reader->rows_left >= 0, error, "%s: row group %" PRId32 " has %" PRId64 " rows",
             lam_file_name(reader->file), reader->row_groups[reader->next_group - 1], reader->rows_left);
@@ -187,14 +194,14 @@ static enum lam_status refill_leaf(void *user, size_t index, struct lam_error *e
   struct leaf *leaf = &reader->leaves[reader->refill[index]];
   leaf->position = 0;
   if (leaf->all_null) {
-    leaf->chunk.run.rows = lam_min_i64(reader->batch_rows, reader->rows_left);
+    leaf->chunk.run.rows = lam_min_i64(reader->batch_rows, reader->wanted_rows);
     return LAM_OK;
   }
   uint32_t slot = 0; /* there are as many as threads that can be here at once */
   while (atomic_flag_test_and_set_explicit(&reader->codec_taken[slot], memory_order_acquire))
     slot = (slot + 1) % reader->codec_count;
-  enum lam_status status =
-      lam_chunk_read(&leaf->chunk, &reader->codecs[slot], reader->batch_rows, reader->run_bytes, error);
+  enum lam_status status = lam_chunk_read_ranges(&leaf->chunk, &reader->codecs[slot], reader->wanted,
+                                                 reader->wanted_count, reader->batch_rows, reader->run_bytes, error);
   atomic_flag_clear_explicit(&reader->codec_taken[slot], memory_order_release);
   return status == LAM_OK ? LAM_OK : fail_in_leaf(reader, leaf, status, error);
 }
@@ -206,7 +213,7 @@ static enum lam_status refill_leaves(struct lam_reader *reader, struct lam_error
     struct leaf *leaf = &reader->leaves[i];
     if (leaf->position < leaf->chunk.run.rows) continue;
     reader->refill[count++] = i;
-    bytes += row_bytes(reader, leaf) * (double)lam_min_i64(reader->batch_rows, reader->rows_left);
+    bytes += row_bytes(reader, leaf) * (double)lam_min_i64(reader->batch_rows, reader->wanted_rows);
   }
   uint32_t width = bytes < PARALLEL_BYTES ? 1 : reader->codec_count;
   return lam_pool_run(lam_context_pool(lam_mem_context(reader->mem)), count, width, refill_leaf, reader, error);
@@ -225,7 +232,7 @@ static enum lam_status column_array(struct lam_reader *reader, const struct colu
 }
 
 static enum lam_status make_batch(struct lam_reader *reader, struct ArrowArray *out, struct lam_error *error) {
-  int64_t rows = lam_min_i64(reader->rows_left, reader->leaf_count ? INT64_MAX : reader->batch_rows);
+  int64_t rows = lam_min_i64(reader->wanted_rows, reader->leaf_count ? INT64_MAX : reader->batch_rows);
   for (int32_t i = 0; i < reader->leaf_count; i++)
     rows = lam_min_i64(rows, reader->leaves[i].chunk.run.rows - reader->leaves[i].position);
   assert(rows > 0);
@@ -238,8 +245,18 @@ static enum lam_status make_batch(struct lam_reader *reader, struct ArrowArray *
     }
   }
   for (int32_t i = 0; i < reader->leaf_count; i++) reader->leaves[i].position += rows;
-  reader->rows_left -= rows;
   return LAM_OK;
+}
+
+/* The next of the `rows` rows in `wanted`. */
+static enum lam_status read_wanted(struct lam_reader *reader, const struct lam_range *wanted, size_t count,
+                                   int64_t rows, struct ArrowArray *out, struct lam_error *error) {
+  reader->wanted = wanted;
+  reader->wanted_count = count;
+  reader->wanted_rows = rows;
+  LAM_TRY(lam_check_cancel(lam_mem_context(reader->mem), error));
+  LAM_TRY(refill_leaves(reader, error));
+  return make_batch(reader, out, error);
 }
 
 static enum lam_status next_batch(struct lam_reader *reader, struct ArrowArray *out, struct lam_error *error) {
@@ -247,19 +264,86 @@ static enum lam_status next_batch(struct lam_reader *reader, struct ArrowArray *
     if (reader->next_group == reader->row_group_count) return LAM_OK;
     LAM_TRY(begin_group(reader, error));
   }
-  LAM_TRY(lam_check_cancel(lam_mem_context(reader->mem), error));
-  LAM_TRY(refill_leaves(reader, error));
-  return make_batch(reader, out, error);
+  int64_t rows = current_group(reader)->rows;
+  const struct lam_range rest = {rows - reader->rows_left, rows};
+  LAM_TRY(read_wanted(reader, &rest, 1, reader->rows_left, out, error));
+  reader->rows_left -= out->length;
+  return LAM_OK;
+}
+
+static enum lam_status has_failed(const struct lam_reader *reader, struct lam_error *error) {
+  if (!reader->failed) return LAM_OK;
+  return lam_fail(error, LAM_INVALID, "%s: its reader has failed and gives no more batches",
+                  lam_file_name(reader->file));
 }
 
 enum lam_status lam_reader_next(struct lam_reader *reader, struct ArrowArray *out, struct lam_error *error) {
   out->release = NULL;
-  if (reader->failed)
-    return lam_fail(error, LAM_INVALID, "%s: its reader has failed and gives no more batches",
-                    lam_file_name(reader->file));
+  LAM_TRY(has_failed(reader, error));
   enum lam_status status = next_batch(reader, out, error);
   reader->failed = status != LAM_OK;
   return status;
+}
+
+/* ---- chosen rows ---- */
+
+/* Where the pages of a leaf are. Reading goes on without it where there is no index, or a wrong one. */
+static enum lam_status find_pages(struct lam_reader *reader, struct leaf *leaf, struct lam_error *error) {
+  struct lam_offset_index index;
+  leaf->index_tried = true;
+  if (leaf->all_null || leaf->chunk.nested || leaf->type.legacy_delta_bytes) return LAM_OK;
+  enum lam_status status = lam_offset_index_read(reader->file, reader->row_groups[reader->next_group - 1], leaf->leaf,
+                                                 &reader->arena, &index, error);
+  if (status == LAM_CORRUPT) return LAM_OK;
+  LAM_TRY(status);
+  if (index.count <= 0) return LAM_OK;
+  leaf->chunk.source.pages = index.pages;
+  leaf->chunk.source.page_count = index.count;
+  return LAM_OK;
+}
+
+/* Offset indexes are read once so many rows are passed over that a page may be among them. */
+static enum lam_status prepare_skips(struct lam_reader *reader, const struct lam_range *rows, size_t count,
+                                     struct lam_error *error) {
+  enum { WORTH_AN_INDEX = 4096 }; /* rows */
+  for (int32_t i = 0; i < reader->leaf_count; i++) {
+    struct leaf *leaf = &reader->leaves[i];
+    if (leaf->index_tried || leaf->position < leaf->chunk.run.rows) continue;
+    int64_t position = leaf->all_null ? 0 : lam_chunk_position(&leaf->chunk), longest = rows[0].first - position;
+    for (size_t r = 1; r < count && longest < WORTH_AN_INDEX; r++)
+      longest = lam_max_i64(longest, rows[r].first - rows[r - 1].end);
+    if (longest >= WORTH_AN_INDEX) LAM_TRY(find_pages(reader, leaf, error));
+  }
+  return LAM_OK;
+}
+
+enum lam_status lam_reader_begin(struct lam_reader *reader, int32_t row_group, struct lam_error *error) {
+  lam_reader_select(reader, row_group);
+  for (int32_t i = 0; i < reader->leaf_count; i++) reader->leaves[i].position = reader->leaves[i].chunk.run.rows = 0;
+  enum lam_status status = has_failed(reader, error);
+  if (status == LAM_OK) status = begin_group(reader, error);
+  reader->failed = status != LAM_OK;
+  return status;
+}
+
+enum lam_status lam_reader_read(struct lam_reader *reader, const struct lam_range *rows, size_t count, int64_t *taken,
+                                struct ArrowArray *out, struct lam_error *error) {
+  int64_t total = 0;
+  out->release = NULL;
+  *taken = 0;
+  LAM_TRY(has_failed(reader, error));
+  for (size_t i = 0; i < count; i++) total += rows[i].end - rows[i].first;
+  if (total == 0) return LAM_OK;
+  enum lam_status status = prepare_skips(reader, rows, count, error);
+  if (status == LAM_OK) status = read_wanted(reader, rows, count, total, out, error);
+  reader->failed = status != LAM_OK;
+  if (status == LAM_OK) *taken = out->length;
+  return status;
+}
+
+void lam_reader_as_dictionary(struct lam_reader *reader, int32_t column, bool as_dictionary) {
+  assert(!reader->columns[column].fields);
+  reader->leaves[reader->columns[column].first].as_dictionary = as_dictionary;
 }
 
 /* ---- opening ---- */
@@ -428,6 +512,7 @@ void lam_reader_close(struct lam_reader *reader) {
   lam_free(mem, reader->parts, (size_t)reader->leaf_count * sizeof *reader->parts);
   lam_free(mem, reader->refill, (size_t)reader->leaf_count * sizeof *reader->refill);
   lam_free(mem, reader->row_groups, (size_t)reader->row_group_count * sizeof *reader->row_groups);
+  lam_arena_release(&reader->arena);
   lam_free(mem, reader, sizeof *reader);
   if (own) lam_mem_close(own);
 }
@@ -443,6 +528,7 @@ enum lam_status lam_reader_open_as(struct lam_file *file, const struct lam_read_
   struct lam_reader *reader = memory;
   reader->file = file;
   reader->mem = mem;
+  lam_arena_init(&reader->arena, mem);
   reader->options = options;
   reader->mode = *mode;
   enum lam_status status = init_groups(reader, error);

@@ -64,7 +64,7 @@ static void check(const struct ArrowSchema *schema, const struct ArrowArray *sou
   int64_t row = 0, nulls = 0;
   for (int64_t i = 0; i < ROWS; i++) {
     if (!lam_bit_get(bits, i)) continue;
-    text_of_row(schema, source, i, &expected);
+    text_of_row(schema->dictionary && !source->dictionary ? schema->dictionary : schema, source, i, &expected);
     text_of_row(schema, out, row++, &found);
     assert_true(lam_bytes_equal(lam_bytes_of(expected.data, expected.size), lam_bytes_of(found.data, found.size)));
     nulls += found.size == 1 && found.data[0] == 1;
@@ -119,6 +119,37 @@ static void test_every_type(void **state) {
     every_shape(&schema, &array, &random);
     lam_array_release(&array);
     lam_schema_release(&schema);
+  }
+}
+
+/* Dictionaries of all rows, and decoded again; slices that share buffers. */
+static void test_forms(void **state) {
+  uint64_t random = seed_of_test();
+  (void)state;
+  for (int t = 0; t < 2 * TYPES; t++) {
+    struct ArrowSchema schema, copy, dictionary;
+    struct ArrowArray array, slice, encoded, decoded, part;
+    struct lam_filter_buffers kept = {{NULL}};
+    uint8_t bits[(ROWS + 7) / 8] = {0};
+    make(type_names[t / 2], &random, t % 2, &schema, &array);
+    lam_bits_fill(bits, 5, 200, true);
+    OK(lam_array_share(&array, 5, 200, &slice, &error));
+    check(&schema, &array, bits, &slice);
+    OK(lam_dictionary_of_rows(mem, &slice, &encoded, &error));
+    OK(lam_schema_copy(&schema, &copy, &error));
+    OK(lam_schema_as_dictionary(&copy, &dictionary, &error));
+    check(&dictionary, &array, bits, &encoded);
+    lam_bits_fill(bits, 0, 10, false);
+    lam_bits_fill(bits, 100, ROWS - 100, false);
+    OK(lam_array_share(&encoded, 5, 90, &part, &error));
+    OK(lam_dictionary_decode(mem, &dictionary, &part, &kept, &decoded, &error));
+    check(&schema, &array, bits, &decoded);
+    lam_array_release(&decoded);
+    lam_array_release(&encoded);
+    lam_array_release(&array);
+    lam_schema_release(&dictionary);
+    lam_schema_release(&schema);
+    lam_filter_buffers_release(&kept);
   }
 }
 
@@ -188,6 +219,7 @@ static void test_lists(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {MEM_TEST(test_every_type), MEM_TEST(test_dictionaries), MEM_TEST(test_lists)};
+  const struct CMUnitTest tests[] = {MEM_TEST(test_every_type), MEM_TEST(test_dictionaries), MEM_TEST(test_forms),
+                                     MEM_TEST(test_lists)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 #include "file_support.h"
+#include "parquet/reader.h"
 
 struct opened {
   struct page_fixture f;
@@ -76,6 +77,51 @@ static void batches_of_any_size(void **state) {
       lam_array_release(&batch);
     }
     assert_int_equal(rows, 2 * FILE_ROWS);
+    lam_schema_release(&schema);
+    lam_reader_close(reader);
+  }
+  close_file(&o);
+}
+
+/* Ranges of rows, in batches of any size, are the rows that were asked for. */
+static void chosen_rows(void **state) {
+  (void)state;
+  static const int32_t columns[] = {1, 0}, groups[] = {0};
+  static const int64_t sizes[] = {0, 1, 7, 999};
+  struct opened o;
+  open_file(&o, 2, 3);
+  for (size_t s = 0; s < 8; s++) {
+    struct lam_read_options options = LAM_READ_OPTIONS_INIT;
+    struct lam_reader *reader;
+    struct ArrowSchema schema;
+    struct ArrowArray batch;
+    options.columns = columns, options.column_count = 2;
+    options.row_groups = groups, options.row_group_count = 1;
+    options.batch_rows = sizes[s % 4];
+    options.dictionaries = s >= 4;
+    assert_int_equal(lam_reader_open(o.file, &options, &reader, NULL), LAM_OK);
+    assert_int_equal(lam_reader_schema(reader, &schema, NULL), LAM_OK);
+    for (int32_t group = 2; group >= 0; group--) {
+      struct lam_range ranges[] = {{3, 4}, {10, 200}, {201, 202}, {990, 1000}};
+      size_t at = 0;
+      assert_int_equal(lam_reader_begin(reader, group, NULL), LAM_OK);
+      while (at < 4) {
+        int64_t taken;
+        assert_int_equal(lam_reader_read(reader, ranges + at, 4 - at, &taken, &batch, NULL), LAM_OK);
+        assert_true(taken > 0 && taken == batch.length && (sizes[s % 4] == 0 || taken <= sizes[s % 4]));
+        for (int64_t row = 0; row < taken; row++) {
+          struct ArrowArray one = {.length = 1, .n_children = 2, .children = batch.children};
+          for (int c = 0; c < 2; c++) batch.children[c]->offset += row, batch.children[c]->length = 1;
+          check_batch(&schema, &one, ranges[at].first);
+          for (int c = 0; c < 2; c++) batch.children[c]->offset -= row;
+          if (++ranges[at].first == ranges[at].end) at++;
+        }
+        lam_array_release(&batch);
+      }
+      int64_t taken;
+      assert_int_equal(lam_reader_read(reader, ranges, 0, &taken, &batch, NULL), LAM_OK);
+      assert_null(batch.release);
+    }
     lam_schema_release(&schema);
     lam_reader_close(reader);
   }
@@ -176,9 +222,9 @@ static void wrong_requests_are_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(batches_of_any_size),          cmocka_unit_test(no_columns_still_count_rows),
-      cmocka_unit_test(batches_outlive_their_reader), cmocka_unit_test(scans_give_each_row_once),
-      cmocka_unit_test(wrong_requests_are_refused),
+      cmocka_unit_test(batches_of_any_size),         cmocka_unit_test(chosen_rows),
+      cmocka_unit_test(no_columns_still_count_rows), cmocka_unit_test(batches_outlive_their_reader),
+      cmocka_unit_test(scans_give_each_row_once),    cmocka_unit_test(wrong_requests_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
