@@ -81,6 +81,7 @@ struct footers {
     struct lam_arena arena;
     struct lam_file_columns columns;
     int64_t rows;
+    int32_t row_groups;
     char *unreadable;
   } footers[FILES_AT_ONCE];
 };
@@ -94,6 +95,7 @@ static enum lam_status read_footer(void *user, size_t index, struct lam_error *e
   LAM_TRY(lam_snapshot_file(table->directory, &table->snapshot, &table->snapshot.files[f->first + index],
                             &table->file_options, table->mem, &file, error));
   footer->rows = lam_file_rows(file);
+  footer->row_groups = lam_file_row_groups(file);
   enum lam_status status = lam_file_columns_of(file, &footer->arena, &footer->columns, error);
   if (status == LAM_OK && footer->columns.unreadable >= 0) {
     const struct lam_file_meta *meta = lam_file_meta(file);
@@ -108,6 +110,7 @@ static enum lam_status merge_footer(struct lam_table *table, size_t index, struc
                                     struct lam_error *error) {
   const char *key = table->snapshot.files[index].key;
   table->rows += (uint64_t)footer->rows;
+  table->row_groups += (uint64_t)footer->row_groups;
   if (footer->unreadable && !table->unreadable) {
     char *name;
     LAM_TRY(lam_arena_string(&table->arena, lam_bytes_of_string(footer->unreadable), &name, error));

@@ -36,7 +36,7 @@ struct lam_table {
   int64_t data_columns;   /* columns of the merged schema that some file has; the rest are of the path */
   const char *unreadable; /* a column that no scan of all columns may pass over in silence, or NULL */
   struct lam_file_options file_options;
-  uint64_t rows;
+  uint64_t rows, row_groups;
 };
 
 /* As lam_table_open within the caller's account of the budget: an operation has one account, because one that
