@@ -33,6 +33,8 @@ class ReadOptions(c.Structure):
         ("row_group_count", c.c_int32),
         ("batch_rows", c.c_int64),
         ("dictionaries", c.c_bool),
+        ("leaves", c.POINTER(c.c_int32)),
+        ("leaf_count", c.c_int32),
     ]
 
 
@@ -97,7 +99,7 @@ class File:
                     raise
         return columns
 
-    def batches(self, columns=None, row_groups=None, batch_rows=0, dictionaries=False):
+    def batches(self, columns=None, row_groups=None, batch_rows=0, dictionaries=False, leaves=None):
         """A pyarrow.RecordBatchReader over the file."""
 
         def array(values):
@@ -111,6 +113,8 @@ class File:
             len(row_groups or []),
             batch_rows,
             dictionaries,
+            array(leaves),
+            len(leaves or []),
         )
         reader = c.c_void_p()
         call(LIB.lam_reader_open, self.handle, c.byref(options), c.byref(reader))

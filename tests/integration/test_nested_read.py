@@ -1,0 +1,185 @@
+"""Nested columns read to the arrays and types that pyarrow gives: random schemas up to five levels deep, in pages of
+either version, however small, and leaves of structs alone."""
+
+import os
+import pathlib
+import random
+import re
+import sys
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "conformance"))
+import lamella_library as lamella  # noqa: E402
+
+SEED = int(os.environ.get("LAMELLA_TEST_SEED", "20261121"))
+LEAVES = {
+    "int64": (pa.int64(), lambda rng: rng.choice([-(1 << 63), 0, 7, (1 << 63) - 1, rng.randrange(1000)])),
+    "int8": (pa.int8(), lambda rng: rng.randrange(-128, 128)),
+    "bool": (pa.bool_(), lambda rng: rng.random() < 0.5),
+    "double": (pa.float64(), lambda rng: rng.choice([rng.random(), -0.0, float("inf")])),
+    "string": (pa.string(), lambda rng: rng.choice(["", "one", "two", "é" * rng.randrange(40)])),
+    "binary": (pa.binary(), lambda rng: rng.randbytes(rng.randrange(12))),
+    "fixed": (pa.binary(3), lambda rng: rng.randbytes(3)),
+    "decimal": (pa.decimal128(20, 3), lambda rng: rng.randrange(10**9)),
+    "timestamp": (pa.timestamp("us", "UTC"), lambda rng: rng.randrange(1 << 50)),
+    "null": (pa.null(), lambda rng: None),
+}
+
+
+def random_type(rng, depth):
+    kind = rng.choice(["leaf", "list", "struct", "map"]) if depth else "leaf"
+    if kind == "list":
+        return pa.list_(random_field(rng, "element", depth - 1))
+    if kind == "struct":
+        return pa.struct([random_field(rng, f"f{i}", depth - 1) for i in range(rng.randrange(1, 4))])
+    if kind == "map":
+        key = random_type(rng, 0 if rng.random() < 0.8 else depth - 1)
+        while pa.types.is_null(key):
+            key = random_type(rng, 0)
+        return pa.map_(pa.field("key", key, nullable=False), random_field(rng, "value", depth - 1))
+    return rng.choice(list(LEAVES.values()))[0]
+
+
+def random_field(rng, name, depth):
+    kind = random_type(rng, depth)
+    return pa.field(name, kind, nullable=pa.types.is_null(kind) or rng.random() < 0.75)
+
+
+def random_value(rng, field, nulls):
+    kind = field.type
+    if field.nullable and rng.random() < nulls:
+        return None
+    many = rng.choice([0, 1, 2, 3, rng.randrange(12)])
+    if pa.types.is_map(kind):
+        key = pa.field("key", kind.key_type, nullable=False)
+        return [(random_value(rng, key, nulls), random_value(rng, kind.item_field, nulls)) for _ in range(many)]
+    if pa.types.is_list(kind):
+        return [random_value(rng, kind.value_field, nulls) for _ in range(many)]
+    if pa.types.is_struct(kind):
+        return {child.name: random_value(rng, child, nulls) for child in kind}
+    return next(make for other, make in LEAVES.values() if other == kind)(rng)
+
+
+def random_table(rng, rows, depth=5):
+    fields = [random_field(rng, f"c{i}", depth) for i in range(3)]
+    arrays = []
+    for field in fields:
+        nulls = rng.choice([0.0, 0.1, 0.6])
+        array = pa.array([random_value(rng, field, nulls) for _ in range(rows)], field.type)
+        arrays.append(array.slice(rng.randrange(rows + 1)) if rng.random() < 0.2 else array)
+    rows = min(len(array) for array in arrays)
+    return pa.Table.from_arrays([array.slice(0, rows) for array in arrays], schema=pa.schema(fields))
+
+
+def write_random(rng, table, path):
+    pq.write_table(
+        table,
+        path,
+        use_dictionary=rng.random() < 0.6,
+        compression=rng.choice(["none", "none", "snappy", "zstd", "gzip"]),
+        data_page_version=rng.choice(["1.0", "2.0"]),
+        data_page_size=rng.choice([40, 400, 1 << 20]),
+        dictionary_pagesize_limit=rng.choice([100, 1 << 20]),
+        row_group_size=rng.choice([20, 333, 1 << 20]),
+        write_batch_size=rng.choice([1, 10, 1000]),
+        write_page_index=rng.random() < 0.5,
+        store_schema=False,
+    )
+
+
+def shown(kind):
+    """With the names of lists' children; pyarrow calls the entries of a map as the map."""
+    return re.sub(r" \('[^']*'\)", "", str(kind))
+
+
+def assert_same(ours, theirs):
+    assert ours.num_rows == theirs.num_rows
+    for name in theirs.schema.names:
+        assert ours.schema.field(name).equals(theirs.schema.field(name)), name
+        assert shown(ours[name].type) == shown(theirs[name].type), name
+        assert ours[name].combine_chunks().equals(theirs[name].combine_chunks()), name
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("LAMELLA_SEEDS", "60"))))
+def test_random_file(seed, tmp_path):
+    rng = random.Random(SEED + seed)
+    path = tmp_path / "nested.parquet"
+    table = random_table(rng, rng.choice([0, 1, 10, 400]))
+    write_random(rng, table, path)
+    print(f"seed {SEED + seed}: {table.schema}")
+    try:
+        theirs = pq.ParquetFile(path).read()
+    except OSError as error:
+        assert "Definition levels exceeded" in str(error)  # where pyarrow does not read its own
+        theirs = table
+    for batch_rows in (0, rng.choice([1, 3, 7, 50])):
+        assert_same(lamella.read(path, batch_rows=batch_rows, threads=rng.choice([1, 2])), theirs)
+
+
+def leaves_of(field, path=""):
+    """Paths of the leaves below a field as pyarrow's reader takes them, in the file's order."""
+    kind, path = field.type, f"{path}.{field.name}" if path else field.name
+    if pa.types.is_map(kind):
+        entries = f"{path}.key_value"
+        return leaves_of(kind.key_field, entries) + leaves_of(kind.item_field, entries)
+    if pa.types.is_list(kind):
+        return leaves_of(kind.value_field, f"{path}.list")
+    if pa.types.is_struct(kind):
+        return [leaf for child in kind for leaf in leaves_of(child, path)]
+    return [path]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_leaves_of_structs(seed, tmp_path):
+    rng = random.Random(SEED - seed)
+    path = tmp_path / "nested.parquet"
+    table = random_table(rng, 100)
+    write_random(rng, table, path)
+    leaves = [leaf for field in table.schema for leaf in leaves_of(field)]
+    maps = [i for i, leaf in enumerate(leaves) if ".key_value." in leaf]  # are never read in part
+    chosen = sorted({*rng.sample(range(len(leaves)), min(len(leaves), 3)), *maps})
+    theirs = pq.ParquetFile(path).read(columns=[leaves[i] for i in chosen])
+    top = [i for i, name in enumerate(table.schema.names) if name in theirs.schema.names]
+    ours = lamella.read(path, columns=top, leaves=chosen, batch_rows=rng.choice([0, 9]))
+    assert ours.schema.names == theirs.schema.names
+    for name in theirs.schema.names:  # of which pyarrow forgets what is not nullable
+        assert ours[name].to_pylist() == theirs[name].to_pylist(), name
+
+
+def test_a_row_of_many_pages(tmp_path):
+    """Rows that are longer than a page, a block of levels and a run."""
+    rows = [list(range(100_000)), [], None, [7] * 30_000, [1]]
+    strings = [["abc"] * 50_000, None, ["x" * 300_000] * 4, [], ["y" * 100_000] * 20]
+    table = pa.table({"n": pa.array(rows, pa.list_(pa.int64())), "s": pa.array(strings, pa.list_(pa.string()))})
+    path = tmp_path / "long.parquet"
+    for version in ("1.0", "2.0"):
+        pq.write_table(
+            table, path, data_page_size=1000, use_dictionary=["n"], data_page_version=version, store_schema=False
+        )
+        for options in ({}, {"batch_rows": 1}, {"memory_limit": 100 << 20}):
+            assert_same(lamella.read(path, **options), pq.read_table(path))
+
+
+def test_runs_end_at_the_limit_of_bytes(tmp_path):
+    """Leaves that fill their runs after different numbers of rows."""
+    rng = random.Random(SEED)
+    rows = [
+        [{"s": "z" * rng.randrange(20_000), "n": i, "b": i % 3 == 0} for i in range(rng.randrange(6))] or None
+        for _ in range(3000)
+    ]
+    table = pa.table({"c": pa.array(rows), "n": pa.array(range(3000))})
+    path = tmp_path / "wide.parquet"
+    for dictionary in (False, True):
+        pq.write_table(table, path, use_dictionary=dictionary, store_schema=False, data_page_size=50_000)
+        assert_same(lamella.read(path), pq.read_table(path))
+        assert_same(lamella.read(path, batch_rows=100_000, memory_limit=100 << 20), pq.read_table(path))
+
+
+def test_too_little_memory_is_an_error(tmp_path):
+    path = tmp_path / "long.parquet"
+    pq.write_table(pa.table({"n": [list(range(3_000_000))]}), path)
+    with pytest.raises(lamella.LamellaError, match="column 'n': leaf 'element': from row 0 on"):
+        lamella.read(path, memory_limit=8 << 20)
