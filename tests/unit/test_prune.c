@@ -1,0 +1,323 @@
+#include <math.h>
+
+#include "arrow/cast.h"
+#include "condition_support.h"
+#include "parquet/prune_state.h"
+#include "parquet/writer.h"
+#include "store/memory.h"
+
+enum { FILES = 260, CONDITIONS = 40, MOST_ROWS = 300 };
+
+/* ---- random files ---- */
+
+/* A file, the rows in it, and the schema that conditions are bound to, which may be wider. */
+struct table {
+  struct lam_store *store;
+  struct lam_file *file;
+  struct lam_arena arena;
+  struct columns columns; /* of the wide schema; the last may be missing in the file */
+  struct ArrowSchema narrow, wide;
+  struct ArrowArray written, rows;
+  int32_t sources[MOST_COLUMNS];
+  const struct lam_scalar *constants[MOST_COLUMNS];
+  struct lam_scalar constant;
+};
+
+static void random_options(uint64_t *seed, struct lam_write_options *options, struct lam_column_options *columns,
+                           int count) {
+  static const int encodings[] = {LAM_ENCODE_DEFAULT, LAM_ENCODE_PLAIN, LAM_ENCODE_DEFAULT};
+  for (int c = 0; c < count; c++)
+    columns[c] = (struct lam_column_options){.name = c == 0   ? "c0"
+                                                     : c == 1 ? "c1"
+                                                     : c == 2 ? "c2"
+                                                              : "c3",
+                                             .codec = below(seed, 2) ? LAM_WRITE_NONE : LAM_WRITE_DEFAULT,
+                                             .encoding = encodings[below(seed, 3)],
+                                             .no_statistics = below(seed, 10) == 0};
+  options->columns = columns;
+  options->column_count = count;
+  options->row_group_rows = 1 + below(seed, 150);
+  options->page_rows = 1 + below(seed, 30);
+  options->data_page_v2 = below(seed, 2);
+  if (below(seed, 3) == 0) options->dictionary_bytes = 1 + below(seed, 60);
+  options->no_sync = true;
+}
+
+static void write_file(struct table *table, const struct lam_write_options *options, struct lam_store *store) {
+  struct lam_writer *writer;
+  OK(lam_writer_open_in(store, "file", &table->narrow, options, mem, &writer, &error));
+  if (table->written.length > 0) OK(lam_writer_write(writer, &table->written, &error));
+  OK(lam_writer_finish(writer, NULL, &error));
+  lam_writer_close(writer);
+}
+
+/* Types that a table with other files could have. */
+static const struct {
+  const char *from, *to;
+} widenings[] = {
+    {"int8", "int64"},
+    {"int16", "int32"},
+    {"int32", "double"},
+    {"uint8", "int16"},
+    {"uint32", "int64"},
+    {"float", "double"},
+    {"decimal(5,2)", "decimal(38,2)"},
+    {"time32[ms]", "time64[ns]"},
+    {"float16", "float"},
+    {"uint16", "uint64"},
+    {"timestamp[ms]", "timestamp[us]"},
+    {"decimal(30,4)", "decimal(60,4)"},
+};
+
+static void forget_array(struct ArrowArray *array) {
+  array->release = NULL;
+}
+
+static void widen(uint64_t *seed, struct table *table, int c) {
+  struct ArrowSchema *from = table->narrow.children[c];
+  struct lam_type type = type_of(table->columns.pools[c]->type);
+  bool wider = false;
+  for (size_t i = 0; i < sizeof widenings / sizeof *widenings && below(seed, 2) == 0; i++) {
+    if (strcmp(widenings[i].from, table->columns.pools[c]->type) != 0) continue;
+    type = type_of(widenings[i].to);
+    wider = true;
+    break;
+  }
+  OK(lam_schema_init(&type, from->name, true, table->wide.children[c], &error));
+  if (wider) {
+    OK(lam_cast(mem, from, table->written.children[c], &type, table->rows.children[c], &error));
+    return;
+  }
+  *table->rows.children[c] = *table->written.children[c];
+  table->rows.children[c]->release = forget_array; /* `written` has it */
+}
+
+/* The last column is not in the file: NULL there, or a value of the path. */
+static void add_missing(uint64_t *seed, struct table *table) {
+  int c = table->columns.count - 1;
+  const struct pool *pool = table->columns.pools[c];
+  struct lam_type type = type_of(pool->type);
+  struct lam_builder builder;
+  char name[16];
+  snprintf(name, sizeof name, "c%d", c);
+  table->sources[c] = -1;
+  OK(lam_schema_init(&type, name, true, table->wide.children[c], &error));
+  OK(lam_builder_init(&builder, mem, &type, &error));
+  const char *value = below(seed, 2) ? any_value(seed, pool) : NULL;
+  for (int64_t row = 0; row < table->rows.length; row++)
+    OK(value ? lam_value_build(&builder, lam_bytes_of_string(value), &error) : lam_builder_null(&builder, &error));
+  OK(lam_builder_finish(&builder, table->rows.children[c], &error));
+  lam_builder_release(&builder);
+  if (!value || table->rows.length == 0) return;
+  struct lam_view view;
+  OK(lam_view_init(table->wide.children[c], table->rows.children[c], &view, &error));
+  OK(lam_scalar_of_view(&view, 0, &table->constant, &error));
+  table->constants[c] = &table->constant;
+}
+
+static void make_rows(uint64_t *seed, struct table *table) {
+  int rows = below(seed, 10) ? below(seed, MOST_ROWS) : 0;
+  random_columns(seed, &table->columns);
+  bool missing = table->columns.count > 1 && below(seed, 4) == 0;
+  struct columns in_file = table->columns;
+  in_file.count -= missing;
+  columns_schema(&in_file, &table->narrow);
+  random_batch(seed, &in_file, rows, &table->written);
+  OK(lam_schema_init_struct("", table->columns.count, &table->wide, &error));
+  OK(lam_array_init_struct(rows, table->columns.count, &table->rows, &error));
+  for (int c = 0; c < in_file.count; c++) {
+    table->sources[c] = c;
+    widen(seed, table, c);
+  }
+  if (missing) add_missing(seed, table);
+}
+
+static void close_table(struct table *table) {
+  lam_file_close(table->file);
+  lam_store_close(table->store);
+  lam_array_release(&table->rows);
+  lam_array_release(&table->written);
+  lam_schema_release(&table->narrow);
+  lam_schema_release(&table->wide);
+  lam_arena_release(&table->arena);
+}
+
+/* ---- less than the writer knows ---- */
+
+static struct lam_bytes half(struct lam_bytes bytes) {
+  bytes.size /= 2;
+  return bytes;
+}
+
+static void loosen_statistics(uint64_t *seed, struct lam_chunk_meta *chunk, struct lam_arena *arena) {
+  OK(lam_chunk_details_own(chunk, arena, &error));
+  struct lam_statistics *statistics = &chunk->details->statistics;
+  if (below(seed, 3) == 0) statistics->null_count = -1;
+  if (below(seed, 4) == 0) statistics->min = (struct lam_bytes){0};
+  if (below(seed, 4) == 0) statistics->max = (struct lam_bytes){0};
+  if (below(seed, 2) == 0) statistics->min_exact = statistics->max_exact = false;
+  /* Cut, and the maximum not incremented, as some writers do who say that it is not exact. */
+  if (chunk->physical == LAM_BYTE_ARRAY && below(seed, 2) == 0) {
+    statistics->min_exact = statistics->max_exact = false;
+    statistics->min = half(statistics->min);
+    statistics->max = half(statistics->max);
+  }
+}
+
+static void loosen_index(uint64_t *seed, const struct lam_file *file, int32_t group, int32_t leaf,
+                         struct lam_arena *arena, struct lam_buf *out, struct lam_chunk_meta *chunk) {
+  struct lam_column_index index;
+  size_t start = out->size;
+  OK(lam_column_index_read(file, group, leaf, arena, &index, &error));
+  if (index.count <= 0) return;
+  if (below(seed, 3) == 0) index.null_counts = NULL;
+  if (below(seed, 3) == 0) index.nan_counts = NULL;
+  index.boundary_order = LAM_BOUNDARY_UNORDERED;
+  for (int32_t page = 0; page < index.count; page++) {
+    int32_t other = below(seed, index.count);
+    if (index.null_pages[page]) continue;
+    if (chunk->physical == LAM_BYTE_ARRAY && below(seed, 2)) index.min[page] = half(index.min[page]);
+    if (!index.null_pages[other] && below(seed, 4) == 0 && chunk->physical == LAM_BYTE_ARRAY &&
+        index.max[page].size > 0 && index.max[other].size > 0 && index.max[other].data[0] > index.max[page].data[0])
+      index.max[page] = index.max[other];
+  }
+  OK(lam_column_index_write(&index, out, &error));
+  chunk->column_index_offset = (int64_t)start;
+  chunk->column_index_length = (int32_t)(out->size - start);
+}
+
+/* Writes the file again with another footer, and page indexes behind the data. */
+static void loosen(uint64_t *seed, struct table *table) {
+  struct lam_file *file = table->file;
+  struct lam_file_meta *meta = (struct lam_file_meta *)(uintptr_t)lam_file_meta(file);
+  struct lam_output *output;
+  struct lam_arena arena;
+  struct lam_buf bytes;
+  lam_arena_init(&arena, mem);
+  lam_buf_init(&bytes, mem);
+  OK(lam_buf_reserve(&bytes, lam_file_size(file), &error));
+  OK(lam_file_read(file, 0, bytes.data, lam_file_size(file), &error));
+  bytes.size = lam_file_size(file);
+  for (int32_t group = 0; group < meta->row_group_count; group++)
+    for (int32_t leaf = 0; leaf < meta->leaf_count; leaf++) {
+      struct lam_chunk_meta *chunk = &meta->row_groups[group].chunks[leaf];
+      loosen_statistics(seed, chunk, &arena);
+      if (below(seed, 2)) loosen_index(seed, file, group, leaf, &arena, &bytes, chunk);
+    }
+  size_t footer = bytes.size;
+  uint8_t end[8] = {0, 0, 0, 0, 'P', 'A', 'R', '1'};
+  OK(lam_file_meta_write(meta, &bytes, &error));
+  lam_store32(end, (uint32_t)(bytes.size - footer));
+  OK(lam_buf_append(&bytes, end, sizeof end, &error));
+  OK(table->store->ops->create(table->store, "loose", &output, &error));
+  OK(table->store->ops->write(output, bytes.data, bytes.size, &error));
+  OK(table->store->ops->close_output(output, &error));
+  lam_buf_release(&bytes);
+  lam_file_close(file);
+  lam_arena_release(&arena);
+  OK(lam_file_open_in(table->store, "loose", NULL, mem, &table->file, &error));
+}
+
+static void make_table(uint64_t *seed, struct table *table) {
+  struct lam_write_options options = LAM_WRITE_OPTIONS_INIT;
+  struct lam_column_options columns[MOST_COLUMNS];
+  *table = (struct table){0};
+  lam_arena_init(&table->arena, mem);
+  make_rows(seed, table);
+  random_options(seed, &options, columns, (int)table->narrow.n_children);
+  OK(lam_store_memory(context, &table->store, &error));
+  OK(lam_store_make_directories(table->store, "", &error));
+  write_file(table, &options, table->store);
+  OK(lam_file_open_in(table->store, "file", NULL, mem, &table->file, &error));
+  if (below(seed, 2)) loosen(seed, table);
+}
+
+/* ---- brute force ---- */
+
+struct tally {
+  int conditions, groups, groups_gone, groups_proved, rows_proved;
+  struct lam_prune_counts counts;
+};
+
+static void add_counts(struct lam_prune_counts *to, const struct lam_prune_counts *from) {
+  const uint64_t *source = (const uint64_t *)(const void *)from;
+  for (size_t i = 0; i < sizeof *to / sizeof *source; i++) ((uint64_t *)(void *)to)[i] += source[i];
+}
+
+static void check_group(struct lam_prune *prune, int32_t group, const uint8_t *outcomes, int64_t rows, const char *text,
+                        struct tally *tally) {
+  unsigned decided, found = 0;
+  struct lam_ranges ranges;
+  bool all;
+  for (int64_t row = 0; row < rows; row++) found |= outcomes[row];
+  OK(lam_prune_group(prune, group, &decided, &error));
+  if (found & ~decided) fail_msg("%s: row group %d is %u, decided %u", text, group, found, decided);
+  tally->groups++;
+  tally->groups_gone += !(decided & LAM_MAY_BE_TRUE);
+  tally->groups_proved += decided == LAM_MAY_BE_TRUE;
+  lam_ranges_init(&ranges, mem);
+  OK(lam_prune_rows(prune, group, &ranges, &all, &error));
+  int64_t row = 0;
+  for (size_t i = 0; i < lam_ranges_count(&ranges); i++) {
+    const struct lam_range *range = lam_ranges_at(&ranges, i);
+    assert_true(range->first >= row && range->end > range->first && range->end <= rows);
+    for (; row < range->first; row++)
+      if (outcomes[row] & LAM_MAY_BE_TRUE) fail_msg("%s: row %d of row group %d is left out", text, (int)row, group);
+    for (; row < range->end; row++)
+      if (all && outcomes[row] != LAM_MAY_BE_TRUE)
+        fail_msg("%s: row %d of group %d is no match", text, (int)row, group);
+  }
+  for (; row < rows; row++)
+    if (outcomes[row] & LAM_MAY_BE_TRUE) fail_msg("%s: row %d of row group %d is left out", text, (int)row, group);
+  if (all) tally->rows_proved += (int)lam_ranges_total(&ranges);
+  lam_ranges_release(&ranges);
+}
+
+static void check_condition(uint64_t *seed, struct table *table, struct tally *tally) {
+  const struct lam_file_meta *meta = lam_file_meta(table->file);
+  const struct lam_expr *condition;
+  struct lam_prune *prune;
+  struct text text;
+  struct lam_arena arena;
+  uint8_t outcomes[MOST_ROWS];
+  lam_arena_init(&arena, mem);
+  if (random_condition(seed, &table->columns, &table->wide, &arena, &text, &condition) &&
+      outcomes_of_rows(condition, &table->wide, &table->rows, outcomes)) {
+    OK(lam_prune_open(table->file, condition, &table->wide, table->sources, table->constants, mem, &prune, &error));
+    int64_t row = 0;
+    for (int32_t group = 0; group < meta->row_group_count; group++) {
+      check_group(prune, group, outcomes + row, meta->row_groups[group].rows, text.data, tally);
+      row += meta->row_groups[group].rows;
+    }
+    assert_int_equal(row, table->rows.length);
+    add_counts(&tally->counts, lam_prune_counted(prune));
+    lam_prune_close(prune);
+    tally->conditions++;
+  }
+  lam_arena_release(&arena);
+}
+
+static void test_against_brute_force(void **state) {
+  (void)state;
+  uint64_t seed = seed_of_test();
+  struct tally tally = {0};
+  for (int i = 0; i < FILES; i++) {
+    struct table table;
+    make_table(&seed, &table);
+    for (int k = 0; k < CONDITIONS; k++) check_condition(&seed, &table, &tally);
+    close_table(&table);
+  }
+  const struct lam_prune_counts *counts = &tally.counts;
+  print_message("%d conditions on %d row groups: %d cannot match, %d match wholly, %d rows proved by pages\n",
+                tally.conditions, tally.groups, tally.groups_gone, tally.groups_proved, tally.rows_proved);
+  print_message("gone by statistics %d, bloom filters %d, dictionaries %d, pages %d; pages %d, skipped %d\n",
+                (int)counts->groups_by_statistics, (int)counts->groups_by_bloom, (int)counts->groups_by_dictionary,
+                (int)counts->groups_by_pages, (int)counts->pages, (int)counts->pages_skipped);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      MEM_TEST(test_against_brute_force),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
