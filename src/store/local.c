@@ -340,7 +340,9 @@ static void allocate(struct local_output *output, size_t more) {
   uint64_t end = output->size + more;
   if (output->no_allocation || end < ALLOCATE_FROM || end <= output->allocated) return;
   uint64_t length = lam_max_u64(more, lam_min_u64(lam_max_u64(output->size, 4 * ALLOCATE_FROM), ALLOCATE_MOST));
-  if (fallocate(output->fd, FALLOC_FL_KEEP_SIZE, (off_t)output->size, (off_t)length) == 0)
+  /* From the beginning: one page without a block of its own has the whole file written out at the rename. */
+  uint64_t from = output->allocated ? output->size : 0;
+  if (fallocate(output->fd, FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)(output->size + length - from)) == 0)
     output->allocated = output->size + length;
   else
     output->no_allocation = true; /* whatever it is, write() will tell */
