@@ -141,6 +141,7 @@ struct lam_write_options {
   const struct lam_write_key_value *key_values;
   int32_t key_value_count;
   bool no_sync; /* do not make the file durable before it becomes visible */
+  bool no_page_index;
 };
 #define LAM_WRITE_OPTIONS_INIT \
   { .struct_size = sizeof(struct lam_write_options) }

@@ -59,6 +59,8 @@ enum lam_status lam_chunk_writer_init(struct lam_chunk_writer *chunk, struct lam
       &chunk->ends,     &chunk->indices,         &chunk->source.remap, &chunk->source.values};
   for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++) lam_buf_init(bufs[i], mem);
   lam_bounds_init(&chunk->bounds, mem, leaf);
+  lam_bounds_init(&chunk->page_bounds, mem, leaf);
+  lam_index_init(&chunk->index, mem);
   lam_dictionary_init(&chunk->dictionary, mem, 0, options->dictionary_bytes);
   LAM_TRY(lam_storing_of(type, leaf, &chunk->storing, error));
   chunk->dictionary.width = chunk->storing.to_width;
@@ -110,6 +112,9 @@ void lam_chunk_clear(struct lam_chunk_writer *chunk, bool keep_memory) {
   }
   chunk->rows = chunk->entries = chunk->nulls = chunk->uncompressed_size = chunk->compressed_size = 0;
   lam_bounds_clear(&chunk->bounds);
+  lam_bounds_clear(&chunk->page_bounds);
+  chunk->page_unencoded = 0;
+  lam_index_begin(&chunk->index, chunk->leaf, chunk->options.page_index, chunk->options.statistics);
   forget_source(&chunk->source);
 }
 
@@ -118,6 +123,8 @@ void lam_chunk_writer_release(struct lam_chunk_writer *chunk) {
   lam_chunk_clear(chunk, false);
   lam_dictionary_release(&chunk->dictionary);
   lam_bounds_release(&chunk->bounds);
+  lam_bounds_release(&chunk->page_bounds);
+  lam_index_release(&chunk->index);
 }
 
 void lam_workspace_init(struct lam_workspace *workspace, struct lam_mem *mem) {
@@ -218,7 +225,7 @@ static enum lam_status put_fixed(struct lam_chunk_writer *chunk, struct lam_work
     chunk->page_plain_bytes += count * width;
     return settle(chunk, workspace, done, count, error);
   }
-  if (chunk->options.statistics) LAM_TRY(lam_bounds_add(&chunk->bounds, values, count, error));
+  if (chunk->options.statistics) LAM_TRY(lam_bounds_add(&chunk->page_bounds, values, count, error));
   LAM_TRY(data_room(chunk, count * width, error));
   lam_copy(chunk->data.data + chunk->data.size, values, count * width);
   chunk->data.size += count * width;
@@ -263,11 +270,14 @@ static enum lam_status put_bytes(struct lam_chunk_writer *chunk, struct lam_work
     LAM_TRY(index_room(chunk, count, &indices, error));
     LAM_TRY(lam_dictionary_put_bytes(&chunk->dictionary, values, count, indices, &done, error));
     chunk->page_plain_bytes += total + 4 * count;
-    return settle(chunk, workspace, done, count, error);
+    LAM_TRY(settle(chunk, workspace, done, count, error));
+    if (chunk->dictionary_on) chunk->page_unencoded += (int64_t)total;
+    return LAM_OK;
   }
   if (total > INT32_MAX)
     return lam_fail(error, LAM_UNSUPPORTED, "a value of %zu bytes is longer than a page, 2^31 - 1 bytes", total);
-  if (chunk->options.statistics) LAM_TRY(lam_bounds_add_bytes(&chunk->bounds, values, count, error));
+  if (chunk->options.statistics) LAM_TRY(lam_bounds_add_bytes(&chunk->page_bounds, values, count, error));
+  chunk->page_unencoded += (int64_t)total;
   bool plain = chunk->plain == LAM_PLAIN;
   size_t more = plain ? total + 4 * count : total;
   LAM_TRY(data_room(chunk, more, error));
@@ -280,14 +290,15 @@ static enum lam_status put_bytes(struct lam_chunk_writer *chunk, struct lam_work
   return LAM_OK;
 }
 
-enum lam_status lam_chunk_add_dictionary_bounds(struct lam_chunk_writer *chunk, struct lam_error *error) {
+enum lam_status lam_chunk_add_dictionary_bounds(struct lam_chunk_writer *chunk, struct lam_bounds *bounds,
+                                                struct lam_error *error) {
   const struct lam_dictionary *dictionary = &chunk->dictionary;
   if (!chunk->options.statistics) return LAM_OK;
-  if (dictionary->width) return lam_bounds_add(&chunk->bounds, dictionary->values.data, dictionary->count, error);
+  if (dictionary->width) return lam_bounds_add(bounds, dictionary->values.data, dictionary->count, error);
   for (uint32_t i = 0; i < dictionary->count; i++) {
     struct lam_bytes value = lam_dictionary_plain(dictionary, i);
     value.data += 4, value.size -= 4;
-    LAM_TRY(lam_bounds_add_bytes(&chunk->bounds, &value, 1, error));
+    LAM_TRY(lam_bounds_add_bytes(bounds, &value, 1, error));
   }
   return LAM_OK;
 }
@@ -447,7 +458,8 @@ static enum lam_status put_entry(struct lam_chunk_writer *chunk, uint32_t entry,
   return LAM_OK;
 }
 
-/* Bytes that PLAIN would take for the block; kept up only until the first page has shown that the dictionary pays. */
+/* Bytes that PLAIN would take for the block: until the first page has shown that the dictionary pays, and for the sizes
+ * in page indexes. */
 static size_t plain_bytes(const struct lam_chunk_writer *chunk, const struct lam_block *block) {
   if (chunk->storing.rule != LAM_STORE_BYTES) return block->values * chunk->storing.to_width;
   size_t total = 4 * block->values;
@@ -473,8 +485,12 @@ static enum lam_status remap_indices(struct lam_chunk_writer *chunk, struct lam_
 static enum lam_status append_encoded(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
                                       struct lam_block *block, struct lam_error *error) {
   if (chunk->dictionary_on) {
-    if (chunk->dictionary_pages == 0) chunk->page_plain_bytes += plain_bytes(chunk, block);
-    return remap_indices(chunk, workspace, block, error);
+    bool wanted = chunk->dictionary_pages == 0 || chunk->index.sizes_on;
+    size_t bytes = wanted ? plain_bytes(chunk, block) : 0;
+    chunk->page_plain_bytes += bytes;
+    LAM_TRY(remap_indices(chunk, workspace, block, error));
+    if (chunk->dictionary_on && chunk->index.sizes_on) chunk->page_unencoded += (int64_t)(bytes - 4 * block->values);
+    return LAM_OK;
   }
   if (chunk->storing.rule == LAM_STORE_BYTES) {
     struct lam_bytes values[BLOCK_ROWS];
@@ -715,7 +731,7 @@ enum lam_status lam_chunk_finish(struct lam_chunk_writer *chunk, struct lam_work
   LAM_TRY(lam_chunk_collect(chunk, error));
   if (chunk->dictionary_pages == 0) return LAM_OK;
   LAM_TRY(lam_chunk_end_dictionary(chunk, workspace, error));
-  return lam_chunk_add_dictionary_bounds(chunk, error);
+  return lam_chunk_add_dictionary_bounds(chunk, &chunk->bounds, error);
 }
 
 enum lam_status lam_chunk_describe(const struct lam_chunk_writer *chunk, struct lam_arena *arena,
@@ -731,6 +747,7 @@ enum lam_status lam_chunk_describe(const struct lam_chunk_writer *chunk, struct 
   LAM_TRY(lam_chunk_details_own(out, arena, error));
   if (chunk->leaf->max_definition > 0) out->encodings |= 1u << LAM_RLE;
   LAM_TRY(make_encoding_stats(chunk, arena, out, error));
+  out->details->unencoded_bytes = lam_index_unencoded(&chunk->index);
   if (!chunk->options.statistics) return LAM_OK;
   out->details->statistics.null_count = chunk->nulls;
   return lam_bounds_finish(&chunk->bounds, arena, &out->details->statistics, error);

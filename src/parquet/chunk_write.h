@@ -8,6 +8,7 @@
 #include "lamella/parquet.h"
 #include "parquet/codec.h"
 #include "parquet/dictionary.h"
+#include "parquet/index_write.h"
 #include "parquet/shred.h"
 #include "parquet/statistics.h"
 #include "parquet/store_value.h"
@@ -57,6 +58,7 @@ struct lam_chunk_options {
   int level;
   enum lam_write_encoding encoding; /* fits the leaf: lam_chunk_encoding_fits */
   bool v2, checksums, statistics;
+  bool page_index;
   size_t page_bytes;       /* encoded, before compression */
   int64_t page_rows;       /* 0: no limit */
   size_t dictionary_bytes; /* 0: no dictionary */
@@ -111,6 +113,10 @@ struct lam_chunk_writer {
   size_t page_plain_bytes;   /* what PLAIN would take; kept up for the first page of a dictionary */
 
   struct lam_source_dictionary source;
+
+  struct lam_bounds page_bounds; /* of the page under way; dictionary pages get theirs at their end */
+  int64_t page_unencoded;        /* BYTE_ARRAY: bytes of its values */
+  struct lam_index_builder index;
 
   /* Where not NULL, packed pages go there, behind the segments, unless a dictionary page is to stand before them. */
   struct lam_page_list *outgoing;
@@ -194,7 +200,8 @@ enum lam_status lam_chunk_end_dictionary(struct lam_chunk_writer *chunk, struct 
 /* Stops using the dictionary: pages written with it stay, and a first page still under way becomes plain. */
 enum lam_status lam_chunk_drop_dictionary(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
                                           struct lam_error *error);
-/* Takes the dictionary's values, each of which some row has, into the bounds. */
-enum lam_status lam_chunk_add_dictionary_bounds(struct lam_chunk_writer *chunk, struct lam_error *error);
+/* Takes the dictionary's values, each of which some row has, into bounds of the chunk. */
+enum lam_status lam_chunk_add_dictionary_bounds(struct lam_chunk_writer *chunk, struct lam_bounds *bounds,
+                                                struct lam_error *error);
 
 #endif

@@ -357,6 +357,7 @@ enum lam_status lam_chunk_collect(struct lam_chunk_writer *chunk, struct lam_err
   enum lam_status status = LAM_OK;
   for (struct lam_out_page *page; (page = lam_page_list_pop(&packed));) {
     count_page(chunk, &page->header, page->bytes.size - page->start);
+    lam_index_page_size(&chunk->index, page->bytes.size - page->start);
     if (goes)
       lam_page_list_push(chunk->outgoing, page);
     else if (status == LAM_OK)
@@ -412,6 +413,21 @@ static bool dictionary_pays(const struct lam_chunk_writer *chunk) {
   return chunk->page_values * (size_t)index_width(chunk) / 8 + chunk->dictionary.values.size < chunk->page_plain_bytes;
 }
 
+/* The page that was just encoded goes into the chunk's bounds and its page index. */
+static enum lam_status index_page(struct lam_chunk_writer *chunk, struct lam_workspace *workspace, bool dictionary,
+                                  struct lam_error *error) {
+  const struct lam_page_header *header = &chunk->encoded.last->header;
+  LAM_TRY(lam_bounds_merge(&chunk->bounds, &chunk->page_bounds, error));
+  if (dictionary)
+    lam_index_add_indices(&chunk->index, &chunk->dictionary, (const uint32_t *)(const void *)chunk->indices.data,
+                          chunk->page_values, &workspace->page, &chunk->page_bounds);
+  lam_index_add_page(&chunk->index, header->rows, header->nulls, (int64_t)chunk->page_values, chunk->page_unencoded,
+                     &chunk->page_bounds);
+  lam_bounds_clear(&chunk->page_bounds);
+  chunk->page_unencoded = 0;
+  return LAM_OK;
+}
+
 enum lam_status lam_chunk_end_page(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
                                    struct lam_error *error) {
   if (chunk->page_rows == 0) return LAM_OK;
@@ -419,6 +435,7 @@ enum lam_status lam_chunk_end_page(struct lam_chunk_writer *chunk, struct lam_wo
     LAM_TRY(lam_chunk_drop_dictionary(chunk, workspace, error));
   bool dictionary = chunk->dictionary_on && chunk->page_values > 0;
   LAM_TRY(write_page(chunk, workspace, dictionary ? LAM_RLE_DICTIONARY : chunk->plain, error));
+  LAM_TRY(index_page(chunk, workspace, dictionary, error));
   if (dictionary)
     chunk->dictionary_pages++;
   else
@@ -468,6 +485,7 @@ static enum lam_status indices_to_values(struct lam_chunk_writer *chunk, struct 
     to += value.size;
   }
   chunk->data.size = LAM_LEVELS_ROOM + total;
+  if (!chunk->dictionary.width) chunk->page_unencoded = (int64_t)(total - 4 * chunk->page_values);
   return LAM_OK;
 }
 
@@ -484,7 +502,7 @@ enum lam_status lam_chunk_drop_dictionary(struct lam_chunk_writer *chunk, struct
   if (chunk->page_values > 0) LAM_TRY(indices_to_values(chunk, error));
   chunk->indices.size = 0;
   chunk->dictionary_on = false;
-  LAM_TRY(lam_chunk_add_dictionary_bounds(chunk, error));
+  LAM_TRY(lam_chunk_add_dictionary_bounds(chunk, &chunk->page_bounds, error));
   lam_dictionary_clear(&chunk->dictionary);
   return LAM_OK;
 }

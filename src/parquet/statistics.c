@@ -207,6 +207,81 @@ enum lam_status lam_bounds_add(struct lam_bounds *bounds, const uint8_t *values,
   return LAM_OK;
 }
 
+/* ---- bounds with each other ---- */
+
+enum lam_status lam_bounds_merge(struct lam_bounds *bounds, const struct lam_bounds *from, struct lam_error *error) {
+  if (!from->any) return LAM_OK;
+  bool first = !bounds->any;
+  switch (bounds->compare) {
+    case LAM_COMPARE_NONE: return LAM_OK;
+    case LAM_COMPARE_DECIMAL:
+    case LAM_COMPARE_BYTES: {
+      uint64_t sign = bounds->compare == LAM_COMPARE_DECIMAL ? (uint64_t)1 << 63 : 0;
+      LAM_TRY(add_one(bounds, buf_bytes(&from->min_bytes), sign, error));
+      return add_one(bounds, buf_bytes(&from->max_bytes), sign, error);
+    }
+    case LAM_COMPARE_FLOAT:
+    case LAM_COMPARE_DOUBLE:
+      if (first || from->min.d < bounds->min.d) bounds->min.d = from->min.d;
+      if (first || from->max.d > bounds->max.d) bounds->max.d = from->max.d;
+      break;
+    case LAM_COMPARE_BOOL:
+    case LAM_COMPARE_UINT32:
+    case LAM_COMPARE_UINT64:
+      if (first || from->min.u < bounds->min.u) bounds->min.u = from->min.u;
+      if (first || from->max.u > bounds->max.u) bounds->max.u = from->max.u;
+      break;
+    case LAM_COMPARE_INT32:
+    case LAM_COMPARE_INT64:
+    case LAM_COMPARE_FLOAT16:
+      if (first || from->min.i < bounds->min.i) bounds->min.i = from->min.i;
+      if (first || from->max.i > bounds->max.i) bounds->max.i = from->max.i;
+      break;
+  }
+  bounds->any = true;
+  return LAM_OK;
+}
+
+#define COMPARE_AS(type)                              \
+  do {                                                \
+    type x, y;                                        \
+    assert(a.size >= sizeof x && b.size >= sizeof y); \
+    memcpy(&x, a.data, sizeof x);                     \
+    memcpy(&y, b.data, sizeof y);                     \
+    return (x > y) - (x < y);                         \
+  } while (0)
+
+/* Two's complement, big-endian: the sign decides, then the bytes. */
+static int compare_decimals(struct lam_bytes a, struct lam_bytes b) {
+  int negative = (b.size && b.data[0] >> 7) - (a.size && a.data[0] >> 7);
+  return negative ? negative : compare_bytes(a, b);
+}
+
+static bool half_is_nan(uint16_t bits) {
+  return (bits & 0x7fff) > 0x7c00;
+}
+
+int lam_compare_bounds(enum lam_compare compare, struct lam_bytes a, struct lam_bytes b) {
+  switch (compare) {
+    case LAM_COMPARE_NONE: break;
+    case LAM_COMPARE_BOOL: COMPARE_AS(uint8_t);
+    case LAM_COMPARE_INT32: COMPARE_AS(int32_t);
+    case LAM_COMPARE_UINT32: COMPARE_AS(uint32_t);
+    case LAM_COMPARE_INT64: COMPARE_AS(int64_t);
+    case LAM_COMPARE_UINT64: COMPARE_AS(uint64_t);
+    case LAM_COMPARE_FLOAT: COMPARE_AS(float);
+    case LAM_COMPARE_DOUBLE: COMPARE_AS(double);
+    case LAM_COMPARE_FLOAT16: {
+      uint16_t x = lam_load16(a.data), y = lam_load16(b.data);
+      if (half_is_nan(x) || half_is_nan(y)) return 0;
+      return (half_key(x) > half_key(y)) - (half_key(x) < half_key(y));
+    }
+    case LAM_COMPARE_DECIMAL: return compare_decimals(a, b);
+    case LAM_COMPARE_BYTES: return compare_bytes(a, b);
+  }
+  return 0;
+}
+
 /* ---- truncation ---- */
 
 /* The length of the longest prefix of at most LAM_BOUND_BYTES bytes that ends between characters; bytes

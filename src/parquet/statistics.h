@@ -50,6 +50,11 @@ enum lam_status lam_bounds_add(struct lam_bounds *bounds, const uint8_t *values,
 /* The same of BYTE_ARRAY. */
 enum lam_status lam_bounds_add_bytes(struct lam_bounds *bounds, const struct lam_bytes *values, size_t count,
                                      struct lam_error *error);
+/* Takes in what `from` has: of the same column. */
+enum lam_status lam_bounds_merge(struct lam_bounds *bounds, const struct lam_bounds *from, struct lam_error *error);
+/* -1, 0, 1 for bounds in PLAIN form of the width of their type; NaN is neither below nor above anything (0), zeros of
+ * either sign are equal. Not for LAM_COMPARE_NONE. */
+int lam_compare_bounds(enum lam_compare compare, struct lam_bytes a, struct lam_bytes b);
 /* Sets min, max and their exact bits in `out`, in `arena`; they stay absent where there is no order or no value
  * (floats: none but NaN). A maximum that is truncated is incremented, and absent where it cannot be. */
 enum lam_status lam_bounds_finish(const struct lam_bounds *bounds, struct lam_arena *arena, struct lam_statistics *out,

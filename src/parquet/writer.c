@@ -513,6 +513,27 @@ static enum lam_status finish_column(void *user, size_t index, struct lam_error 
   return with_column(user, index, lam_chunk_finish, error);
 }
 
+/* The page index waits for the end of the file. Where the budget has no room for it, the chunk has none. */
+static enum lam_status keep_indexes(struct lam_writer *writer, int32_t leaf, uint64_t offset, struct lam_error *error) {
+  size_t size[2], start = writer->index_bytes.size, had = writer->waiting.size;
+  struct lam_waiting_index index = {.row_group = (int32_t)(writer->row_groups.size / sizeof(struct lam_row_group_meta)),
+                                    .leaf = leaf,
+                                    .start = start};
+  enum lam_status status =
+      lam_index_finish(&writer->chunks[leaf].index, offset, &writer->index_bytes, &size[0], &size[1], error);
+  for (int i = 0; i < 2 && status == LAM_OK; i++) {
+    if (size[i] == 0) continue;
+    index.is_offset_index = i == 1;
+    index.size = (int32_t)size[i];
+    status = lam_buf_append(&writer->waiting, &index, sizeof index, error);
+    index.start += size[i];
+  }
+  if (status == LAM_OK && writer->index_bytes.size - start <= INT32_MAX) return LAM_OK;
+  writer->index_bytes.size = start;
+  writer->waiting.size = had;
+  return status == LAM_LIMIT ? LAM_OK : status;
+}
+
 static enum lam_status put_chunk(struct lam_writer *writer, int32_t index, struct lam_chunk_meta *meta,
                                  struct lam_error *error) {
   struct lam_chunk_writer *chunk = &writer->chunks[index];
@@ -524,7 +545,7 @@ static enum lam_status put_chunk(struct lam_writer *writer, int32_t index, struc
   LAM_TRY(lam_writer_put(writer, chunk->dictionary_page.data, chunk->dictionary_page.size, error));
   LAM_TRY(put_segments(writer, chunk, error));
   assert((int64_t)writer->position - start == meta->compressed_size);
-  return LAM_OK;
+  return keep_indexes(writer, index, (uint64_t)meta->data_page_offset, error);
 }
 
 static enum lam_status put_row_group(struct lam_writer *writer, struct lam_error *error) {

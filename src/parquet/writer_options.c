@@ -104,6 +104,7 @@ enum lam_status lam_writer_resolve(const struct lam_write_options *options, cons
       .v2 = options->data_page_v2,
       .checksums = !options->no_page_checksums,
       .statistics = true,
+      .page_index = !options->no_page_index,
       .page_bytes = options->page_bytes ? (size_t)options->page_bytes : DEFAULT_PAGE_BYTES,
       .page_rows = options->page_rows,
       .dictionary_bytes = options->dictionary_bytes ? (size_t)options->dictionary_bytes : DEFAULT_DICTIONARY_BYTES,
