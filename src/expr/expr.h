@@ -17,13 +17,16 @@
 enum lam_expr_kind {
   LAM_EXPR_LITERAL,
   LAM_EXPR_COLUMN,
-  LAM_EXPR_COMPARE,    /* 2 arguments of one type */
-  LAM_EXPR_AND,        /* 2 or more */
-  LAM_EXPR_OR,         /* 2 or more */
-  LAM_EXPR_NOT,        /* 1 */
-  LAM_EXPR_IN,         /* the value, then literals of its type; NOT IN is NOT of it */
-  LAM_EXPR_LIKE,       /* the value, then the pattern, a literal; NOT LIKE is NOT of it */
-  LAM_EXPR_IS_NULL,    /* 1; IS NOT NULL is NOT of it */
+  LAM_EXPR_COMPARE, /* 2 arguments of one type (the second may be a literal, the first not), or of two whose values
+                       compare although no cast to one of them is exact: int64 and double, two time units */
+  LAM_EXPR_AND,     /* 2 or more */
+  LAM_EXPR_OR,      /* 2 or more */
+  LAM_EXPR_NOT,     /* 1 */
+  LAM_EXPR_IN,      /* the value, then literals of its type; NOT IN is NOT of it. Bound, they are sorted and distinct,
+                       and a NULL comes last */
+  LAM_EXPR_LIKE,    /* the value, the pattern and, where it has one, the character of ESCAPE, literals; NOT LIKE is
+                       NOT of it. Bound, the pattern has a wildcard: others become = */
+  LAM_EXPR_IS_NULL, /* 1; IS NOT NULL is NOT of it */
   LAM_EXPR_ARITHMETIC, /* 2 */
   LAM_EXPR_NEGATE,     /* 1 */
   LAM_EXPR_CASE, /* condition, value, condition, value, …, and the value of ELSE (a NULL literal if there is none) */
