@@ -152,33 +152,49 @@ static void unpack_wide32(const uint8_t *from, size_t size, uint64_t bit, int wi
 }
 
 #define unpack_wide64 lam_unpack64 /* 64 bits are the most */
-#define READ(bits)                                                                                                \
-  enum lam_status lam_delta_read##bits(struct lam_delta *delta, int##bits##_t *out, size_t count,                 \
-                                       struct lam_error *error) {                                                 \
-    assert(delta->value_bits <= bits);                                                                            \
-    uint##bits##_t *to = (uint##bits##_t *)out, last = (uint##bits##_t)delta->last;                               \
-    while (count) {                                                                                               \
-      size_t given = 0;                                                                                           \
-      int width = 0;                                                                                              \
-      LAM_TRY(ready(delta, count, &given, &width, error));                                                        \
-      if (width < 0) {                                                                                            \
-        *to = last;                                                                                               \
-      } else {                                                                                                    \
-        uint##bits##_t min_delta = (uint##bits##_t)delta->min_delta;                                              \
-        if (width == 0) {                                                                                         \
-          last = steps##bits(to, given, last, min_delta);                                                         \
-        } else {                                                                                                  \
-          (width > bits ? unpack_wide##bits : lam_unpack##bits)(delta->bytes.data, delta->bytes.size, delta->bit, \
-                                                                width, to, given);                                \
-          last = sum##bits(to, given, last, min_delta);                                                           \
-        }                                                                                                         \
-        take(delta, given, width);                                                                                \
-        delta->last = last;                                                                                       \
-      }                                                                                                           \
-      to += given;                                                                                                \
-      count -= given;                                                                                             \
-    }                                                                                                             \
-    return LAM_OK;                                                                                                \
+enum { SUM_AT_ONCE = 1024 };       /* deltas, which stay in the L1 cache until they are summed */
+
+/* Whether what was unpacked is to be summed before more is: the next miniblock is of another block, with another least
+ * delta, or there is no next one now. */
+static bool is_stretch(const struct lam_delta *delta, size_t wanted, size_t unpacked) {
+  bool block_ends = !delta->miniblock_left && delta->miniblock + 1 >= delta->miniblocks;
+  return block_ends || !wanted || !delta->left || unpacked >= SUM_AT_ONCE;
+}
+
+#define READ(bits)                                                                                                     \
+  enum lam_status lam_delta_read##bits(struct lam_delta *delta, int##bits##_t *out, size_t count,                      \
+                                       struct lam_error *error) {                                                      \
+    assert(delta->value_bits <= bits);                                                                                 \
+    uint##bits##_t *to = (uint##bits##_t *)out, *begin = to, last = (uint##bits##_t)delta->last;                       \
+    bool flat = true; /* all deltas from `begin` on are the least one */                                               \
+    while (count) {                                                                                                    \
+      size_t given = 0;                                                                                                \
+      int width = 0;                                                                                                   \
+      LAM_TRY(ready(delta, count, &given, &width, error));                                                             \
+      count -= given;                                                                                                  \
+      if (width < 0) {                                                                                                 \
+        *to++ = last;                                                                                                  \
+        begin = to;                                                                                                    \
+        continue;                                                                                                      \
+      }                                                                                                                \
+      if (width) {                                                                                                     \
+        if (flat) memset(begin, 0, (size_t)(to - begin) * sizeof *to);                                                 \
+        flat = false;                                                                                                  \
+        (width > bits ? unpack_wide##bits : lam_unpack##bits)(delta->bytes.data, delta->bytes.size, delta->bit, width, \
+                                                              to, given);                                              \
+      } else if (!flat) {                                                                                              \
+        memset(to, 0, given * sizeof *to);                                                                             \
+      }                                                                                                                \
+      take(delta, given, width);                                                                                       \
+      to += given;                                                                                                     \
+      size_t unpacked = (size_t)(to - begin);                                                                          \
+      if (!is_stretch(delta, count, unpacked)) continue;                                                               \
+      last = (flat ? steps##bits : sum##bits)(begin, unpacked, last, (uint##bits##_t)delta->min_delta);                \
+      delta->last = last;                                                                                              \
+      begin = to;                                                                                                      \
+      flat = true;                                                                                                     \
+    }                                                                                                                  \
+    return LAM_OK;                                                                                                     \
   }
 READ(32)
 READ(64)

@@ -16,11 +16,24 @@ size_t lam_indices_check(const uint32_t *indices, size_t count, uint32_t limit) 
   return i;
 }
 
-#define GATHER(type)                                                                                     \
-  LAM_KERNEL static void gather_##type(const uint8_t *dictionary, const uint32_t *indices, size_t count, \
-                                       uint8_t *to) {                                                    \
-    for (size_t i = 0; i < count; i++)                                                                   \
-      memcpy(to + i * sizeof(type), dictionary + indices[i] * sizeof(type), sizeof(type));               \
+/* One load and one store a value. The compiler would take the gathering instructions of AVX2 for it, which cost twice
+ * as much on AMD's processors (1.7 G values/s instead of 3.6 on Zen 3): what stands between two values keeps it from
+ * that. */
+#define APART __asm__ volatile("")
+#define GATHER(type)                                                                                            \
+  static void gather_##type(const uint8_t *dictionary, const uint32_t *indices, size_t count, uint8_t *to) {    \
+    size_t i = 0;                                                                                               \
+    for (; i + 4 <= count; i += 4) {                                                                            \
+      memcpy(to + i * sizeof(type), dictionary + indices[i] * sizeof(type), sizeof(type));                      \
+      APART;                                                                                                    \
+      memcpy(to + (i + 1) * sizeof(type), dictionary + indices[i + 1] * sizeof(type), sizeof(type));            \
+      APART;                                                                                                    \
+      memcpy(to + (i + 2) * sizeof(type), dictionary + indices[i + 2] * sizeof(type), sizeof(type));            \
+      APART;                                                                                                    \
+      memcpy(to + (i + 3) * sizeof(type), dictionary + indices[i + 3] * sizeof(type), sizeof(type));            \
+      APART;                                                                                                    \
+    }                                                                                                           \
+    for (; i < count; i++) memcpy(to + i * sizeof(type), dictionary + indices[i] * sizeof(type), sizeof(type)); \
   }
 struct bytes12 {
   uint8_t b[12];
