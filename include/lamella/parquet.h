@@ -109,7 +109,9 @@ enum lam_write_encoding {
   LAM_ENCODE_SPLIT,       /* BYTE_STREAM_SPLIT of fixed-width types */
   LAM_ENCODE_RLE,         /* booleans */
 };
-/* What applies to one column; found by name, or to all where `name` is NULL. Later entries win. */
+/* What applies to one column; found by name, or to all where `name` is NULL. Later entries win. A leaf of a nested
+ * column is named by its path in the file ("a.list.element", "m.key_value.key"); the name of the column is for all its
+ * leaves. */
 struct lam_column_options {
   const char *name;
   int codec;    /* enum lam_write_codec */
