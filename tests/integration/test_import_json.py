@@ -29,12 +29,12 @@ def test_errors_change_nothing(lamella, tmp_path):
         (tmp_path / "x.ndjson").write_text(text)
         error = lamella("import", "x.ndjson", "--into", "t", status=1).err
         assert message in error and "x.ndjson" in error
-        assert not (tmp_path / "t").exists()
+        assert files_of(tmp_path / "t") == []
 
 
 def test_stdin_and_partitions(lamella, tmp_path):
     lines = "".join(json.dumps({"k": "ab"[i % 2], "v": i}) + "\n" for i in range(10))
-    lamella("import", "-", "--format", "json", "--into", "t", "--partition-by", "k", input=lines)
+    lamella("import", "-", "--format", "json", "--into", "t", "--partition-by", "k", stdin=lines)
     assert len(files_of(tmp_path / "t")) == 2
     assert sorted(read_table(tmp_path / "t")["v"].to_pylist()) == list(range(10))
     no_stage(tmp_path / "t")
