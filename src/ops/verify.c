@@ -29,8 +29,9 @@ struct chunk_run {
   struct verify_run *run;
   struct lam_file *file;
   const struct lam_data_file *entry;
-  int32_t row_group, leaf, column; /* column: of the top level */
-  const struct ArrowSchema *schema;
+  int32_t row_group, leaf;
+  bool nested;                      /* below groups, or repeated */
+  const struct ArrowSchema *schema; /* the leaf's */
   struct lam_type type;
 };
 
@@ -45,27 +46,48 @@ static bool is_fault(enum lam_status status) {
   return status == LAM_CORRUPT || status == LAM_INVALID || status == LAM_UNSUPPORTED || status == LAM_LIMIT;
 }
 
+/* The names from the column down to the leaf; the last of them where there is not room for all. */
+static const char *path_of(const struct chunk_run *c, char *out, size_t room) {
+  const struct lam_file_meta *meta = lam_file_meta(c->file);
+  size_t at = room - 1;
+  out[at] = 0;
+  for (int32_t node = meta->leaves[c->leaf]; node > 0; node = meta->nodes[node].parent) {
+    struct lam_bytes name = meta->nodes[node].name;
+    bool last = out[at] == 0;
+    if (name.size + !last > at) {
+      if (last) return c->schema->name;
+      break;
+    }
+    if (!last) out[--at] = '.';
+    at -= name.size;
+    lam_copy(out + at, name.data, name.size);
+  }
+  return out + at;
+}
+
 static void chunk_fault(const struct chunk_run *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void chunk_fault(const struct chunk_run *c, const char *format, ...) {
-  char text[512], message[768];
+  char text[512], name[160], message[768];
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
-  snprintf(message, sizeof message, "row group %d, column \"%s\": %s", c->row_group, c->schema->name, text);
+  snprintf(message, sizeof message, "row group %d, column \"%s\": %s", c->row_group, path_of(c, name, sizeof name),
+           text);
   fault(c->run, c->entry->key, message);
 }
 
 /* ---- statistics against values ---- */
 
 struct check {
-  struct chunk_run *chunk;
+  struct chunk_run chunk;
   const struct lam_schema_node *node;
   struct lam_storing storing;
   bool compares;            /* bounds can be compared with the values */
   struct lam_bounds bounds; /* begun with the bounds of the file: they must not move */
   struct lam_buf physical;
-  int64_t rows, nulls;
+  int64_t rows, nulls; /* values, of nested leaves */
+  struct lam_statistics before;
 };
 
 static enum lam_status add_value(struct check *check, struct lam_bytes value, struct lam_error *error) {
@@ -82,10 +104,11 @@ static bool bound_fits(const struct lam_schema_node *node, struct lam_bytes boun
          (node->physical == LAM_FIXED_LEN_BYTE_ARRAY ? (size_t)node->type_length : widths[node->physical]);
 }
 
-static enum lam_status begin_check(struct check *check, struct chunk_run *c, struct lam_error *error) {
+static enum lam_status begin_check(struct check *check, struct lam_error *error) {
+  struct chunk_run *c = &check->chunk;
   const struct lam_file_meta *meta = lam_file_meta(c->file);
   const struct lam_statistics statistics = lam_chunk_statistics(&meta->row_groups[c->row_group].chunks[c->leaf]);
-  *check = (struct check){.chunk = c, .node = &meta->nodes[meta->leaves[c->leaf]]};
+  check->node = &meta->nodes[meta->leaves[c->leaf]];
   lam_buf_init(&check->physical, c->run->mem);
   lam_bounds_init(&check->bounds, c->run->mem, check->node);
   check->compares = lam_statistics_trusted(meta, c->leaf, false) && bound_fits(check->node, statistics.min) &&
@@ -129,7 +152,8 @@ static enum lam_status add_valid_fixed(struct check *check, const struct lam_vie
 static enum lam_status check_text(struct check *check, const struct lam_view *view) {
   for (int64_t row = 0; row < view->length; row++) {
     if (!lam_view_valid(view, row) || lam_utf8_valid(lam_view_bytes(view, row))) continue;
-    chunk_fault(check->chunk, "row %" PRId64 " of the row group is a string that is not UTF-8", check->rows + row);
+    chunk_fault(&check->chunk, "%s %" PRId64 " of the row group is a string that is not UTF-8",
+                check->chunk.nested ? "value" : "row", check->rows + row);
     return LAM_OK;
   }
   return LAM_OK;
@@ -147,10 +171,10 @@ static bool same_value(const struct lam_type *type, struct lam_bytes text, const
 
 /* The value of the path for this column, where it has one, against every row. */
 static enum lam_status check_path(struct check *check, const struct lam_view *view, struct lam_error *error) {
-  struct verify_run *run = check->chunk->run;
-  const struct lam_partition *partition = &run->snapshot.partitions[check->chunk->entry->partition].values;
+  struct verify_run *run = check->chunk.run;
+  const struct lam_partition *partition = &run->snapshot.partitions[check->chunk.entry->partition].values;
   const char *wanted;
-  if (!lam_partition_find(partition, check->chunk->schema->name, &wanted)) return LAM_OK;
+  if (check->chunk.nested || !lam_partition_find(partition, check->chunk.schema->name, &wanted)) return LAM_OK;
   struct lam_buf text;
   enum lam_status status = LAM_OK;
   lam_buf_init(&text, run->mem);
@@ -161,7 +185,7 @@ static enum lam_status check_path(struct check *check, const struct lam_view *vi
     bool same = null ? !wanted : wanted && same_value(&view->type, lam_bytes_of(text.data, text.size), wanted);
     if (same || status != LAM_OK) continue;
     char quoted[72];
-    chunk_fault(check->chunk, "row %" PRId64 " of the row group is %s; the path says %s", check->rows + row,
+    chunk_fault(&check->chunk, "row %" PRId64 " of the row group is %s; the path says %s", check->rows + row,
                 null ? "NULL" : lam_text_quote(lam_bytes_of(text.data, text.size), quoted, sizeof quoted),
                 wanted ? wanted : "NULL");
     break;
@@ -172,12 +196,12 @@ static enum lam_status check_path(struct check *check, const struct lam_view *vi
 
 static enum lam_status check_batch(struct check *check, const struct ArrowArray *array, struct lam_error *error) {
   struct lam_view view;
-  LAM_TRY(lam_view_init(check->chunk->schema, array, &view, error));
+  LAM_TRY(lam_view_init(check->chunk.schema, array, &view, error));
   check->nulls += view.type.id == LAM_TYPE_NULL ? view.length : lam_view_null_count(&view);
   if (check->compares)
     LAM_TRY(check->storing.rule == LAM_STORE_BYTES ? add_valid_bytes(check, &view, error)
                                                    : add_valid_fixed(check, &view, error));
-  if (check->chunk->run->options->full && view.type.id == LAM_TYPE_STRING) LAM_TRY(check_text(check, &view));
+  if (check->chunk.run->options->full && view.type.id == LAM_TYPE_STRING) LAM_TRY(check_text(check, &view));
   LAM_TRY(check_path(check, &view, error));
   check->rows += view.length;
   return LAM_OK;
@@ -192,7 +216,7 @@ static enum lam_status bounds_of(struct check *check, struct lam_arena *arena, s
 /* The bound that the values moved, and where to. */
 static void check_bound(struct check *check, struct lam_bytes stated, struct lam_bytes found, const char *where,
                         const char *expected) {
-  struct chunk_run *c = check->chunk;
+  struct chunk_run *c = &check->chunk;
   struct lam_buf text;
   char texts[2][72];
   bool is_literal;
@@ -208,43 +232,57 @@ static void check_bound(struct check *check, struct lam_bytes stated, struct lam
   chunk_fault(c, "a value lies %s of the statistics: found %s, expected at %s %s", where, texts[1], expected, texts[0]);
 }
 
-static void end_check(struct check *check, const struct lam_statistics *before, const struct lam_statistics *after) {
-  struct chunk_run *c = check->chunk;
+static void end_check(struct check *check, const struct lam_statistics *after) {
+  struct chunk_run *c = &check->chunk;
   const struct lam_row_group_meta *group = &lam_file_meta(c->file)->row_groups[c->row_group];
   const struct lam_statistics statistics = lam_chunk_statistics(&group->chunks[c->leaf]);
-  if (check->rows != group->rows)
+  /* Levels without a value, which are more than the entries of lists that are NULL. */
+  int64_t nulls = c->nested ? group->chunks[c->leaf].values - (check->rows - check->nulls) : check->nulls;
+  if (!c->nested && check->rows != group->rows)
     chunk_fault(c, "%" PRId64 " rows were decoded; the row group has %" PRId64, check->rows, group->rows);
-  if (statistics.null_count >= 0 && statistics.null_count != check->nulls)
-    chunk_fault(c, "the statistics say %" PRId64 " nulls; there are %" PRId64, statistics.null_count, check->nulls);
-  check_bound(check, before->min, after->min, "below the minimum", "least");
-  check_bound(check, before->max, after->max, "above the maximum", "most");
+  /* Some writers do not count lists that are empty or NULL. */
+  bool may_be_fewer = check->node->max_repetition > 0 && statistics.null_count < nulls;
+  if (statistics.null_count >= 0 && statistics.null_count != nulls && !may_be_fewer)
+    chunk_fault(c, "the statistics say %" PRId64 " nulls; there are %" PRId64, statistics.null_count, nulls);
+  check_bound(check, check->before.min, after->min, "below the minimum", "least");
+  check_bound(check, check->before.max, after->max, "above the maximum", "most");
 }
 
-static enum lam_status decode_chunk(struct check *check, struct lam_error *error) {
-  struct chunk_run *c = check->chunk;
+/* The leaves of one column of one row group. */
+struct column_run {
+  int32_t column; /* of the top level */
+  int32_t row_group, count;
+  struct check *checks;
+  struct lam_arena arena; /* of bounds */
+};
+
+/* Every leaf of the array; `next` is the check of the first. Arrays of ours begin at their first child's first. */
+static enum lam_status check_leaves(struct check **next, const struct ArrowSchema *schema,
+                                    const struct ArrowArray *array, struct lam_error *error) {
+  if (schema->n_children == 0) return check_batch((*next)++, array, error);
+  for (int64_t i = 0; i < schema->n_children; i++)
+    LAM_TRY(check_leaves(next, schema->children[i], array->children[i], error));
+  return LAM_OK;
+}
+
+static enum lam_status decode_column(struct column_run *c, const struct ArrowSchema *schema, struct lam_error *error) {
   struct lam_read_options options = LAM_READ_OPTIONS_INIT;
+  const struct lam_reader_mode mode = {.all_validity = true};
   struct lam_reader *reader;
-  struct lam_statistics before, after;
-  struct lam_arena arena;
+  struct ArrowArray batch;
   options.columns = &c->column;
   options.column_count = 1;
   options.row_groups = &c->row_group;
   options.row_group_count = 1;
-  lam_arena_init(&arena, c->run->mem);
-  enum lam_status status = bounds_of(check, &arena, &before, error);
-  if (status == LAM_OK) status = lam_reader_open_in(c->file, &options, c->run->mem, &reader, error);
-  if (status == LAM_OK) {
-    struct ArrowArray batch;
-    while ((status = lam_reader_next(reader, &batch, error)) == LAM_OK && batch.release) {
-      status = check_batch(check, batch.children[0], error);
-      lam_array_release(&batch);
-      if (status != LAM_OK) break;
-    }
-    lam_reader_close(reader);
+  LAM_TRY(lam_reader_open_as(c->checks->chunk.file, &options, &mode, c->checks->chunk.run->mem, &reader, error));
+  enum lam_status status;
+  while ((status = lam_reader_next(reader, &batch, error)) == LAM_OK && batch.release) {
+    struct check *next = c->checks;
+    status = check_leaves(&next, schema, batch.children[0], error);
+    lam_array_release(&batch);
+    if (status != LAM_OK) break;
   }
-  if (status == LAM_OK) status = bounds_of(check, &arena, &after, error);
-  if (status == LAM_OK) end_check(check, &before, &after);
-  lam_arena_release(&arena);
+  lam_reader_close(reader);
   return status;
 }
 
@@ -266,19 +304,61 @@ static enum lam_status as_fault(struct verify_run *run, const char *file, enum l
   return LAM_OK;
 }
 
-static enum lam_status verify_chunk(struct chunk_run *c, struct lam_error *error) {
-  struct verify_run *run = c->run;
-  struct check check;
-  LAM_TRY(lam_check_cancel(run->context, error));
-  LAM_TRY(lam_type_parse(c->schema, &c->type, error));
-  enum lam_status status = lam_chunk_walk(c->file, c->row_group, c->leaf, !run->options->table.no_checksums, run->mem,
-                                          count_page, run, error);
-  if (status == LAM_OK) {
-    status = begin_check(&check, c, error);
-    if (status == LAM_OK) status = decode_chunk(&check, error);
-    lam_bounds_release(&check.bounds);
-    lam_buf_release(&check.physical);
+/* The schema of leaf number *number at or below `schema`, which counts down to it. */
+static const struct ArrowSchema *leaf_schema(const struct ArrowSchema *schema, int32_t *number) {
+  if (schema->n_children == 0) return (*number)-- == 0 ? schema : NULL;
+  for (int64_t i = 0; i < schema->n_children; i++) {
+    const struct ArrowSchema *leaf = leaf_schema(schema->children[i], number);
+    if (leaf) return leaf;
   }
+  return NULL;
+}
+
+static enum lam_status verify_leaves(struct column_run *c, const struct ArrowSchema *schema, struct lam_error *error) {
+  struct verify_run *run = c->checks->chunk.run;
+  for (int32_t i = 0; i < c->count; i++) {
+    struct check *check = &c->checks[i];
+    int32_t number = i;
+    check->chunk.schema = leaf_schema(schema, &number);
+    LAM_TRY(lam_type_parse(check->chunk.schema, &check->chunk.type, error));
+    LAM_TRY(lam_chunk_walk(check->chunk.file, c->row_group, check->chunk.leaf, !run->options->table.no_checksums,
+                           run->mem, count_page, run, error));
+    LAM_TRY(begin_check(check, error));
+    LAM_TRY(bounds_of(check, &c->arena, &check->before, error));
+  }
+  LAM_TRY(decode_column(c, schema, error));
+  for (int32_t i = 0; i < c->count; i++) {
+    struct lam_statistics after;
+    LAM_TRY(bounds_of(&c->checks[i], &c->arena, &after, error));
+    end_check(&c->checks[i], &after);
+  }
+  return LAM_OK;
+}
+
+static enum lam_status verify_column(const struct chunk_run *of, int32_t column, const struct ArrowSchema *schema,
+                                     struct lam_error *error) {
+  const struct lam_file_meta *meta = lam_file_meta(of->file);
+  const struct lam_schema_node *node = &meta->nodes[lam_top_node(meta, column)];
+  struct lam_mem *mem = of->run->mem;
+  struct column_run c = {.column = column, .row_group = of->row_group, .count = node->leaves};
+  size_t size = (size_t)c.count * sizeof *c.checks;
+  void *memory;
+  LAM_TRY(lam_check_cancel(of->run->context, error));
+  LAM_TRY(lam_alloc_zero(mem, size, &memory, error));
+  c.checks = memory;
+  lam_arena_init(&c.arena, mem);
+  for (int32_t i = 0; i < c.count; i++) {
+    c.checks[i].chunk = *of;
+    c.checks[i].chunk.leaf = node->leaf + i;
+    c.checks[i].chunk.nested = schema->n_children > 0;
+  }
+  enum lam_status status = verify_leaves(&c, schema, error);
+  for (int32_t i = 0; i < c.count; i++) {
+    if (c.checks[i].node) lam_bounds_release(&c.checks[i].bounds);
+    lam_buf_release(&c.checks[i].physical);
+  }
+  lam_arena_release(&c.arena);
+  lam_free(mem, memory, size);
   return status;
 }
 
@@ -292,14 +372,9 @@ static enum lam_status verify_columns(struct verify_run *run, const struct lam_d
     rows += meta->row_groups[g].rows;
     run->result->row_groups++;
     for (int64_t i = 0; i < columns->schema.n_children && !run->stopped; i++) {
-      struct chunk_run c = {.run = run,
-                            .file = file,
-                            .entry = entry,
-                            .row_group = g,
-                            .column = columns->columns[i],
-                            .schema = columns->schema.children[i]};
-      c.leaf = meta->nodes[lam_top_node(meta, c.column)].leaf;
-      LAM_TRY(as_fault(run, entry->key, verify_chunk(&c, error), error));
+      const struct chunk_run of = {.run = run, .file = file, .entry = entry, .row_group = g};
+      LAM_TRY(as_fault(run, entry->key, verify_column(&of, columns->columns[i], columns->schema.children[i], error),
+                       error));
     }
     lam_progress_add(run->context, (uint64_t)meta->row_groups[g].rows, 0);
   }

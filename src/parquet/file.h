@@ -42,6 +42,7 @@ enum lam_status lam_reader_open_in(struct lam_file *file, const struct lam_read_
 struct lam_reader_mode {
   bool all_dictionaries; /* every type but booleans comes as a dictionary, for rewriting without decoding */
   bool one_thread;       /* the caller has threads of its own */
+  bool all_validity;     /* leaves that are required say which of their slots have no value below a NULL group */
 };
 /* Dictionaries: all batches of a row group whose pages are dictionary-coded share the buffers of one dictionary.
  * Other pages come in batches of their own, with a dictionary of just their values. Buffers are reused once nobody

@@ -84,8 +84,8 @@ struct lam_nested_part {
   int64_t first;
 };
 /* `rows` rows of the column `root` from its leaves, whose runs have as many and may begin at different rows. `parts` is
- * changed. LAM_CORRUPT where leaves do not agree on what is above them. */
+ * changed. `all_validity`: see struct lam_reader_mode. LAM_CORRUPT where leaves do not agree on what is above them. */
 enum lam_status lam_nested_array(struct lam_mem *mem, const struct lam_field *root, struct lam_nested_part *parts,
-                                 int64_t rows, struct ArrowArray *out, struct lam_error *error);
+                                 int64_t rows, bool all_validity, struct ArrowArray *out, struct lam_error *error);
 
 #endif

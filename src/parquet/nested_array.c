@@ -47,6 +47,7 @@ struct assembly {
   struct lam_mem *mem;
   struct lam_nested_part *parts; /* `first` is the slot that is next at the field under way */
   int64_t row;                   /* of the row group, the batch's first */
+  bool all_validity;
   struct lam_error *error;
 };
 
@@ -176,7 +177,8 @@ static enum lam_status make_leaf(const struct assembly *a, const struct lam_fiel
   if (part->chunk->nested->no_values) return lam_array_init(count, count, 0, NULL, NULL, out, a->error);
   LAM_CHECK(!field->is_key || run->nulls == 0 || lam_bits_count(run->validity->data, part->first, count) == count,
             a->error, "from row %" PRId64 " on: the key of a map is NULL", a->row);
-  return leaf_array(part->chunk, run->values.count, part->first, count, field->nullable, out, a->error);
+  return leaf_array(part->chunk, run->values.count, part->first, count, field->nullable || a->all_validity, out,
+                    a->error);
 }
 
 static enum lam_status make_children(const struct assembly *a, const struct lam_field *field, int32_t depth,
@@ -210,9 +212,9 @@ static enum lam_status make_array(const struct assembly *a, const struct lam_fie
 }
 
 enum lam_status lam_nested_array(struct lam_mem *mem, const struct lam_field *root, struct lam_nested_part *parts,
-                                 int64_t rows, struct ArrowArray *out, struct lam_error *error) {
+                                 int64_t rows, bool all_validity, struct ArrowArray *out, struct lam_error *error) {
   const struct lam_chunk *chunk = parts->chunk;
   int64_t row = chunk->nested->row - chunk->run.rows + parts->first;
   out->release = NULL;
-  return make_array(&(struct assembly){mem, parts, row, error}, root, 0, rows, out);
+  return make_array(&(struct assembly){mem, parts, row, all_validity, error}, root, 0, rows, out);
 }

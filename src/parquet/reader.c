@@ -228,7 +228,7 @@ static enum lam_status column_array(struct lam_reader *reader, const struct colu
   if (!column->fields) return lam_leaf_array(&leaves->chunk, leaves->position, rows, out, error);
   for (int32_t i = 0; i < column->count; i++)
     reader->parts[i] = (struct lam_nested_part){&leaves[i].chunk, leaves[i].position};
-  return lam_nested_array(reader->mem, column->fields, reader->parts, rows, out, error);
+  return lam_nested_array(reader->mem, column->fields, reader->parts, rows, reader->mode.all_validity, out, error);
 }
 
 static enum lam_status make_batch(struct lam_reader *reader, struct ArrowArray *out, struct lam_error *error) {

@@ -26,8 +26,8 @@ static enum lam_status choose_columns(struct lam_scan *scan, const struct lam_sc
   if (!options->columns) {
     if (table->unreadable)
       return lam_fail(error, LAM_UNSUPPORTED,
-                      "column \"%s\" of %s is nested, and nested columns are not read yet; choose other columns",
-                      table->unreadable, table->directory->name);
+                      "column \"%s\" of %s is of a type that cannot be read; choose other columns", table->unreadable,
+                      table->directory->name);
     return lam_schema_copy(all, &scan->schema, error);
   }
   LAM_TRY(lam_schema_init_struct("", options->column_count, &scan->schema, error));
@@ -35,11 +35,11 @@ static enum lam_status choose_columns(struct lam_scan *scan, const struct lam_sc
     int64_t c = 0;
     while (c < all->n_children && strcmp(all->children[c]->name, options->columns[i]) != 0) c++;
     if (c == all->n_children) {
-      bool nested = table->unreadable && strcmp(table->unreadable, options->columns[i]) == 0;
-      return nested ? lam_fail(error, LAM_UNSUPPORTED, "column \"%s\" is nested, and nested columns are not read yet",
-                               options->columns[i])
-                    : lam_fail(error, LAM_NOT_FOUND, "%s has no column \"%s\"", table->directory->name,
-                               options->columns[i]);
+      bool unreadable = table->unreadable && strcmp(table->unreadable, options->columns[i]) == 0;
+      return unreadable ? lam_fail(error, LAM_UNSUPPORTED, "column \"%s\" is of a type that cannot be read",
+                                   options->columns[i])
+                        : lam_fail(error, LAM_NOT_FOUND, "%s has no column \"%s\"", table->directory->name,
+                                   options->columns[i]);
     }
     LAM_TRY(lam_schema_copy(all->children[c], scan->schema.children[i], error));
   }
