@@ -161,13 +161,15 @@ static enum lam_status evaluate(struct lam_prune *prune, int32_t part, struct Ar
 }
 
 static enum lam_status decide(struct lam_prune *prune, int32_t part, unsigned *outcomes, struct lam_error *error) {
-  const struct lam_prune_column *column = &prune->columns[prune->parts[part].column];
+  struct lam_prune_column *column = &prune->columns[prune->parts[part].column];
+  struct lam_facts_column facts;
   if (!prune->dictionaries) LAM_TRY(open_probe(prune, error));
   LAM_TRY(find_entries(prune, prune->parts[part].column, error));
   if (!prune->dictionaries->entries.release) return LAM_OK;
   *outcomes = 0;
   LAM_TRY(evaluate(prune, part, &prune->dictionaries->entries, outcomes, error));
-  if (column->facts.nulls == 0) return LAM_OK;
+  LAM_TRY(lam_facts_of_chunk(prune, column, &facts, error));
+  if (facts.nulls == 0) return LAM_OK;
   struct ArrowArray null;
   LAM_TRY(lam_array_nulls(prune->mem, prune->schema->children[column->node->path[0]], 1, &null, error));
   enum lam_status status = evaluate(prune, part, &null, outcomes, error);
