@@ -1,0 +1,108 @@
+/* What the parts of filtered reading share: filter_plan.c, filter_reader.c,
+ * filter_rows.c. */
+#ifndef LAM_PARQUET_FILTER_STATE_H
+#define LAM_PARQUET_FILTER_STATE_H
+
+#include "arrow/filter.h"
+#include "parquet/filter_reader.h"
+
+enum { LAM_MOST_STAGES = 6 };
+
+/* Rows still to come of a list of ranges. */
+struct lam_rows {
+  struct lam_range *at;
+  size_t count;
+};
+/* Takes the first `rows` away. */
+void lam_rows_advance(struct lam_rows *rows, int64_t taken);
+/* Appends the first `rows` of `from` to `out`. */
+enum lam_status lam_rows_first(const struct lam_rows *from, int64_t rows, struct lam_ranges *out,
+                               struct lam_error *error);
+/* Makes `out` the rows of `from` that were chosen. */
+enum lam_status lam_rows_choose(const struct lam_rows *from, const struct lam_selection *selection,
+                                struct lam_ranges *out, struct lam_error *error);
+/* Where the rows of `chosen` are among the first `rows` of `all`, which holds
+ * all of `chosen`: those that lie there. */
+enum lam_status lam_rows_within(const struct lam_rows *all, int64_t rows, const struct lam_rows *chosen,
+                                struct lam_buf *buffer, struct lam_selection *out, struct lam_error *error);
+static inline struct lam_rows lam_rows_of(const struct lam_ranges *ranges) {
+  return (struct lam_rows){(struct lam_range *)(void *)ranges->items.data, lam_ranges_count(ranges)};
+}
+
+/* A column that the condition names. */
+struct lam_filter_input {
+  int32_t child;        /* of filter.schema */
+  int32_t top;          /* of the file; -1: `constant` or NULL in every row */
+  int32_t stage, index; /* the stage that reads it, and its place among that
+                           one's columns */
+  int32_t last;         /* stage whose condition is the last to name it */
+  int32_t output;       /* column of the batches that it is, or -1 */
+  const struct lam_scalar *constant;
+  struct ArrowSchema plain, dictionary; /* as it comes in either form; the
+                                           latter is released where it cannot */
+  bool as_dictionary;                   /* in the row group under way */
+  bool is_dictionary;                   /* `held` is one */
+  bool own_child;                       /* the array that the evaluator is given was made for it */
+  bool cast;                            /* narrower than its child of the schema is */
+  struct lam_type type;                 /* of that */
+  struct ArrowArray held;               /* its values of the rows selected so far */
+  struct lam_filter_buffers kept[2];    /* of `held`, and of its values where it comes as a dictionary */
+};
+
+/* Columns that are read together, and what is then asked of the rows; the last
+ * stage has no condition. */
+struct lam_filter_stage {
+  struct lam_reader *reader; /* NULL: nothing is read */
+  const struct lam_expr *condition;
+  struct lam_evaluator *evaluator;
+  bool begun;                        /* the row group under way */
+  struct ArrowSchema schema;         /* of the columns, none of them a dictionary */
+  struct ArrowSchema form;           /* of the columns as they come in the row group under way; */
+  struct ArrowSchema **form_schemas; /* its children are the inputs' */
+};
+
+struct lam_filter_reader {
+  struct lam_mem *mem;
+  struct lam_file *file;
+  struct lam_filter filter;
+  struct lam_read_options options;
+  struct lam_arena arena;
+  int32_t *row_groups, row_group_count, next_group, group;
+  struct ArrowSchema schema; /* of the batches */
+  int32_t *tops;             /* of the columns of the batches */
+  int32_t *from_rest;        /* their places among the columns of `rest`, or -1: an
+                                input is it */
+  int32_t column_count;
+
+  struct lam_filter_input *inputs;
+  int32_t input_count;
+  struct lam_filter_stage stages[LAM_MOST_STAGES];
+  int32_t stage_count;
+  struct lam_reader *rest; /* columns of the batches that no condition names; NULL: none */
+  struct ArrowSchema rest_schema;
+  struct lam_filter_buffers *rest_kept;
+  struct lam_reader *whole; /* all columns of the batches, where nothing is to be evaluated */
+  bool rest_begun, one_thread;
+  struct lam_prune *prune;
+  struct ArrowArray batch; /* as evaluators want it: a child for each of the schema's */
+  struct ArrowArray *children, **child_pointers;
+
+  bool in_group, evaluates;
+  struct lam_ranges candidates;     /* rows of the group that are still to be looked at */
+  struct lam_rows left;             /* of them */
+  struct lam_ranges window, chosen; /* rows of the window; those selected of it */
+  struct lam_ranges trimmed, other; /* of the window from the first of these to the last; scratch */
+  struct lam_buf bits, indices;
+  struct lam_rows pending, dense; /* selected rows still to be read of `rest`;
+                                     all rows to be read for them, or none */
+  int64_t held_first, held_rows;  /* of the inputs: rows given out, and all;
+                                     equal where there is no window */
+  int64_t row;                    /* of the group, that the last batch began with */
+  struct lam_filter_counts counts;
+};
+
+/* filter_plan.c: what is to be read and asked when. */
+enum lam_status lam_filter_plan(struct lam_filter_reader *reader, struct lam_error *error);
+void lam_filter_unplan(struct lam_filter_reader *reader);
+
+#endif
