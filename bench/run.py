@@ -1,6 +1,6 @@
 """The benchmarks: us and the peers in turn in one run, on the same data. run.py [SECTION…]
 
-Sections: footer, compact, wide, scan, nested, write. Prints a table in Markdown and writes it to bench/results.md. Every number is a
+Sections: footer, decode, compact, wide, scan, nested, write. Prints a table in Markdown and writes it to bench/results.md. Every number is a
 median of several rounds; in a round each engine has its turn, so that a slow minute of a shared machine slows all.
 Times are taken inside the processes, memory is the peak resident set. Compactions are as durable as ours: a peer's
 time ends when its files are on the disk. Data are made once in bench/data (LAMELLA_BENCH_DATA)."""
@@ -429,7 +429,70 @@ def section_footer():
     verdict(ratio >= 2, f"{ratio:.1f} times as fast as the fastest peer ({fastest}); at least 2 is asked for")
 
 
-SECTIONS = {"footer": section_footer, "compact": section_compact, "wide": section_wide, "scan": section_scan, "nested": section_nested, "write": section_write}
+# ---- decoding on one core ----
+
+
+def decode_files():
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    directory = DATA / "decode"
+    n, rng = 8_000_000, np.random.default_rng(1)
+    few, steps = (lambda: rng.integers(0, 5000, n)), (lambda: np.cumsum(rng.integers(0, 200, n)))
+    plain, delta = {"use_dictionary": False}, {"use_dictionary": False, "column_encoding": {"v": "DELTA_BINARY_PACKED"}}
+    kinds = {
+        "int64, dictionary": ("none", few, np.int64, {}),
+        "int32, dictionary": ("none", few, np.int32, {}),
+        "int64, delta": ("none", steps, np.int64, delta),
+        "int32, delta": ("none", steps, np.int32, delta),
+        "int64, PLAIN": ("none", steps, np.int64, plain),
+        **{f"int64, PLAIN, {codec}": (codec, steps, np.int64, plain) for codec in ("snappy", "zstd", "lz4", "gzip")},
+    }
+    paths = {name: directory / f"{name.replace(', ', '-')}.parquet" for name in kinds}
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, (codec, make, kind, options) in kinds.items():
+        if not paths[name].exists():
+            pq.write_table(pa.table({"v": make().astype(kind)}), f"{paths[name]}.part", compression=codec,
+                           row_group_size=1 << 20, **options)
+            pathlib.Path(f"{paths[name]}.part").rename(paths[name])
+    return paths
+
+
+def section_decode():
+    paths = decode_files()
+    ms = {name: {} for name in paths}
+    for _ in range(3):
+        for name, path in paths.items():
+            for mode in ("chunk", "memcpy" if name.endswith("PLAIN") else "codec"):
+                out = floats(run([BUILD / "bench_decode", path, 0, ROUNDS + 1, mode]))
+                ms[name].setdefault(mode, []).extend(out[1:])
+            if "PLAIN" not in name:
+                scans = floats(run([BUILD / "bench_scan_class", path, 0, 1, ROUNDS + 1, "plain"]))
+                ms[name].setdefault("scan", []).extend(scans[1:])
+                ms[name].setdefault("duckdb", []).extend(t * 1e3 for t in peer(1, ROUNDS, "scan", "duckdb", path, "int")["seconds"])
+    ms = {name: {mode: median(times) for mode, times in modes.items()} for name, modes in ms.items()}
+    say("### Decoding 8,000,000 integers, 1 thread (median ms)")
+    say()
+    say("| column | lamella, from memory | the least: memcpy or codec | lamella / the least | lamella, whole file | DuckDB | DuckDB / ours |")
+    say("|---|---:|---:|---:|---:|---:|---:|")
+    for name, m in ms.items():
+        least = m.get("memcpy", m.get("codec"))
+        if "PLAIN" in name:
+            say(f"| {name} | {m['chunk']:.1f} | {least:.1f} | {m['chunk'] / least:.2f} | | | |")
+        else:
+            say(f"| {name} | {m['chunk']:.1f} | | | {m['scan']:.1f} | {m['duckdb']:.1f} | {m['duckdb'] / m['scan']:.1f} |")
+    say()
+    slow = [name for name, m in ms.items() if "duckdb" in m and m["duckdb"] < 3 * m["scan"]]
+    verdict(not slow, f"dictionary and delta integers at 3 times DuckDB's rate{'; not: ' + ', '.join(slow) if slow else ''}")
+    plain = ms["int64, PLAIN"]
+    ratio = plain["chunk"] / plain["memcpy"]
+    verdict(ratio <= 1.2, f"PLAIN takes {ratio:.2f} of memcpy into a reused buffer; at most 1.2 is asked for")
+    slow = [name for name, m in ms.items() if "PLAIN," in name and m["chunk"] > 1.15 * m["codec"]]
+    verdict(not slow, f"with a codec within 15 % of the codec alone{'; not: ' + ', '.join(slow) if slow else ''}")
+
+
+SECTIONS = {"footer": section_footer, "decode": section_decode, "compact": section_compact, "wide": section_wide, "scan": section_scan, "nested": section_nested, "write": section_write}
 
 
 def versions():
