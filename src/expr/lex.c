@@ -30,9 +30,8 @@ bool lam_token_is(const struct lam_token *token, const char *word) {
 }
 
 bool lam_is_bare_name(struct lam_bytes name) {
-  static const char *const keywords[] = {"and",  "or",   "not",  "in",    "between", "like",      "escape",
-                                         "is",   "null", "true", "false", "case",    "when",      "then",
-                                         "else", "end",  "cast", "as",    "date",    "timestamp", "x"};
+  static const char *const keywords[] = {"and",  "or",    "not",  "in",   "between", "like", "escape", "is",   "null",
+                                         "true", "false", "case", "when", "then",    "else", "end",    "cast", "as"};
   if (name.size == 0 || !is_word_start(name.data[0])) return false;
   for (size_t i = 1; i < name.size; i++) {
     if (!is_word(name.data[i])) return false;
