@@ -150,6 +150,7 @@ static enum lam_status append_values(struct job *job, const struct piece *piece,
   struct lam_chunk_writer *chunk = job->chunk;
   size_t most = lam_chunk_block_rows(chunk), taken;
   *again = false;
+  chunk->row_unencoded = chunk->page_unencoded;
   for (size_t left = piece->present; left > 0;) {
     struct cursor before = *at;
     bool dictionary = chunk->dictionary_on;

@@ -107,6 +107,7 @@ struct lam_chunk_writer {
   struct lam_buf levels;     /* bits, once page_has_nulls; nested: definition levels, uint8_t each */
   struct lam_buf repetition; /* nested: levels, uint8_t each */
   size_t row_values;         /* nested: of page_values, those of rows whose levels are still to come */
+  int64_t row_unencoded;     /* nested: page_unencoded before those rows */
   struct lam_buf data;       /* values, behind room for the levels */
   struct lam_buf ends;       /* int32_t offsets, for encodings that split lengths from bytes */
   struct lam_buf indices;    /* uint32_t, while dictionary_on */

@@ -493,7 +493,9 @@ enum lam_status lam_chunk_drop_dictionary(struct lam_chunk_writer *chunk, struct
                                           struct lam_error *error) {
   assert(chunk->dictionary_on);
   if (chunk->dictionary_pages > 0) {
-    chunk->page_values -= chunk->row_values; /* rows are in one page: what there is of this one goes to the next */
+    /* Rows are in one page: what there is of this one goes to the next. */
+    if (chunk->row_values > 0) chunk->page_unencoded = chunk->row_unencoded;
+    chunk->page_values -= chunk->row_values;
     chunk->row_values = 0;
     LAM_TRY(lam_chunk_end_page(chunk, workspace, error));
     chunk->dictionary_on = false;

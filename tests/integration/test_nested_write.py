@@ -288,3 +288,54 @@ def test_options_by_path(tmp_path):
     expect(pq.read_table(tmp_path / "x"), table)
     with pytest.raises(LamellaError, match="does not fit its type"):
         write(tmp_path / "x", table, columns=[column("m.key_value.key", encoding="split")])
+
+
+def nested_table(rows, first=0):
+    return pa.table(
+        {
+            "id": pa.array(range(first, first + rows)),
+            "l": pa.array([[j, None] if j % 3 else None for j in range(rows)], pa.list_(pa.int32())),
+            "s": pa.array(
+                [{"a": str(j % 10), "m": [(1, j / 2)]} for j in range(rows)],
+                pa.struct([("a", pa.string()), ("m", pa.map_(pa.int8(), pa.float64()))]),
+            ),
+        }
+    )
+
+
+def only_file(table):
+    (file,) = table.glob("*.parquet")
+    return file
+
+
+def test_compaction_copies_full_row_groups(lamella, write, tmp_path):
+    tables = [nested_table(1000, 0), nested_table(70000, 1000), nested_table(1000, 71000)]
+    for i, table in enumerate(tables):
+        write(f"t/{i}.parquet", table, compression="snappy")
+    done = lamella.json("compact", "t", "--row-group-rows", "131072", "--verify", "full")
+    assert (done["row_groups_copied"], done["row_groups_merged"]) == (1, 2)
+    assert pq.read_table(tmp_path / "t").equals(pa.concat_tables(tables))
+    lamella("verify", "t")
+    group = pq.ParquetFile(only_file(tmp_path / "t")).metadata.row_group(1)
+    assert {group.column(i).compression for i in range(group.num_columns)} == {"SNAPPY"}
+
+
+def test_lists_of_an_older_form_keep_their_codec(lamella, write, tmp_path):
+    table = nested_table(100)
+    for i in range(2):
+        write(f"t/{i}.parquet", table, compression="gzip", use_compliant_nested_type=False)
+    lamella.json("compact", "t")
+    group = pq.ParquetFile(only_file(tmp_path / "t")).metadata.row_group(0)
+    assert {group.column(i).compression for i in range(group.num_columns)} == {"GZIP"}
+    assert group.column(1).path_in_schema == "l.list.element"
+    assert pq.read_table(tmp_path / "t").equals(pa.concat_tables([table, table]))
+
+
+@pytest.mark.parametrize("options", [[], ["--partition-by", "p"], ["--sort-by", "id"]])
+def test_import(lamella, write, tmp_path, options):
+    table = nested_table(1000)
+    table = table.append_column("p", pa.array([i % 3 for i in range(1000)], pa.int32()))
+    write("a.parquet", table)
+    assert lamella.json("import", "a.parquet", "--into", "t", *options)["rows"] == 1000
+    found = pa.concat_tables(pq.ParquetFile(f).read() for f in (tmp_path / "t").rglob("*.parquet"))
+    assert found.sort_by("id").equals(table)

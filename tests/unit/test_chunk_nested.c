@@ -3,12 +3,15 @@
 #include "parquet/encoding.h"
 #include "parquet/schema.h"
 
-/* A column of lists of int32, some null, some empty, some long; of the values some are null. */
+/* A column of lists of int32 or of the numbers as strings, some null, some empty, some long; of the values some are
+ * null. */
 struct column {
   struct ArrowSchema schema, item, *items[1];
   struct ArrowArray array, values, *children[1];
-  const void *buffers[2], *value_buffers[2];
-  int32_t *offsets, *numbers;
+  const void *buffers[2], *value_buffers[3];
+  int32_t *offsets, *numbers, *ends;
+  char *text;
+  int64_t text_bytes; /* of the strings that are not null */
   uint8_t *validity, *value_validity;
 };
 
@@ -19,7 +22,21 @@ static void kept_array(struct ArrowArray *array) {
   (void)array;
 }
 
-static void fill(struct column *column, uint64_t *random, int32_t rows, uint32_t longest, uint32_t distinct) {
+static void make_text(struct column *column, int32_t count) {
+  column->ends = calloc((size_t)count + 1, 4);
+  column->text = calloc((size_t)count + 1, 12);
+  for (int32_t i = 0; i < count; i++) {
+    int size = sprintf(column->text + column->ends[i], "%d", column->numbers[i]);
+    column->ends[i + 1] = column->ends[i] + size;
+    if (lam_bit_get(column->value_validity, i)) column->text_bytes += size;
+  }
+  column->item.format = "u";
+  column->value_buffers[1] = column->ends, column->value_buffers[2] = column->text;
+  column->values.n_buffers = 3;
+}
+
+static void fill(struct column *column, uint64_t *random, int32_t rows, uint32_t longest, uint32_t distinct,
+                 bool text) {
   *column = (struct column){.offsets = calloc((size_t)rows + 1, 4), .validity = calloc((size_t)rows, 1)};
   for (int32_t i = 0; i < rows; i++) {
     uint32_t kind = next_random(random) % 8, length = kind < 2 ? 0 : kind == 2 ? longest : 3;
@@ -43,6 +60,7 @@ static void fill(struct column *column, uint64_t *random, int32_t rows, uint32_t
       .length = count, .null_count = -1, .n_buffers = 2, .buffers = column->value_buffers, .release = kept_array};
   column->children[0] = &column->values;
   column->array = column->values;
+  if (text) make_text(column, count);
   column->array.length = rows, column->array.buffers = column->buffers;
   column->array.n_children = 1, column->array.children = column->children;
 }
@@ -50,6 +68,8 @@ static void fill(struct column *column, uint64_t *random, int32_t rows, uint32_t
 static void empty(struct column *column) {
   free(column->offsets);
   free(column->numbers);
+  free(column->ends);
+  free(column->text);
   free(column->validity);
   free(column->value_validity);
 }
@@ -160,7 +180,8 @@ static void write_column(const struct column *column, const struct lam_chunk_opt
   }
   OK(lam_chunk_finish(&chunk, &workspace, &error));
   struct levels levels = levels_of(path, &leaf, rows);
-  check_chunk(&chunk, &levels, &arena);
+  struct lam_chunk_meta made = check_chunk(&chunk, &levels, &arena);
+  if (column->text) assert_int_equal(made.details->unencoded_bytes, column->text_bytes);
   free(levels.repetition);
   free(levels.definition);
   lam_chunk_writer_release(&chunk);
@@ -178,9 +199,10 @@ static void test_pages(void **state) {
   for (int i = 0; i < 200; i++) {
     struct column column;
     int32_t rows = (int32_t)(next_random(&random) % 300) + 1;
-    fill(&column, &random, rows, i % 5 ? 40 : 3000, i % 3 ? 100000 : 20);
+    fill(&column, &random, rows, i % 5 ? 40 : 3000, i % 3 ? 100000 : 20, i / 2 & 1);
     struct lam_chunk_options options = {.codec = LAM_UNCOMPRESSED,
                                         .statistics = true,
+                                        .page_index = true,
                                         .v2 = i & 1,
                                         .page_bytes = (size_t[]){1, 100, 5000, 1 << 20}[i % 4],
                                         .page_rows = (int64_t[]){0, 0, 1, 7, 1000}[i % 5],
