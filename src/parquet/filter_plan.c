@@ -254,7 +254,6 @@ static enum lam_status open_rest(struct lam_filter_reader *reader, struct lam_er
   }
   LAM_TRY(lam_arena_array(&reader->arena, (size_t)count + 1, sizeof *reader->rest_kept, &memory, error));
   reader->rest_kept = memset(memory, 0, ((size_t)count + 1) * sizeof *reader->rest_kept);
-  LAM_TRY(open_reader(reader, reader->tops, reader->column_count, true, &reader->whole, error));
   if (count == 0) return LAM_OK;
   LAM_TRY(open_reader(reader, columns, count, true, &reader->rest, error));
   return lam_reader_schema(reader->rest, &reader->rest_schema, error);
@@ -284,19 +283,21 @@ static enum lam_status init_batch(struct lam_filter_reader *reader, struct lam_e
 }
 
 enum lam_status lam_filter_plan(struct lam_filter_reader *reader, struct lam_error *error) {
-  if (reader->filter.condition) {
-    struct part *parts;
-    int32_t count;
-    LAM_TRY(find_parts(reader, &parts, &count, error));
-    LAM_TRY(assign_stages(reader, parts, count, error));
-    for (int32_t i = 0; i < reader->stage_count; i++) LAM_TRY(join_parts(reader, parts, count, i, error));
-    LAM_TRY(find_inputs(reader, parts, count, error));
-    for (int32_t i = 0; i < reader->stage_count; i++) LAM_TRY(open_stage(reader, i, error));
-    LAM_TRY(init_batch(reader, error));
-    LAM_TRY(lam_prune_open(reader->file, reader->filter.condition, reader->filter.schema, reader->filter.sources,
-                           reader->filter.constants, reader->mem, &reader->prune, error));
-  }
-  return open_rest(reader, error);
+  const struct lam_filter *filter = &reader->filter;
+  struct part *parts;
+  int32_t count;
+  LAM_TRY(open_reader(reader, reader->tops, reader->column_count, true, &reader->whole, error));
+  LAM_TRY(lam_reader_schema(reader->whole, &reader->schema, error));
+  if (!filter->condition) return LAM_OK;
+  LAM_TRY(find_parts(reader, &parts, &count, error));
+  LAM_TRY(assign_stages(reader, parts, count, error));
+  for (int32_t i = 0; i < reader->stage_count; i++) LAM_TRY(join_parts(reader, parts, count, i, error));
+  LAM_TRY(find_inputs(reader, parts, count, error));
+  for (int32_t i = 0; i < reader->stage_count; i++) LAM_TRY(open_stage(reader, i, error));
+  LAM_TRY(init_batch(reader, error));
+  LAM_TRY(open_rest(reader, error));
+  return lam_prune_open(reader->file, filter->condition, filter->schema, filter->sources, filter->constants,
+                        reader->mem, &reader->prune, error);
 }
 
 void lam_filter_unplan(struct lam_filter_reader *reader) {

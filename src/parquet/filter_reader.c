@@ -42,18 +42,6 @@ static enum lam_status copy_options(struct lam_filter_reader *reader, const stru
   return LAM_OK;
 }
 
-static enum lam_status read_schema(struct lam_filter_reader *reader, const struct lam_read_options *options,
-                                   struct lam_error *error) {
-  struct lam_reader *one; /* it checks the options, too */
-  struct lam_read_options of_none = *options;
-  of_none.row_groups = &(int32_t){0};
-  of_none.row_group_count = 0;
-  LAM_TRY(lam_reader_open_in(reader->file, &of_none, reader->mem, &one, error));
-  enum lam_status status = lam_reader_schema(one, &reader->schema, error);
-  lam_reader_close(one);
-  return status;
-}
-
 enum lam_status lam_filter_reader_open(struct lam_file *file, const struct lam_read_options *options,
                                        const struct lam_filter *filter, bool one_thread, struct lam_mem *mem,
                                        struct lam_filter_reader **out, struct lam_error *error) {
@@ -72,7 +60,6 @@ enum lam_status lam_filter_reader_open(struct lam_file *file, const struct lam_r
                                        &reader->other};
   for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) lam_ranges_init(ranges[i], mem);
   enum lam_status status = copy_options(reader, options, error);
-  if (status == LAM_OK) status = read_schema(reader, &reader->options, error);
   if (status == LAM_OK) status = lam_filter_plan(reader, error);
   reader->options.columns = reader->options.row_groups = NULL; /* the caller's; not used from here on */
   if (status == LAM_OK)

@@ -2,18 +2,20 @@
 #include "arrow/cast.h"
 #include "base/context.h"
 #include "base/options.h"
-#include "table/table.h"
+#include "table/where.h"
 
 struct lam_scan {
   struct lam_table *table;
   struct lam_mem *mem;
-  struct ArrowSchema schema; /* the columns asked for */
-  int64_t batch_rows, left;  /* left < 0: no limit */
+  struct ArrowSchema schema;        /* the columns asked for */
+  int64_t batch_rows, left;         /* left < 0: no limit */
+  struct lam_arena own;             /* of the scan */
+  const struct lam_expr *condition; /* NULL: all rows */
 
   size_t next_file;
   struct lam_arena arena; /* of the file under way */
   struct lam_file *file;
-  struct lam_reader *reader;
+  struct lam_filter_reader *reader;
   struct lam_file_columns columns;
   const struct lam_partition *partition;
   struct lam_merge_source *sources; /* one per column of the schema */
@@ -58,7 +60,10 @@ enum lam_status lam_scan_open(struct lam_table *table, const struct lam_scan_opt
   scan->batch_rows = options.batch_rows;
   scan->left = options.limit;
   lam_arena_init(&scan->arena, table->mem);
+  lam_arena_init(&scan->own, table->mem);
   enum lam_status status = choose_columns(scan, &options, error);
+  if (status == LAM_OK && options.where)
+    status = lam_where_bind(table, options.where, &scan->own, &scan->condition, error);
   if (status == LAM_OK)
     *out = scan;
   else
@@ -67,7 +72,7 @@ enum lam_status lam_scan_open(struct lam_table *table, const struct lam_scan_opt
 }
 
 static void close_file(struct lam_scan *scan) {
-  lam_reader_close(scan->reader);
+  lam_filter_reader_close(scan->reader);
   lam_file_close(scan->file);
   lam_schema_release(&scan->columns.schema);
   lam_arena_release(&scan->arena);
@@ -81,6 +86,7 @@ void lam_scan_close(struct lam_scan *scan) {
   struct lam_mem *mem = scan->mem;
   close_file(scan);
   lam_schema_release(&scan->schema);
+  lam_arena_release(&scan->own);
   lam_free(mem, scan, sizeof *scan);
 }
 
@@ -107,14 +113,22 @@ static enum lam_status open_reader(struct lam_scan *scan, struct lam_error *erro
   options.columns = columns;
   options.column_count = chosen;
   options.batch_rows = scan->batch_rows;
-  return lam_reader_open_in(scan->file, &options, scan->mem, &scan->reader, error);
+  struct lam_filter filter = {.condition = NULL};
+  if (scan->condition)
+    LAM_TRY(
+        lam_where_of_file(scan->table, scan->condition, &scan->columns, scan->partition, &scan->arena, &filter, error));
+  return lam_filter_reader_open(scan->file, &options, &filter, false, scan->mem, &scan->reader, error);
 }
 
+/* Opens the next file, unless its path says that none of its rows match. */
 static enum lam_status open_file(struct lam_scan *scan, struct lam_error *error) {
   struct lam_table *table = scan->table;
   const struct lam_data_file *file = &table->snapshot.files[scan->next_file++];
   scan->partition = &table->snapshot.partitions[file->partition].values;
   LAM_TRY(lam_check_cancel(table->context, error));
+  bool may = true;
+  if (scan->condition) LAM_TRY(lam_where_may_match(table, scan->condition, scan->partition, &may, error));
+  if (!may) return LAM_OK;
   LAM_TRY(
       lam_snapshot_file(table->directory, &table->snapshot, file, &table->file_options, scan->mem, &scan->file, error));
   return open_reader(scan, error);
@@ -196,7 +210,8 @@ enum lam_status lam_scan_next(struct lam_scan *scan, struct ArrowArray *out, str
       if (scan->next_file == scan->table->snapshot.file_count) return LAM_OK;
       LAM_TRY(open_file(scan, error));
     }
-    LAM_TRY(lam_reader_next(scan->reader, &batch, error));
+    if (!scan->file) continue;
+    LAM_TRY(lam_filter_reader_next(scan->reader, &batch, error));
     if (batch.release) break;
     close_file(scan);
   }

@@ -1,0 +1,73 @@
+#include "table/where.h"
+
+#include "table/path_value.h"
+
+enum lam_status lam_where_bind(const struct lam_table *table, const char *text, struct lam_arena *arena,
+                               const struct lam_expr **out, struct lam_error *error) {
+  const struct lam_expr *parsed;
+  enum lam_status status = lam_expr_parse(text, arena, &parsed, error);
+  if (status == LAM_OK) status = lam_expr_bind_condition(parsed, &table->merge.schema, arena, out, error);
+  return status == LAM_OK ? LAM_OK : lam_fail_in(error, status, "the condition");
+}
+
+/* ---- partitions ---- */
+
+struct path_facts {
+  const struct lam_table *table;
+  const struct lam_partition *partition;
+};
+
+/* Columns that no file has are what the path says; the others are not known yet. */
+static enum lam_status path_column(const void *user, const struct lam_expr *node, struct lam_facts_column *out,
+                                   struct lam_error *error) {
+  const struct path_facts *facts = user;
+  int32_t c = node->path[0];
+  *out = (struct lam_facts_column){.nulls = -1, .may_be_nan = true};
+  if (c < facts->table->data_columns) return LAM_OK;
+  LAM_TRY(lam_path_value(facts->partition, facts->table->merge.schema.children[c], &out->min, error));
+  out->nulls = out->min.is_null ? 1 : 0;
+  out->has_min = out->has_max = !out->min.is_null;
+  out->max = out->min;
+  out->may_be_nan = false;
+  return LAM_OK;
+}
+
+enum lam_status lam_where_may_match(const struct lam_table *table, const struct lam_expr *condition,
+                                    const struct lam_partition *partition, bool *may, struct lam_error *error) {
+  struct path_facts user = {table, partition};
+  struct lam_facts facts = {.user = &user, .rows = 1, .column = path_column};
+  unsigned outcomes;
+  LAM_TRY(lam_expr_decide(condition, &facts, &outcomes, error));
+  *may = outcomes & LAM_MAY_BE_TRUE;
+  return LAM_OK;
+}
+
+/* ---- files ---- */
+
+enum lam_status lam_where_of_file(const struct lam_table *table, const struct lam_expr *condition,
+                                  const struct lam_file_columns *columns, const struct lam_partition *partition,
+                                  struct lam_arena *arena, struct lam_filter *out, struct lam_error *error) {
+  const struct ArrowSchema *schema = &table->merge.schema;
+  size_t count = (size_t)schema->n_children;
+  struct lam_merge_source *sources;
+  struct lam_scalar *values;
+  const struct lam_scalar **constants;
+  int32_t *tops;
+  LAM_TRY(lam_arena_array(arena, count, sizeof *sources, (void **)&sources, error));
+  LAM_TRY(lam_arena_array(arena, count, sizeof *tops, (void **)&tops, error));
+  LAM_TRY(lam_arena_array(arena, count, sizeof *values, (void **)&values, error));
+  LAM_TRY(lam_arena_array(arena, count, sizeof *constants, (void **)&constants, error));
+  if (lam_merge_same(schema, &columns->schema)) /* one file may have two columns of one name */
+    for (size_t c = 0; c < count; c++) sources[c] = (struct lam_merge_source){.column = (int32_t)c};
+  else
+    lam_merge_map(schema, &columns->schema, sources);
+  for (size_t c = 0; c < count; c++) {
+    tops[c] = sources[c].column >= 0 ? columns->columns[sources[c].column] : -1;
+    constants[c] = NULL;
+    if (tops[c] >= 0) continue;
+    LAM_TRY(lam_path_value(partition, schema->children[c], &values[c], error));
+    if (!values[c].is_null) constants[c] = &values[c];
+  }
+  *out = (struct lam_filter){condition, schema, tops, constants};
+  return LAM_OK;
+}
