@@ -4,7 +4,7 @@
 #include "parquet/schema.h"
 
 /* A column of lists of int32 or of the numbers as strings, some null, some empty, some long; of the values some are
- * null. */
+ * null, and the first half is of few different ones. */
 struct column {
   struct ArrowSchema schema, item, *items[1];
   struct ArrowArray array, values, *children[1];
@@ -47,7 +47,7 @@ static void fill(struct column *column, uint64_t *random, int32_t rows, uint32_t
   column->numbers = calloc((size_t)count + 1, 4);
   column->value_validity = calloc((size_t)count + 1, 1);
   for (int32_t i = 0; i < count; i++) {
-    column->numbers[i] = (int32_t)(next_random(random) % distinct);
+    column->numbers[i] = (int32_t)(next_random(random) % (i < count / 2 ? 20 : distinct));
     lam_bits_fill(column->value_validity, i, 1, next_random(random) % 10 > 0);
   }
   column->item = (struct ArrowSchema){.format = "i", .name = "item", .flags = ARROW_FLAG_NULLABLE, .release = kept};
@@ -199,7 +199,7 @@ static void test_pages(void **state) {
   for (int i = 0; i < 200; i++) {
     struct column column;
     int32_t rows = (int32_t)(next_random(&random) % 300) + 1;
-    fill(&column, &random, rows, i % 5 ? 40 : 3000, i % 3 ? 100000 : 20, i / 2 & 1);
+    fill(&column, &random, rows, i % 7 < 4 ? 40 : 3000, i % 3 ? 100000 : 20, i / 3 % 4 > 0);
     struct lam_chunk_options options = {.codec = LAM_UNCOMPRESSED,
                                         .statistics = true,
                                         .page_index = true,
