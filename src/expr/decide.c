@@ -29,8 +29,14 @@ static bool is_bytes(enum lam_type_id id) {
   return lam_type_is_binary(id) || id == LAM_TYPE_FIXED_BINARY;
 }
 
-/* -1, 0, 1 of two values other than NULL and NaN, by what they are, whatever their types. */
+static bool is_decimal(enum lam_type_id id) {
+  return id == LAM_TYPE_DECIMAL128 || id == LAM_TYPE_DECIMAL256;
+}
+
+/* -1, 0, 1 of two values other than NULL and NaN, by what they are, whatever their types; decimals beside floats are
+ * the nearest float64, as when they are evaluated. */
 static bool compare_values(const struct lam_scalar *a, const struct lam_scalar *b, int *order) {
+  const struct lam_type float64 = {.id = LAM_TYPE_FLOAT64, .timezone = ""};
   struct lam_scalar near;
   bool exact, bytes = is_bytes(a->type.id) && is_bytes(b->type.id);
   int direction;
@@ -39,6 +45,14 @@ static bool compare_values(const struct lam_scalar *a, const struct lam_scalar *
     return true;
   }
   if (is_bytes(a->type.id) || is_bytes(b->type.id)) return false;
+  if ((is_decimal(a->type.id) && lam_type_is_float(b->type.id)) ||
+      (is_decimal(b->type.id) && lam_type_is_float(a->type.id))) {
+    struct lam_scalar x, y;
+    if (lam_scalar_cast(a, &float64, NULL, &x, &exact, &direction, NULL) != LAM_OK) return false;
+    if (lam_scalar_cast(b, &float64, NULL, &y, &exact, &direction, NULL) != LAM_OK) return false;
+    *order = lam_scalar_compare(&x, &y);
+    return true;
+  }
   if (lam_scalar_cast(b, &a->type, NULL, &near, &exact, &direction, NULL) != LAM_OK) return false;
   *order = lam_scalar_compare(a, &near);
   if (exact) return true;
