@@ -6,7 +6,7 @@
 
 enum {
   BLOCK = 256,       /* values whose slots are fetched ahead */
-  FIRST_BITS = 7,    /* slots of a new table, as a power of 2 */
+  FIRST_BITS = 5,    /* slots of a new table, as a power of 2 */
   FAR_BITS = 12,     /* from this many slots on the table is beyond the first-level cache */
   MOST_PROBES = 256, /* beyond, somebody has made the collisions */
 };
@@ -86,9 +86,10 @@ static uint64_t hash_at(const struct lam_dictionary *dictionary, uint32_t index)
 
 /* ---- growth ---- */
 
-static enum lam_status grow_slots(struct lam_dictionary *dictionary, struct lam_error *error) {
+/* `count` more values are to come: of a wide file each dictionary has a few. */
+static enum lam_status grow_slots(struct lam_dictionary *dictionary, size_t count, struct lam_error *error) {
   int bits = dictionary->slot_bits ? dictionary->slot_bits + 2 : FIRST_BITS;
-  while ((size_t)1 << bits < 2 * ((size_t)dictionary->count + BLOCK)) bits++;
+  while ((size_t)1 << bits < 2 * ((size_t)dictionary->count + count)) bits++;
   size_t size = sizeof(uint64_t) << bits;
   struct lam_buf fresh;
   lam_buf_init(&fresh, dictionary->slots.mem);
@@ -114,7 +115,7 @@ static enum lam_status grow_slots(struct lam_dictionary *dictionary, struct lam_
 static enum lam_status make_room(struct lam_dictionary *dictionary, size_t count, bool *fits, struct lam_error *error) {
   enum lam_status status = LAM_OK;
   if ((size_t)1 << dictionary->slot_bits < 2 * ((size_t)dictionary->count + count) || !dictionary->slot_bits)
-    status = grow_slots(dictionary, error);
+    status = grow_slots(dictionary, count, error);
   if (status == LAM_OK && dictionary->width)
     status = lam_buf_room(&dictionary->values, count * dictionary->width, error);
   if (status == LAM_OK && !dictionary->width) status = lam_buf_room(&dictionary->ends, count * sizeof(uint32_t), error);
