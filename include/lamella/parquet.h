@@ -109,6 +109,11 @@ enum lam_write_encoding {
   LAM_ENCODE_SPLIT,       /* BYTE_STREAM_SPLIT of fixed-width types */
   LAM_ENCODE_RLE,         /* booleans */
 };
+enum lam_write_bloom {
+  LAM_BLOOM_DEFAULT = 0, /* where the dictionary was given up, and the filter takes little of the chunk */
+  LAM_BLOOM_ALWAYS,      /* booleans never */
+  LAM_BLOOM_NEVER,
+};
 /* What applies to one column; found by name, or to all where `name` is NULL. Later entries win. A leaf of a nested
  * column is named by its path in the file ("a.list.element", "m.key_value.key"); the name of the column is for all its
  * leaves. */
@@ -118,6 +123,8 @@ struct lam_column_options {
   int level;    /* of the codec; 0: its default */
   int encoding; /* enum lam_write_encoding */
   bool no_statistics;
+  int bloom;              /* enum lam_write_bloom */
+  double false_positives; /* of its bloom filter, above 0 and below 1; 0: 0.01 where it is always written, else 0.05 */
 };
 struct lam_sort_key {
   const char *column;

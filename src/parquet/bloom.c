@@ -3,11 +3,16 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "base/checksum.h"
+/* Inline: a call of the library costs as much as the hash of a number. */
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/kernel.h"
 #include "parquet/thrift.h"
 
 enum {
   LANES = 8,         /* of 32 bits in a block; a value sets a bit in each */
+  BATCH = 64,        /* values at once */
   HEADER_MOST = 256, /* bytes; headers take about 15 */
 };
 
@@ -42,42 +47,33 @@ bool lam_bloom_may_contain(const uint8_t *bits, size_t size, uint64_t hash) {
 
 /* ---- values ---- */
 
-/* XXH64 (https://github.com/Cyan4973/xxHash, doc/xxhash_spec.md) of 4 and 8 bytes with seed 0: the library's function
- * costs as much in its call as in its work. */
-#define PRIME1 UINT64_C(0x9e3779b185ebca87)
-#define PRIME2 UINT64_C(0xc2b2ae3d27d4eb4f)
-#define PRIME3 UINT64_C(0x165667b19e3779f9)
-#define PRIME4 UINT64_C(0x85ebca77c2b2ae63)
-#define PRIME5 UINT64_C(0x27d4eb2f165667c5)
-
-static inline uint64_t rotate(uint64_t value, int by) {
-  return value << by | value >> (64 - by);
-}
-static inline uint64_t avalanche(uint64_t hash) {
-  hash = (hash ^ hash >> 33) * PRIME2;
-  hash = (hash ^ hash >> 29) * PRIME3;
-  return hash ^ hash >> 32;
-}
-static inline uint64_t hash8(const uint8_t *value) {
-  uint64_t lane = rotate(lam_load64(value) * PRIME2, 31) * PRIME1;
-  return avalanche(rotate((PRIME5 + 8) ^ lane, 27) * PRIME1 + PRIME4);
-}
-static inline uint64_t hash4(const uint8_t *value) {
-  uint64_t lane = lam_load32(value) * PRIME1;
-  return avalanche(rotate((PRIME5 + 4) ^ lane, 23) * PRIME2 + PRIME3);
+/* All at once: the blocks of large filters are far away, and are fetched while others are worked on. */
+LAM_KERNEL static void insert_hashes(uint8_t *bits, size_t size, const uint64_t *hashes, size_t count) {
+  for (size_t i = 0; i < count; i++) __builtin_prefetch(bits + block_of(size, hashes[i]), 1);
+  for (size_t i = 0; i < count; i++) insert(bits, size, hashes[i]);
 }
 
 void lam_bloom_insert_fixed(uint8_t *bits, size_t size, const uint8_t *values, size_t width, size_t count) {
-  if (width == 8)
-    for (size_t i = 0; i < count; i++) insert(bits, size, hash8(values + 8 * i));
-  else if (width == 4)
-    for (size_t i = 0; i < count; i++) insert(bits, size, hash4(values + 4 * i));
-  else
-    for (size_t i = 0; i < count; i++) insert(bits, size, lam_hash64(values + width * i, width));
+  uint64_t hashes[BATCH];
+  for (size_t some; count > 0; values += some * width, count -= some) {
+    some = count < BATCH ? count : BATCH;
+    if (width == 8) /* a width that the compiler knows */
+      for (size_t i = 0; i < some; i++) hashes[i] = XXH64(values + 8 * i, 8, 0);
+    else if (width == 4)
+      for (size_t i = 0; i < some; i++) hashes[i] = XXH64(values + 4 * i, 4, 0);
+    else
+      for (size_t i = 0; i < some; i++) hashes[i] = XXH64(values + width * i, width, 0);
+    insert_hashes(bits, size, hashes, some);
+  }
 }
 
 void lam_bloom_insert_bytes(uint8_t *bits, size_t size, const struct lam_bytes *values, size_t count) {
-  for (size_t i = 0; i < count; i++) insert(bits, size, lam_hash64(values[i].data, values[i].size));
+  uint64_t hashes[BATCH];
+  for (size_t some; count > 0; values += some, count -= some) {
+    some = count < BATCH ? count : BATCH;
+    for (size_t i = 0; i < some; i++) hashes[i] = XXH64(values[i].data, values[i].size, 0);
+    insert_hashes(bits, size, hashes, some);
+  }
 }
 
 /* ---- sizes ---- */

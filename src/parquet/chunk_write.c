@@ -61,6 +61,7 @@ enum lam_status lam_chunk_writer_init(struct lam_chunk_writer *chunk, struct lam
   lam_bounds_init(&chunk->bounds, mem, leaf);
   lam_bounds_init(&chunk->page_bounds, mem, leaf);
   lam_index_init(&chunk->index, mem);
+  lam_bloom_builder_init(&chunk->bloom, mem, leaf, options->bloom, options->false_positives, options->row_group_rows);
   lam_dictionary_init(&chunk->dictionary, mem, 0, options->dictionary_bytes);
   LAM_TRY(lam_storing_of(type, leaf, &chunk->storing, error));
   chunk->dictionary.width = chunk->storing.to_width;
@@ -94,6 +95,7 @@ void lam_chunk_clear(struct lam_chunk_writer *chunk, bool keep_memory) {
     release_segments(chunk, 0);
     lam_buf_release(&chunk->segments);
     lam_dictionary_release(&chunk->dictionary);
+    lam_bloom_builder_release(&chunk->bloom);
     lam_dictionary_init(&chunk->dictionary, chunk->mem, chunk->storing.to_width, chunk->options.dictionary_bytes);
     struct lam_buf *bufs[] = {
         &chunk->dictionary_page, &chunk->repetition,   &chunk->levels,       &chunk->data, &chunk->ends,
@@ -115,6 +117,7 @@ void lam_chunk_clear(struct lam_chunk_writer *chunk, bool keep_memory) {
   lam_bounds_clear(&chunk->page_bounds);
   chunk->page_unencoded = 0;
   lam_index_begin(&chunk->index, chunk->leaf, chunk->options.page_index, chunk->options.statistics);
+  lam_bloom_builder_clear(&chunk->bloom);
   forget_source(&chunk->source);
 }
 
@@ -125,6 +128,7 @@ void lam_chunk_writer_release(struct lam_chunk_writer *chunk) {
   lam_bounds_release(&chunk->bounds);
   lam_bounds_release(&chunk->page_bounds);
   lam_index_release(&chunk->index);
+  lam_bloom_builder_release(&chunk->bloom);
 }
 
 void lam_workspace_init(struct lam_workspace *workspace, struct lam_mem *mem) {
@@ -226,6 +230,7 @@ static enum lam_status put_fixed(struct lam_chunk_writer *chunk, struct lam_work
     return settle(chunk, workspace, done, count, error);
   }
   if (chunk->options.statistics) LAM_TRY(lam_bounds_add(&chunk->page_bounds, values, count, error));
+  lam_bloom_put(&chunk->bloom, values, width, count);
   LAM_TRY(data_room(chunk, count * width, error));
   lam_copy(chunk->data.data + chunk->data.size, values, count * width);
   chunk->data.size += count * width;
@@ -278,6 +283,7 @@ static enum lam_status put_bytes(struct lam_chunk_writer *chunk, struct lam_work
     return lam_fail(error, LAM_UNSUPPORTED, "a value of %zu bytes is longer than a page, 2^31 - 1 bytes", total);
   if (chunk->options.statistics) LAM_TRY(lam_bounds_add_bytes(&chunk->page_bounds, values, count, error));
   chunk->page_unencoded += (int64_t)total;
+  lam_bloom_put(&chunk->bloom, values, 0, count);
   bool plain = chunk->plain == LAM_PLAIN;
   size_t more = plain ? total + 4 * count : total;
   LAM_TRY(data_room(chunk, more, error));
@@ -688,7 +694,8 @@ uint64_t lam_chunk_pending(const struct lam_chunk_writer *chunk) {
   size_t page = chunk->data.size + (chunk->nested ? lam_chunk_levels_bytes(chunk) : chunk->levels.size);
   if (chunk->dictionary_on)
     page += chunk->page_values * (size_t)lam_bit_width(chunk->dictionary.count) / 8 + chunk->dictionary.values.size;
-  return (uint64_t)chunk->compressed_size + packed_size(chunk, chunk->encoded.bytes + page);
+  return (uint64_t)chunk->compressed_size + packed_size(chunk, chunk->encoded.bytes + page) +
+         lam_bloom_pending(&chunk->bloom, (uint64_t)(chunk->rows - chunk->nulls));
 }
 
 /* encoding_stats: a list of PageEncodingStats {1: page_type, 2: encoding, 3: count}, in the compact protocol. */
@@ -729,8 +736,10 @@ enum lam_status lam_chunk_finish(struct lam_chunk_writer *chunk, struct lam_work
   for (struct lam_out_page *page = chunk->encoded.first; page; page = page->next)
     LAM_TRY(lam_page_pack(page, workspace, error));
   LAM_TRY(lam_chunk_collect(chunk, error));
+  if (chunk->dictionary_pages > 0) LAM_TRY(lam_chunk_end_dictionary(chunk, workspace, error));
+  lam_bloom_finish(&chunk->bloom, chunk->dictionary_pages ? &chunk->dictionary : NULL,
+                   (uint64_t)chunk->compressed_size);
   if (chunk->dictionary_pages == 0) return LAM_OK;
-  LAM_TRY(lam_chunk_end_dictionary(chunk, workspace, error));
   return lam_chunk_add_dictionary_bounds(chunk, &chunk->bounds, error);
 }
 

@@ -59,6 +59,8 @@ struct lam_chunk_options {
   enum lam_write_encoding encoding; /* fits the leaf: lam_chunk_encoding_fits */
   bool v2, checksums, statistics;
   bool page_index;
+  enum lam_write_bloom bloom;
+  double false_positives;  /* of it; 0: the default */
   size_t page_bytes;       /* encoded, before compression */
   int64_t page_rows;       /* 0: no limit */
   size_t dictionary_bytes; /* 0: no dictionary */
@@ -118,6 +120,7 @@ struct lam_chunk_writer {
   struct lam_bounds page_bounds; /* of the page under way; dictionary pages get theirs at their end */
   int64_t page_unencoded;        /* BYTE_ARRAY: bytes of its values */
   struct lam_index_builder index;
+  struct lam_bloom_builder bloom;
 
   /* Where not NULL, packed pages go there, behind the segments, unless a dictionary page is to stand before them. */
   struct lam_page_list *outgoing;

@@ -2,6 +2,8 @@
 #ifndef LAM_PARQUET_INDEX_WRITE_H
 #define LAM_PARQUET_INDEX_WRITE_H
 
+#include "lamella/parquet.h"
+#include "parquet/bloom.h"
 #include "parquet/dictionary.h"
 #include "parquet/page_index.h"
 #include "parquet/statistics.h"
@@ -40,5 +42,36 @@ int64_t lam_index_unencoded(const struct lam_index_builder *index);
 /* Appends the thrift forms of a chunk whose data pages begin at `offset` of the file. A size of 0: there is none. */
 enum lam_status lam_index_finish(const struct lam_index_builder *index, uint64_t offset, struct lam_buf *out,
                                  size_t *column_size, size_t *offset_size, struct lam_error *error);
+
+/* ---- bloom_write.c: bloom filter ---- */
+
+/* The filter is made for as many distinct values as there may be, and folded to the number that came. Where the budget
+ * has no room for it, it is smaller, or there is none. */
+struct lam_bloom_builder {
+  enum lam_write_bloom when;
+  double false_positives;
+  uint64_t most_distinct; /* values that a chunk may have */
+  bool on;                /* values go in */
+  struct lam_buf bits;    /* the filter; once it is finished, empty where there is none */
+};
+void lam_bloom_builder_init(struct lam_bloom_builder *bloom, struct lam_mem *mem, const struct lam_schema_node *leaf,
+                            enum lam_write_bloom when, double false_positives, int64_t most_rows);
+void lam_bloom_builder_release(struct lam_bloom_builder *bloom);
+void lam_bloom_builder_clear(struct lam_bloom_builder *bloom);
+/* Whether the column's type can have one at all. */
+bool lam_bloom_type_fits(const struct lam_schema_node *leaf);
+/* The dictionary, with which `values` values were looked up, is given up: decides whether there is to be a filter, and
+ * puts the dictionary's values in. */
+void lam_bloom_give_up(struct lam_bloom_builder *bloom, const struct lam_dictionary *dictionary, uint64_t values);
+/* Values in pages without a dictionary. `width` 0: struct lam_bytes each. */
+void lam_bloom_put_values(struct lam_bloom_builder *bloom, const void *values, size_t width, size_t count);
+static inline void lam_bloom_put(struct lam_bloom_builder *bloom, const void *values, size_t width, size_t count) {
+  if (__builtin_expect(bloom->on || bloom->when == LAM_BLOOM_ALWAYS, 0))
+    lam_bloom_put_values(bloom, values, width, count);
+}
+/* The end of a chunk of `bytes` in the file, with the dictionary that its pages have (NULL: none). */
+void lam_bloom_finish(struct lam_bloom_builder *bloom, const struct lam_dictionary *dictionary, uint64_t bytes);
+/* Bytes that it would take if the chunk ended now with that many values. */
+uint64_t lam_bloom_pending(const struct lam_bloom_builder *bloom, uint64_t values);
 
 #endif

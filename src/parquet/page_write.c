@@ -492,6 +492,7 @@ static enum lam_status indices_to_values(struct lam_chunk_writer *chunk, struct 
 enum lam_status lam_chunk_drop_dictionary(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
                                           struct lam_error *error) {
   assert(chunk->dictionary_on);
+  lam_bloom_give_up(&chunk->bloom, &chunk->dictionary, chunk->dictionary_values);
   if (chunk->dictionary_pages > 0) {
     /* Rows are in one page: what there is of this one goes to the next. */
     if (chunk->row_values > 0) chunk->page_unencoded = chunk->row_unencoded;

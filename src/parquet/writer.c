@@ -548,6 +548,22 @@ static enum lam_status put_chunk(struct lam_writer *writer, int32_t index, struc
   return keep_indexes(writer, index, (uint64_t)meta->data_page_offset, error);
 }
 
+/* The bloom filters of a row group stand behind its chunks: a reader gets those of several columns at once, and none
+ * has to wait for the end of the file. */
+static enum lam_status put_blooms(struct lam_writer *writer, struct lam_chunk_meta *chunks, struct lam_error *error) {
+  for (int32_t i = 0; i < writer->column_count; i++) {
+    const struct lam_buf *bits = &writer->chunks[i].bloom.bits;
+    if (bits->size == 0) continue;
+    writer->copy.size = 0;
+    LAM_TRY(lam_bloom_write(bits->data, bits->size, &writer->copy, error));
+    chunks[i].bloom_offset = (int64_t)writer->position;
+    chunks[i].bloom_length = (int32_t)writer->copy.size;
+    chunks[i].bloom_length_known = true;
+    LAM_TRY(lam_writer_put(writer, writer->copy.data, writer->copy.size, error));
+  }
+  return LAM_OK;
+}
+
 static enum lam_status put_row_group(struct lam_writer *writer, struct lam_error *error) {
   size_t ordinal = writer->row_groups.size / sizeof(struct lam_row_group_meta);
   struct lam_row_group_meta group = {.rows = writer->pending_rows,
@@ -562,6 +578,7 @@ static enum lam_status put_row_group(struct lam_writer *writer, struct lam_error
     group.total_byte_size += group.chunks[i].uncompressed_size;
     group.compressed_size += group.chunks[i].compressed_size;
   }
+  LAM_TRY(put_blooms(writer, group.chunks, error));
   writer->meta.rows += group.rows;
   return lam_buf_append(&writer->row_groups, &group, sizeof group, error);
 }

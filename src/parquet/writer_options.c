@@ -80,11 +80,30 @@ static enum lam_status resolve_encoding(const struct lam_column_options *from, e
                   from->name ? from->name : "*", lam_physical_name(physical));
 }
 
+/* As with encodings, one that is asked of all columns applies where it fits. */
+static enum lam_status resolve_bloom(const struct lam_column_options *from, const struct lam_schema_node *leaf,
+                                     bool of_all, struct lam_chunk_options *to, struct lam_error *error) {
+  const char *name = from->name ? from->name : "*";
+  if (from->bloom < LAM_BLOOM_DEFAULT || from->bloom > LAM_BLOOM_NEVER)
+    return lam_fail(error, LAM_INVALID, "the choice %d of a bloom filter for column \"%s\" is unknown", from->bloom,
+                    name);
+  if (!(from->false_positives >= 0 && from->false_positives < 1))
+    return lam_fail(error, LAM_INVALID, "a bloom filter of column \"%s\" cannot have the rate of false positives %g",
+                    name, from->false_positives);
+  if (from->bloom == LAM_BLOOM_ALWAYS && !of_all && !lam_bloom_type_fits(leaf))
+    return lam_fail(error, LAM_INVALID, "column \"%s\" cannot have a bloom filter: its type is %s", name,
+                    lam_physical_name((enum lam_physical)leaf->physical));
+  to->bloom = (enum lam_write_bloom)from->bloom;
+  to->false_positives = from->false_positives;
+  return LAM_OK;
+}
+
 /* Options name a leaf by its path, or by its column, of which they are then for all leaves. */
 static enum lam_status resolve_column(const struct lam_write_options *options, const struct lam_writer *writer,
                                       int32_t index, struct lam_chunk_options *out, struct lam_error *error) {
   const struct lam_writer_column *column = &writer->columns[index];
-  enum lam_physical physical = (enum lam_physical)writer->meta.nodes[writer->meta.leaves[index]].physical;
+  const struct lam_schema_node *leaf = &writer->meta.nodes[writer->meta.leaves[index]];
+  enum lam_physical physical = (enum lam_physical)leaf->physical;
   const char *top = writer->schema.children[column->top]->name;
   for (int32_t i = 0; i < options->column_count; i++) {
     const struct lam_column_options *from = &options->columns[i];
@@ -92,6 +111,7 @@ static enum lam_status resolve_column(const struct lam_write_options *options, c
     if (from->name && !this && strcmp(from->name, top) != 0) continue;
     LAM_TRY(resolve_codec(from, out, error));
     LAM_TRY(resolve_encoding(from, physical, !this, out, error));
+    LAM_TRY(resolve_bloom(from, leaf, !this, out, error));
     out->statistics = !from->no_statistics;
   }
   return LAM_OK;
@@ -149,6 +169,13 @@ static int encoding_of(const struct lam_chunk_meta *chunk) {
   return LAM_ENCODE_DEFAULT;
 }
 
+static bool has_bloom(const struct lam_file_meta *meta, int32_t leaf) {
+  if (!lam_bloom_type_fits(&meta->nodes[meta->leaves[leaf]])) return false;
+  for (int32_t i = 0; i < meta->row_group_count; i++)
+    if (meta->row_groups[i].chunks[leaf].bloom_offset > 0) return true;
+  return false;
+}
+
 enum lam_status lam_column_options_of(const struct lam_file *file, struct lam_arena *arena,
                                       struct lam_column_options **out, int32_t *count, struct lam_error *error) {
   const struct lam_file_meta *meta = lam_file_meta(file);
@@ -172,6 +199,7 @@ enum lam_status lam_column_options_of(const struct lam_file *file, struct lam_ar
       if (!group) continue;
       column->codec = codec_of(group->chunks[leaf].codec);
       column->encoding = encoding_of(&group->chunks[leaf]);
+      column->bloom = has_bloom(meta, leaf) ? LAM_BLOOM_ALWAYS : LAM_BLOOM_DEFAULT;
     }
   }
   return LAM_OK;

@@ -15,6 +15,7 @@ LIB.lam_writer_close.restype = None
 
 CODECS = {"none": 0, "snappy": 1, "gzip": 2, "brotli": 4, "zstd": 6, "lz4": 7}
 ENCODINGS = {"default": 0, "plain": 1, "dictionary": 2, "delta": 3, "delta_bytes": 4, "split": 5, "rle": 6}
+BLOOMS = {"default": 0, "always": 1, "never": 2}
 
 
 class ColumnOptions(c.Structure):
@@ -24,6 +25,8 @@ class ColumnOptions(c.Structure):
         ("level", c.c_int),
         ("encoding", c.c_int),
         ("no_statistics", c.c_bool),
+        ("bloom", c.c_int),
+        ("false_positives", c.c_double),
     ]
 
 
@@ -52,6 +55,7 @@ class WriteOptions(c.Structure):
         ("key_values", c.POINTER(KeyValue)),
         ("key_value_count", c.c_int32),
         ("no_sync", c.c_bool),
+        ("no_page_index", c.c_bool),
     ]
 
 
@@ -59,8 +63,10 @@ class WriteResult(c.Structure):
     _fields_ = [("struct_size", c.c_uint32), ("rows", c.c_int64), ("bytes", c.c_int64), ("row_groups", c.c_int64)]
 
 
-def column(name=None, codec="zstd", level=0, encoding="default", statistics=True):
-    return ColumnOptions(name and name.encode(), CODECS[codec], level, ENCODINGS[encoding], not statistics)
+def column(name=None, codec="zstd", level=0, encoding="default", statistics=True, bloom="default", false_positives=0):
+    bloom = BLOOMS[bloom]
+    return ColumnOptions(
+        name and name.encode(), CODECS[codec], level, ENCODINGS[encoding], not statistics, bloom, false_positives)
 
 
 class Writer:
