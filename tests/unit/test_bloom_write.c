@@ -97,7 +97,7 @@ static void test_when(void **state) {
       {"varchar", ROWS, LAM_BLOOM_NEVER, LAM_ENCODE_DEFAULT, 0, 0},
       {"varchar", ROWS, LAM_BLOOM_ALWAYS, LAM_ENCODE_DELTA_BYTES, 0.001, 131072},
       {"bigint", ROWS, LAM_BLOOM_DEFAULT, LAM_ENCODE_DEFAULT, 0, 0}, /* it would be more than a 16th */
-      {"bigint", ROWS, LAM_BLOOM_ALWAYS, LAM_ENCODE_DEFAULT, 0, 65536},
+      {"bigint", ROWS, LAM_BLOOM_ALWAYS, LAM_ENCODE_DEFAULT, 0, 131072},
       {"bigint", ROWS, LAM_BLOOM_ALWAYS, LAM_ENCODE_DELTA, 0.2, 32768},
       {"integer", 300, LAM_BLOOM_ALWAYS, LAM_ENCODE_DICTIONARY, 0, 512},
       {"double", 300, LAM_BLOOM_DEFAULT, LAM_ENCODE_PLAIN, 0, 0},
