@@ -249,7 +249,7 @@ enum lam_status lam_chunk_append_nested(struct lam_chunk_writer *chunk, struct l
 }
 
 size_t lam_chunk_levels_bytes(const struct lam_chunk_writer *chunk) {
-  size_t bits = (size_t)(lam_bit_width((uint64_t)chunk->leaf->max_definition) +
-                         lam_bit_width((uint64_t)chunk->leaf->max_repetition));
-  return chunk->levels.size * bits / 8;
+  int bits =
+      lam_bit_width((uint64_t)chunk->leaf->max_definition) + lam_bit_width((uint64_t)chunk->leaf->max_repetition);
+  return chunk->levels.size * (size_t)bits / 8;
 }
