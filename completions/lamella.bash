@@ -22,8 +22,8 @@ _lamella() {
       case $command in
         '') words="$global inspect cat count verify import compact" ;;
         inspect) words="--pages $global" ;;
-        cat) words="--columns --limit --format -o --output --partition --no-checksums --meta-dir $global" ;;
-        count) words="--partition --meta-dir $global" ;;
+        cat) words="--columns --where --limit --format -o --output --partition --no-checksums --meta-dir $global" ;;
+        count) words="--where --partition --no-checksums --meta-dir $global" ;;
         verify) words="--full --partition --no-checksums --meta-dir $global" ;;
         import) words="--into --partition-by --rows-per-file --target-size --sort-by --format --delimiter --no-header
           --type --null $change $global" ;;

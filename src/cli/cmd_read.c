@@ -9,15 +9,30 @@
 #include "base/context.h"
 #include "cli/cli.h"
 #include "cli/files.h"
+#include "expr/expr.h"
 
 enum { OUTPUT_BYTES = 256 << 10, SLICE_ROWS = 1024 };
 
 struct read_arguments {
   struct string_list partitions, columns;
-  const char *meta_dir, *format, *output;
+  const char *meta_dir, *format, *output, *where;
   bool no_checksums, full;
   int64_t limit;
 };
+
+/* A condition that is none is wrong usage; that its columns are there, opening the table tells. */
+static enum lam_status check_where(struct lam_context *context, const char *where, struct lam_error *error) {
+  struct lam_mem *mem;
+  struct lam_arena arena;
+  const struct lam_expr *expr;
+  if (!where) return LAM_OK;
+  LAM_TRY(lam_mem_open(context, 0, &mem, error));
+  lam_arena_init(&arena, mem);
+  enum lam_status status = lam_expr_parse(where, &arena, &expr, error);
+  lam_arena_release(&arena);
+  lam_mem_close(mem);
+  return status == LAM_OK ? status : lam_fail_in(error, status, "--where");
+}
 
 static enum lam_status begin(struct cli *cli, int argc, char **argv, const struct option *options,
                              const struct read_arguments *a, struct string_list *words, int *exit_code,
@@ -26,6 +41,7 @@ static enum lam_status begin(struct cli *cli, int argc, char **argv, const struc
   if (cli->help) return LAM_OK;
   *exit_code = EXIT_USAGE;
   LAM_TRY(cli_check_partitions(&a->partitions, error));
+  LAM_TRY(check_where(cli->context, a->where, error));
   *exit_code = EXIT_FAILED;
   return spool_input(cli->context, &words->texts[0], error);
 }
@@ -150,6 +166,7 @@ static enum lam_status cat_table(struct cli *cli, const char *path, const struct
   scan_options.columns = a->columns.count ? a->columns.texts : NULL;
   scan_options.column_count = a->columns.count;
   scan_options.limit = a->limit;
+  scan_options.where = a->where;
   LAM_TRY(lam_mem_open(cli->context, 1 << 20, &mem, error));
   enum lam_status status = lam_table_open(cli->context, path, &options, &table, error);
   if (status == LAM_OK) {
@@ -175,15 +192,11 @@ enum lam_status run_cat(struct cli *cli, int argc, char **argv, int *exit_code, 
   struct read_arguments a = {.limit = -1};
   struct string_list words = {.count = 0};
   const struct option table[] = {
-      {"--columns", OPTION_COMMAS, &a.columns},
-      {"--limit", OPTION_COUNT, &a.limit},
-      {"--partition", OPTION_LIST, &a.partitions},
-      {"--format", OPTION_STRING, &a.format},
-      {"-o", OPTION_STRING, &a.output},
-      {"--output", OPTION_STRING, &a.output},
-      {"--no-checksums", OPTION_FLAG, &a.no_checksums},
-      {"--meta-dir", OPTION_STRING, &a.meta_dir},
-      {NULL, OPTION_FLAG, NULL},
+      {"--columns", OPTION_COMMAS, &a.columns},   {"--where", OPTION_STRING, &a.where},
+      {"--limit", OPTION_COUNT, &a.limit},        {"--partition", OPTION_LIST, &a.partitions},
+      {"--format", OPTION_STRING, &a.format},     {"-o", OPTION_STRING, &a.output},
+      {"--output", OPTION_STRING, &a.output},     {"--no-checksums", OPTION_FLAG, &a.no_checksums},
+      {"--meta-dir", OPTION_STRING, &a.meta_dir}, {NULL, OPTION_FLAG, NULL},
   };
   LAM_TRY(begin(cli, argc, argv, table, &a, &words, exit_code, error));
   if (cli->help) return LAM_OK;
@@ -203,26 +216,38 @@ enum lam_status run_count(struct cli *cli, int argc, char **argv, int *exit_code
   struct read_arguments a = {.limit = -1};
   struct string_list words = {.count = 0};
   const struct option options[] = {
+      {"--where", OPTION_STRING, &a.where},
       {"--partition", OPTION_LIST, &a.partitions},
+      {"--no-checksums", OPTION_FLAG, &a.no_checksums},
       {"--meta-dir", OPTION_STRING, &a.meta_dir},
       {NULL, OPTION_FLAG, NULL},
   };
   struct lam_table_options table_opts;
+  struct lam_count_result r = LAM_COUNT_RESULT_INIT;
   struct lam_table *table;
   LAM_TRY(begin(cli, argc, argv, options, &a, &words, exit_code, error));
   if (cli->help) return LAM_OK;
   table_options(&a, &table_opts);
   LAM_TRY(lam_table_open(cli->context, words.texts[0], &table_opts, &table, error));
-  uint64_t rows = lam_table_rows(table), files = lam_table_files(table), bytes = lam_table_bytes(table);
+  enum lam_status status = lam_table_count(table, a.where, &r, error);
+  uint64_t bytes = lam_table_bytes(table);
   lam_table_close(table);
+  if (status != LAM_OK) return status;
   *exit_code = EXIT_DONE;
   if (!cli->json) {
     char line[32];
-    int size = snprintf(line, sizeof line, "%" PRIu64 "\n", rows);
+    int size = snprintf(line, sizeof line, "%" PRIu64 "\n", r.rows);
     return cli_write(line, (size_t)size, error);
   }
   const struct result_field fields[] = {
-      {"rows", RESULT_COUNT, rows, NULL}, {"files", RESULT_COUNT, files, NULL}, {"bytes", RESULT_BYTES, bytes, NULL}};
+      {"rows", RESULT_COUNT, r.rows, NULL},
+      {"files", RESULT_COUNT, r.files, NULL},
+      {"bytes", RESULT_BYTES, bytes, NULL},
+      {"row_groups", RESULT_COUNT, r.row_groups, NULL},
+      {"files_opened", RESULT_COUNT, r.files_opened, NULL},
+      {"row_groups_read", RESULT_COUNT, r.row_groups_read, NULL},
+      {"rows_read", RESULT_COUNT, r.rows_read, NULL},
+  };
   return cli_print_result(cli, fields, sizeof fields / sizeof *fields, error);
 }
 

@@ -15,10 +15,11 @@
 const struct command commands[] = {
     {"inspect", "inspect FILE [--pages]", run_inspect},
     {"cat",
-     "cat TABLE [--columns a,b] [--limit N] [--partition col=value]… [--format csv|json|parquet] [-o OUT] "
+     "cat TABLE [--columns a,b] [--where EXPR] [--limit N] [--partition col=value]… [--format csv|json|parquet] [-o "
+     "OUT] "
      "[--no-checksums] [--meta-dir DIR]",
      run_cat},
-    {"count", "count TABLE [--partition col=value]… [--meta-dir DIR]", run_count},
+    {"count", "count TABLE [--where EXPR] [--partition col=value]… [--no-checksums] [--meta-dir DIR]", run_count},
     {"verify", "verify PATH [--full] [--partition col=value]… [--no-checksums] [--meta-dir DIR]", run_verify},
     {"import",
      "import SRC… --into TABLE [--partition-by a,b] [--rows-per-file N] [--target-size SIZE] [--sort-by a,b]\n"

@@ -273,12 +273,17 @@ static enum lam_status decide_by_dictionaries(struct lam_prune *prune, unsigned 
   return LAM_OK;
 }
 
-static enum lam_status decide_group(struct lam_prune *prune, unsigned *outcomes, struct lam_error *error) {
+enum lam_status lam_prune_statistics(struct lam_prune *prune, int32_t row_group, unsigned *outcomes,
+                                     struct lam_error *error) {
+  *outcomes = 0;
+  LAM_TRY(lam_prune_begin(prune, row_group, error));
   struct lam_facts facts = facts_of_group(prune, false);
-  LAM_TRY(lam_expr_decide(prune->condition, &facts, outcomes, error));
-  if (!may_match(*outcomes)) prune->counts.groups_by_statistics++;
-  if (!may_match(*outcomes) || *outcomes == LAM_MAY_BE_TRUE) return LAM_OK;
-  facts = facts_of_group(prune, true);
+  return lam_expr_decide(prune->condition, &facts, outcomes, error);
+}
+
+/* What statistics left open. */
+static enum lam_status decide_further(struct lam_prune *prune, unsigned *outcomes, struct lam_error *error) {
+  struct lam_facts facts = facts_of_group(prune, true);
   LAM_TRY(lam_expr_decide(prune->condition, &facts, outcomes, error));
   if (!may_match(*outcomes)) prune->counts.groups_by_bloom++;
   if (!may_match(*outcomes) || *outcomes == LAM_MAY_BE_TRUE) return LAM_OK;
@@ -289,8 +294,9 @@ static enum lam_status decide_group(struct lam_prune *prune, unsigned *outcomes,
 
 enum lam_status lam_prune_group(struct lam_prune *prune, int32_t row_group, unsigned *outcomes,
                                 struct lam_error *error) {
-  *outcomes = 0;
-  LAM_TRY(lam_prune_begin(prune, row_group, error));
+  LAM_TRY(lam_prune_statistics(prune, row_group, outcomes, error));
   prune->counts.groups++;
-  return decide_group(prune, outcomes, error);
+  if (!may_match(*outcomes)) prune->counts.groups_by_statistics++;
+  if (!may_match(*outcomes) || *outcomes == LAM_MAY_BE_TRUE) return LAM_OK;
+  return decide_further(prune, outcomes, error);
 }

@@ -27,6 +27,9 @@ void lam_prune_close(struct lam_prune *prune);
  * dictionaries are read only where those leave it open. */
 enum lam_status lam_prune_group(struct lam_prune *prune, int32_t row_group, unsigned *outcomes,
                                 struct lam_error *error);
+/* The same from statistics alone: nothing is read, nothing counted. */
+enum lam_status lam_prune_statistics(struct lam_prune *prune, int32_t row_group, unsigned *outcomes,
+                                     struct lam_error *error);
 /* The rows of the group (counted from 0) whose pages may hold a match; all of them where there is no index that can be
  * trusted. *all: every row in `rows` matches for certain. */
 enum lam_status lam_prune_rows(struct lam_prune *prune, int32_t row_group, struct lam_ranges *rows, bool *all,
