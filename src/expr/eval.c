@@ -213,11 +213,6 @@ static enum lam_status make_outcomes(struct lam_evaluator *evaluator, struct lam
   return LAM_OK;
 }
 
-/* Eight bytes that are 0 or 1, the first of them to the lowest bit. */
-static inline uint64_t bits_of_bytes(const uint8_t *bytes) {
-  return lam_load64(bytes) * 0x0102040810204080u >> 56;
-}
-
 LAM_KERNEL static void gather_outcomes(const uint8_t *outcomes, const int32_t *indices, uint32_t entries, int32_t rows,
                                        uint64_t *yes, uint64_t *no) {
   for (int32_t first = 0; first < rows; first += 64, indices += 64) {
@@ -229,13 +224,8 @@ LAM_KERNEL static void gather_outcomes(const uint8_t *outcomes, const int32_t *i
       y[i] = outcome & 1;
       n[i] = outcome >> 1;
     }
-    uint64_t word_yes = 0, word_no = 0;
-    for (int i = 0; i < 8; i++) {
-      word_yes |= bits_of_bytes(y + 8 * i) << 8 * i;
-      word_no |= bits_of_bytes(n + 8 * i) << 8 * i;
-    }
-    *yes++ = word_yes;
-    *no++ = word_no;
+    *yes++ = lam_word_of_bytes(y);
+    *no++ = lam_word_of_bytes(n);
   }
 }
 
@@ -390,18 +380,6 @@ static bool is_condition(const struct lam_expr *expr) {
   }
 }
 
-static enum lam_status eval_like(struct lam_evaluator *evaluator, struct lam_node *node, const struct lam_slice *slice,
-                                 const uint64_t *active, struct lam_truth *out, struct lam_error *error) {
-  struct lam_values values;
-  uint64_t *hits;
-  int64_t row;
-  LAM_TRY(lam_eval_values(evaluator, &node->arguments[0], slice, active, &values, error));
-  LAM_TRY(lam_scratch_bits(evaluator, slice, false, &hits, error));
-  LAM_EACH_ROW(slice, active, values.valid, row)
-  hits[row >> 6] |= (uint64_t)lam_pattern_matches(node->pattern, values.at.b[lam_place(&values, row)]) << (row & 63);
-  return lam_truth_of_hits(evaluator, slice, hits, values.valid, out, error);
-}
-
 enum lam_status lam_eval_truth(struct lam_evaluator *evaluator, struct lam_node *node, const struct lam_slice *slice,
                                const uint64_t *active, struct lam_truth *out, struct lam_error *error) {
   const struct lam_column *dictionary;
@@ -418,7 +396,7 @@ enum lam_status lam_eval_truth(struct lam_evaluator *evaluator, struct lam_node 
       return LAM_OK;
     }
     case LAM_EXPR_IN: return lam_eval_in(evaluator, node, slice, active, out, error);
-    case LAM_EXPR_LIKE: return eval_like(evaluator, node, slice, active, out, error);
+    case LAM_EXPR_LIKE: return lam_eval_like(evaluator, node, slice, active, out, error);
     case LAM_EXPR_IS_NULL: return eval_is_null(evaluator, node, slice, active, out, error);
     default: return truth_of_values(evaluator, node, slice, active, out, error);
   }

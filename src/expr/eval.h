@@ -58,6 +58,13 @@ struct lam_slice {
   int32_t rows, words;
 };
 
+/* 64 bytes that are 0 or 1 as bits, the first of them the lowest. */
+static inline uint64_t lam_word_of_bytes(const uint8_t *bytes) {
+  uint64_t word = 0;
+  for (int i = 0; i < 8; i++) word |= (lam_load64(bytes + 8 * i) * 0x0102040810204080u >> 56) << 8 * i;
+  return word;
+}
+
 struct lam_set;
 struct lam_pattern;
 struct lam_node {
@@ -149,10 +156,14 @@ enum lam_status lam_set_create(struct lam_evaluator *evaluator, const struct lam
 enum lam_status lam_eval_in(struct lam_evaluator *evaluator, struct lam_node *node, const struct lam_slice *slice,
                             const uint64_t *active, struct lam_truth *out, struct lam_error *error);
 
-/* ---- like.c ---- */
+/* ---- like.c, eval_like.c ---- */
 enum lam_status lam_pattern_create(struct lam_arena *arena, struct lam_bytes text, struct lam_bytes escape,
                                    struct lam_pattern **out, struct lam_error *error);
 bool lam_pattern_matches(const struct lam_pattern *pattern, struct lam_bytes text);
+/* The text of '%text%', else one of no bytes. */
+struct lam_bytes lam_pattern_contained(const struct lam_pattern *pattern);
+enum lam_status lam_eval_like(struct lam_evaluator *evaluator, struct lam_node *node, const struct lam_slice *slice,
+                              const uint64_t *active, struct lam_truth *out, struct lam_error *error);
 
 /* ---- eval_arithmetic.c, eval_cast.c, eval_functions.c ---- */
 typedef enum lam_status lam_eval_function(struct lam_evaluator *evaluator, struct lam_node *node,

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/kernel.h"
 #include "expr/eval.h"
 
 static const char *const names[] = {
@@ -30,13 +31,45 @@ static double double_of(const struct lam_values *values, const struct lam_type *
   return lam_scalar_cast(&from, &to, NULL, &out, &exact, &direction, NULL) == LAM_OK ? out.value.d : 0;
 }
 
-static double compute_double(enum lam_arithmetic operation, double a, double b) {
+/* An operand as one double for each row. */
+static enum lam_status doubles_of(struct lam_evaluator *evaluator, const struct lam_slice *slice,
+                                  const struct lam_values *values, const struct lam_type *type, const double **out,
+                                  struct lam_error *error) {
+  void *memory;
+  if (values->class == LAM_CLASS_F64 && !values->constant) {
+    *out = values->at.d;
+    return LAM_OK;
+  }
+  LAM_TRY(lam_scratch(evaluator, (size_t)slice->rows * 8, &memory, error));
+  double *to = memory;
+  if (values->constant) {
+    double value = double_of(values, type, 0);
+    for (int32_t i = 0; i < slice->rows; i++) to[i] = value;
+  } else {
+    for (int32_t i = 0; i < slice->rows; i++) to[i] = double_of(values, type, i);
+  }
+  *out = to;
+  return LAM_OK;
+}
+
+LAM_KERNEL static void compute_doubles(enum lam_arithmetic operation, const double *a, const double *b, int32_t rows,
+                                       double *out) {
   switch (operation) {
-    case LAM_ADD: return a + b;
-    case LAM_SUBTRACT: return a - b;
-    case LAM_MULTIPLY: return a * b;
-    case LAM_DIVIDE: return a / b;
-    default: return fmod(a, b);
+    case LAM_ADD:
+      for (int32_t i = 0; i < rows; i++) out[i] = a[i] + b[i];
+      break;
+    case LAM_SUBTRACT:
+      for (int32_t i = 0; i < rows; i++) out[i] = a[i] - b[i];
+      break;
+    case LAM_MULTIPLY:
+      for (int32_t i = 0; i < rows; i++) out[i] = a[i] * b[i];
+      break;
+    case LAM_DIVIDE:
+      for (int32_t i = 0; i < rows; i++) out[i] = a[i] / b[i];
+      break;
+    case LAM_MODULO:
+      for (int32_t i = 0; i < rows; i++) out[i] = fmod(a[i], b[i]);
+      break;
   }
 }
 
@@ -152,9 +185,10 @@ enum lam_status lam_eval_arithmetic(struct lam_evaluator *evaluator, struct lam_
   memset(memory, 0, (size_t)slice->rows * width);
   out->at.any = memory;
   if (class == LAM_CLASS_F64) {
-    for (row = 0; row < slice->rows; row++)
-      ((double *)memory)[row] = compute_double(operands.operation, double_of(&operands.a, operands.type_a, row),
-                                               double_of(&operands.b, operands.type_b, row));
+    const double *a, *b;
+    LAM_TRY(doubles_of(evaluator, slice, &operands.a, operands.type_a, &a, error));
+    LAM_TRY(doubles_of(evaluator, slice, &operands.b, operands.type_b, &b, error));
+    compute_doubles(operands.operation, a, b, slice->rows, memory);
     return LAM_OK;
   }
   LAM_EACH_ROW(slice, active, out->valid, row) {

@@ -21,13 +21,6 @@ enum lam_status lam_truth_of_hits(struct lam_evaluator *evaluator, const struct 
 
 /* ---- kernels ---- */
 
-/* 64 bytes that are 0 or 1 as bits. */
-static inline uint64_t word_of_bytes(const uint8_t *bytes) {
-  uint64_t word = 0;
-  for (int i = 0; i < 8; i++) word |= (lam_load64(bytes + 8 * i) * 0x0102040810204080u >> 56) << 8 * i;
-  return word;
-}
-
 typedef void literal_kernel(const void *data, const void *literal, int32_t rows, uint64_t *out);
 typedef void column_kernel(const void *a, const void *b, int32_t rows, uint64_t *out);
 
@@ -47,7 +40,7 @@ typedef void column_kernel(const void *a, const void *b, int32_t rows, uint64_t 
         bytes[i] = test;                         \
       }                                          \
     }                                            \
-    *out = word_of_bytes(bytes);                 \
+    *out = lam_word_of_bytes(bytes);             \
   }
 #define LITERAL_KERNEL(name, type, test)                                                            \
   LAM_KERNEL static void name(const void *data, const void *literal, int32_t rows, uint64_t *out) { \
@@ -89,7 +82,7 @@ LITERAL_KERNEL(always_double, double, (x == x) | (y != y))
         type x = p[i], y = q[i];                                                           \
         bytes[i] = test;                                                                   \
       }                                                                                    \
-      *out = word_of_bytes(bytes);                                                         \
+      *out = lam_word_of_bytes(bytes);                                                     \
     }                                                                                      \
   }
 COLUMN_KERNEL(columns_equal_i64, int64_t, x == y)
@@ -219,8 +212,8 @@ static int compare_doubles(double a, double b) {
 
 /* An integer of 64 bits, of either sign, with a double, exactly. */
 static int compare_integer_double(lam_i128 a, double b) {
-  if (isnan(b)) return -1;
-  if (b >= 0x1p64) return -1;
+  if (a >= -((lam_i128)1 << 53) && a <= (lam_i128)1 << 53) return compare_doubles((double)(int64_t)a, b);
+  if (isnan(b) || b >= 0x1p64) return -1;
   if (b < -0x1p63) return 1;
   double whole = floor(b);
   lam_i128 integer = (lam_i128)whole;

@@ -1,9 +1,12 @@
-/* IN: the literals in a table that is open-addressed by their hashes, half full at most. */
+/* IN: a few numbers are compared one after the other; more, and texts, are in a table that is open-addressed by their
+ * hashes. It is an eighth full at most, so that most values that are not in it meet a free slot at once. */
+#include "base/kernel.h"
 #include "expr/eval.h"
 
 struct lam_set {
   enum lam_class class;
   bool has_null;
+  uint32_t count;
   uint32_t mask;
   uint32_t *slots; /* 1 + index of a value; 0: free */
   struct lam_values values;
@@ -90,7 +93,8 @@ enum lam_status lam_set_create(struct lam_evaluator *evaluator, const struct lam
   struct lam_set *set = memory;
   set->class = lam_class_of(in->arguments[0]->type.id);
   LAM_TRY(gather(arena, in, set, &count, error));
-  while (room / 2 < count) room *= 2;
+  set->count = count;
+  while (room / 8 < count) room *= 2;
   LAM_TRY(lam_arena_array(arena, room, sizeof *set->slots, &memory, error));
   set->slots = memory;
   set->mask = room - 1;
@@ -103,6 +107,24 @@ enum lam_status lam_set_create(struct lam_evaluator *evaluator, const struct lam
   return LAM_OK;
 }
 
+/* Compared faster than looked up; of integers, whose equality is that of their bits. */
+enum { FEW = 12 };
+
+LAM_KERNEL static void find_few(const uint64_t *values, int32_t rows, const uint64_t *few, uint32_t count,
+                                uint64_t *hits) {
+  for (; rows > 0; rows -= 64, values += 64, hits++) {
+    uint8_t found[64] = {0};
+    if (rows >= 64) {
+      for (uint32_t k = 0; k < count; k++)
+        for (int32_t i = 0; i < 64; i++) found[i] |= values[i] == few[k];
+    } else {
+      for (uint32_t k = 0; k < count; k++)
+        for (int32_t i = 0; i < rows; i++) found[i] |= values[i] == few[k];
+    }
+    *hits = lam_word_of_bytes(found);
+  }
+}
+
 enum lam_status lam_eval_in(struct lam_evaluator *evaluator, struct lam_node *node, const struct lam_slice *slice,
                             const uint64_t *active, struct lam_truth *out, struct lam_error *error) {
   struct lam_values values;
@@ -110,7 +132,11 @@ enum lam_status lam_eval_in(struct lam_evaluator *evaluator, struct lam_node *no
   int64_t row;
   LAM_TRY(lam_eval_values(evaluator, &node->arguments[0], slice, active, &values, error));
   LAM_TRY(lam_scratch_bits(evaluator, slice, false, &hits, error));
-  LAM_EACH_ROW(slice, active, values.valid, row)
+  bool few = node->set->count <= FEW && values.class <= LAM_CLASS_U64 && !values.constant;
+  if (few)
+    find_few(values.at.u, slice->rows, node->set->values.at.u, node->set->count, hits);
+  else
+    LAM_EACH_ROW(slice, active, values.valid, row)
   hits[row >> 6] |= (uint64_t)contains(node->set, &values, lam_place(&values, row)) << (row & 63);
   LAM_TRY(lam_truth_of_hits(evaluator, slice, hits, values.valid, out, error));
   if (node->set->has_null) memset(out->no, 0, (size_t)slice->words * 8); /* it may be the NULL */

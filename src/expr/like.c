@@ -132,3 +132,8 @@ bool lam_pattern_matches(const struct lam_pattern *pattern, struct lam_bytes tex
   }
   return pattern->ends_open || (text.size > 0 && match_end(&pattern->parts[last], text));
 }
+
+struct lam_bytes lam_pattern_contained(const struct lam_pattern *pattern) {
+  bool only = pattern->count == 1 && pattern->starts_open && pattern->ends_open && !pattern->parts[0].any;
+  return only ? pattern->parts[0].text : (struct lam_bytes){NULL, 0};
+}

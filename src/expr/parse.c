@@ -128,8 +128,8 @@ static enum lam_status push(struct parser *parser, const struct part *part, stru
 /* A node of all that has been pushed since the stack had `base` bytes. */
 static enum lam_status make_many(struct parser *parser, enum lam_expr_kind kind, int operation, size_t at, size_t base,
                                  struct part *out, struct lam_error *error) {
-  const struct part *parts = (const struct part *)(const void *)(parser->stack.data + base);
-  size_t count = (parser->stack.size - base) / sizeof *parts;
+  size_t count = (parser->stack.size - base) / sizeof(struct part);
+  const struct part *parts = count ? (const struct part *)(const void *)(parser->stack.data + base) : NULL;
   struct part part = {.depth = 1, .nodes = 1};
   struct lam_expr *expr;
   if (count) LAM_TRY(grow(&part, parts, count, error));
