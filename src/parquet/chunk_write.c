@@ -87,7 +87,8 @@ static void release_segments(struct lam_chunk_writer *chunk, size_t larger_than)
 }
 
 void lam_chunk_clear(struct lam_chunk_writer *chunk, bool keep_memory) {
-  for (struct lam_out_page *page; (page = lam_page_list_pop(&chunk->encoded));) lam_page_pool_put(chunk->pool, page);
+  lam_page_list_move(&chunk->encoded, &chunk->packing);
+  for (struct lam_out_page *page; (page = lam_page_list_pop(&chunk->packing));) lam_page_pool_put(chunk->pool, page);
   if (keep_memory) {
     release_segments(chunk, (size_t)4 << 20);
     lam_dictionary_clear(&chunk->dictionary);
@@ -694,7 +695,7 @@ uint64_t lam_chunk_pending(const struct lam_chunk_writer *chunk) {
   size_t page = chunk->data.size + (chunk->nested ? lam_chunk_levels_bytes(chunk) : chunk->levels.size);
   if (chunk->dictionary_on)
     page += chunk->page_values * (size_t)lam_bit_width(chunk->dictionary.count) / 8 + chunk->dictionary.values.size;
-  return (uint64_t)chunk->compressed_size + packed_size(chunk, chunk->encoded.bytes + page) +
+  return (uint64_t)chunk->compressed_size + packed_size(chunk, chunk->encoded.bytes + chunk->packing.bytes + page) +
          lam_bloom_pending(&chunk->bloom, (uint64_t)(chunk->rows - chunk->nulls));
 }
 
@@ -733,7 +734,8 @@ static enum lam_status make_encoding_stats(const struct lam_chunk_writer *chunk,
 enum lam_status lam_chunk_finish(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
                                  struct lam_error *error) {
   LAM_TRY(lam_chunk_end_page(chunk, workspace, error));
-  for (struct lam_out_page *page = chunk->encoded.first; page; page = page->next)
+  lam_page_list_move(&chunk->encoded, &chunk->packing);
+  for (struct lam_out_page *page = chunk->packing.first; page; page = page->next)
     LAM_TRY(lam_page_pack(page, workspace, error));
   LAM_TRY(lam_chunk_collect(chunk, error));
   if (chunk->dictionary_pages > 0) LAM_TRY(lam_chunk_end_dictionary(chunk, workspace, error));

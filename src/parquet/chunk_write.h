@@ -29,7 +29,8 @@ struct lam_page_list { /* in order */
   size_t count, bytes;
 };
 void lam_page_list_push(struct lam_page_list *list, struct lam_out_page *page);
-struct lam_out_page *lam_page_list_pop(struct lam_page_list *list); /* NULL: empty */
+struct lam_out_page *lam_page_list_pop(struct lam_page_list *list);            /* NULL: empty */
+void lam_page_list_move(struct lam_page_list *from, struct lam_page_list *to); /* all of them, behind those there */
 
 /* Idle pages, with their memory, for all threads and columns of a writer. */
 struct lam_page_pool {
@@ -98,7 +99,8 @@ struct lam_chunk_writer {
   int64_t entries; /* nested: levels; those that are no value are `nulls`, as all writers count them */
   int64_t uncompressed_size, compressed_size;      /* pages with headers, the encoded ones left out */
   double earlier_uncompressed, earlier_compressed; /* the same of the column's chunk before; 0: there was none */
-  struct lam_page_list encoded;                    /* pages that wait for lam_page_pack */
+  struct lam_page_list encoded;                    /* pages that wait for the round in which they are packed */
+  struct lam_page_list packing;                    /* pages of this round, for lam_page_pack by any thread */
   struct lam_buf segments; /* struct lam_buf each: the pages as the file will have them, one behind the other */
   size_t segments_used;
   struct lam_buf dictionary_page;
@@ -141,7 +143,7 @@ enum lam_status lam_chunk_append_nested(struct lam_chunk_writer *chunk, struct l
 /* Bytes that the chunk would have if it ended now, about: what is not packed yet is taken to pack as well as what is.
  */
 uint64_t lam_chunk_pending(const struct lam_chunk_writer *chunk);
-/* Takes chunk->encoded, all of it packed by now, into the chunk. */
+/* Takes chunk->packing, all of it packed by now, into the chunk. */
 enum lam_status lam_chunk_collect(struct lam_chunk_writer *chunk, struct lam_error *error);
 /* Finishes the last page, what is not packed yet, and the dictionary: chunk->dictionary_page, which may be empty, then
  * the segments are the chunk. */

@@ -202,6 +202,15 @@ struct lam_out_page *lam_page_list_pop(struct lam_page_list *list) {
   return page;
 }
 
+void lam_page_list_move(struct lam_page_list *from, struct lam_page_list *to) {
+  if (!from->first) return;
+  *(to->last ? &to->last->next : &to->first) = from->first;
+  to->last = from->last;
+  to->count += from->count;
+  to->bytes += from->bytes;
+  *from = (struct lam_page_list){.first = NULL};
+}
+
 void lam_page_pool_init(struct lam_page_pool *pool, struct lam_mem *mem) {
   *pool = (struct lam_page_pool){.mem = mem};
   pthread_mutex_init(&pool->lock, NULL);
@@ -352,8 +361,8 @@ static void count_page(struct lam_chunk_writer *chunk, const struct lam_page_hea
 
 enum lam_status lam_chunk_collect(struct lam_chunk_writer *chunk, struct lam_error *error) {
   bool goes = chunk->outgoing && !chunk->dictionary_on && chunk->dictionary_pages == 0;
-  struct lam_page_list packed = chunk->encoded;
-  chunk->encoded = (struct lam_page_list){.first = NULL};
+  struct lam_page_list packed = chunk->packing;
+  chunk->packing = (struct lam_page_list){.first = NULL};
   enum lam_status status = LAM_OK;
   for (struct lam_out_page *page; (page = lam_page_list_pop(&packed));) {
     count_page(chunk, &page->header, page->bytes.size - page->start);

@@ -113,12 +113,11 @@ static enum lam_status put_segments(struct lam_writer *writer, struct lam_chunk_
 
 /* The first chunk of a row group stands where the file ends now, so that its pages need not wait. The thread that is
  * here is the only one that writes meanwhile. */
-static enum lam_status put_outgoing(struct lam_writer *writer, size_t most, struct lam_error *error) {
+static enum lam_status put_outgoing(struct lam_writer *writer, struct lam_error *error) {
   uint64_t before = writer->position;
   if (writer->outgoing.count == 0) return LAM_OK;
   LAM_TRY(put_segments(writer, &writer->chunks[0], error));
-  for (; most > 0 && writer->outgoing.count > 0; most--) {
-    struct lam_out_page *page = lam_page_list_pop(&writer->outgoing);
+  for (struct lam_out_page *page; (page = lam_page_list_pop(&writer->outgoing));) {
     enum lam_status status =
         lam_writer_put(writer, page->bytes.data + page->start, page->bytes.size - page->start, error);
     lam_page_pool_put(&writer->pool, page);
@@ -128,34 +127,73 @@ static enum lam_status put_outgoing(struct lam_writer *writer, size_t most, stru
   return LAM_OK;
 }
 
-/* ---- rounds: encoded pages of all columns, packed at the same time, while those of the last round are written ---- */
+/* ---- rounds: rows are encoded while pages of the round before are packed, and those before them written ---- */
+
+struct round {
+  struct lam_writer *writer;
+  size_t columns;      /* that take rows; none of them where a row group ends */
+  int64_t from, count; /* rows of the batch */
+};
 
 static struct lam_out_page **packing(const struct lam_writer *writer) {
   return (struct lam_out_page **)(void *)writer->packing.data;
 }
 
-/* Task 0 writes; the others pack a page each. */
-static enum lam_status pack_page(void *user, size_t index, struct lam_error *error) {
-  struct lam_writer *writer = user;
-  if (index == 0) return put_outgoing(writer, SIZE_MAX, error);
-  struct lam_out_page *page = packing(writer)[index - 1];
+static enum lam_status append_column(const struct round *round, size_t index, struct lam_workspace *workspace,
+                                     struct lam_error *error) {
+  struct lam_writer *writer = round->writer;
+  struct lam_chunk_writer *chunk = &writer->chunks[index];
+  const struct lam_view *view = &writer->views[index];
+  const struct lam_shred_path *path = &writer->columns[index].shred;
+  if (path->depth > 0) return lam_chunk_append_nested(chunk, workspace, path, view, round->from, round->count, error);
+  return lam_chunk_append(chunk, workspace, view, round->from, round->count, error);
+}
+
+/* The columns come first, since each of them is one task; then the writing, and a task for each page. */
+static enum lam_status run_task(void *user, size_t index, struct lam_error *error) {
+  const struct round *round = user;
+  struct lam_writer *writer = round->writer;
+  if (index == round->columns) return put_outgoing(writer, error);
   struct lam_workspace *workspace;
   LAM_TRY(take_workspace(writer, &workspace, error));
-  enum lam_status status = lam_page_pack(page, workspace, error);
+  size_t column = index;
+  enum lam_status status;
+  if (index < round->columns) {
+    status = append_column(round, index, workspace, error);
+  } else {
+    struct lam_out_page *page = packing(writer)[index - round->columns - 1];
+    column = (size_t)(page->chunk - writer->chunks);
+    status = lam_page_pack(page, workspace, error);
+  }
   return_workspace(writer, workspace);
-  return lam_fail_in(error, status, "column \"%s\"", writer->columns[page->chunk - writer->chunks].name);
+  return lam_fail_in(error, status, "column \"%s\"", writer->columns[column].name);
+}
+
+static enum lam_status run_round(struct round *round, bool serial, struct lam_error *error) {
+  struct lam_writer *writer = round->writer;
+  size_t pages = writer->packing.size / sizeof(struct lam_out_page *);
+  struct lam_pool *pool = lam_context_pool(lam_mem_context(writer->mem));
+  LAM_TRY(lam_pool_run(pool, round->columns + 1 + pages, serial ? 1 : 0, run_task, round, error));
+  writer->packing.size = 0;
+  for (int32_t i = 0; i < writer->column_count; i++) LAM_TRY(lam_chunk_collect(&writer->chunks[i], error));
+  return LAM_OK;
+}
+
+/* What is encoded by now is packed in the next round. */
+static enum lam_status begin_packing(struct lam_writer *writer, struct lam_error *error) {
+  for (int32_t i = 0; i < writer->column_count; i++) {
+    struct lam_chunk_writer *chunk = &writer->chunks[i];
+    for (struct lam_out_page *page = chunk->encoded.first; page; page = page->next)
+      LAM_TRY(lam_buf_append(&writer->packing, &page, sizeof page, error));
+    lam_page_list_move(&chunk->encoded, &chunk->packing);
+  }
+  return LAM_OK;
 }
 
 static enum lam_status pack_pages(struct lam_writer *writer, bool serial, struct lam_error *error) {
-  writer->packing.size = 0;
-  for (int32_t i = 0; i < writer->column_count; i++)
-    for (struct lam_out_page *page = writer->chunks[i].encoded.first; page; page = page->next)
-      LAM_TRY(lam_buf_append(&writer->packing, &page, sizeof page, error));
-  size_t count = writer->packing.size / sizeof(struct lam_out_page *);
-  struct lam_pool *pool = lam_context_pool(lam_mem_context(writer->mem));
-  LAM_TRY(lam_pool_run(pool, count + 1, serial ? 1 : 0, pack_page, writer, error));
-  for (int32_t i = 0; i < writer->column_count; i++) LAM_TRY(lam_chunk_collect(&writer->chunks[i], error));
-  return LAM_OK;
+  struct round round = {.writer = writer};
+  LAM_TRY(begin_packing(writer, error));
+  return run_round(&round, serial, error);
 }
 
 static uint64_t encoded_bytes(const struct lam_writer *writer) {
@@ -404,47 +442,26 @@ static uint64_t rows_bytes(const struct lam_writer *writer, int64_t from, int64_
   return total;
 }
 
-struct append_job {
-  struct lam_writer *writer;
-  int64_t from, count;
-};
-
-/* The columns, and behind them the writing of a page that waits. */
-static enum lam_status append_column(void *user, size_t index, struct lam_error *error) {
-  const struct append_job *job = user;
-  struct lam_writer *writer = job->writer;
-  if (index == (size_t)writer->column_count) return put_outgoing(writer, 1, error);
-  struct lam_workspace *workspace;
-  LAM_TRY(take_workspace(writer, &workspace, error));
-  struct lam_chunk_writer *chunk = &writer->chunks[index];
-  const struct lam_view *view = &writer->views[index];
-  const struct lam_shred_path *path = &writer->columns[index].shred;
-  enum lam_status status = path->depth > 0
-                               ? lam_chunk_append_nested(chunk, workspace, path, view, job->from, job->count, error)
-                               : lam_chunk_append(chunk, workspace, view, job->from, job->count, error);
-  return_workspace(writer, workspace);
-  return lam_fail_in(error, status, "column \"%s\"", writer->columns[index].name);
-}
-
 /* Takes as many rows as fit the row group and the slice. */
 static enum lam_status append_slice(struct lam_writer *writer, int64_t from, int64_t left, int64_t *taken,
                                     struct lam_error *error) {
-  struct append_job job = {writer, from, lam_min_i64(left, writer->row_group_rows - writer->pending_rows)};
-  uint64_t bytes = rows_bytes(writer, from, job.count);
-  while (bytes > writer->slice_bytes && job.count > 1) {
-    job.count /= 2;
-    bytes = rows_bytes(writer, from, job.count);
+  struct round round = {writer, (size_t)writer->column_count, from,
+                        lam_min_i64(left, writer->row_group_rows - writer->pending_rows)};
+  uint64_t bytes = rows_bytes(writer, from, round.count);
+  while (bytes > writer->slice_bytes && round.count > 1) {
+    round.count /= 2;
+    bytes = rows_bytes(writer, from, round.count);
   }
-  struct lam_pool *pool = lam_context_pool(lam_mem_context(writer->mem));
-  size_t tasks = (size_t)writer->column_count + (writer->outgoing.count > 0);
-  LAM_TRY(lam_pool_run(pool, tasks, bytes < SERIAL_BYTES ? 1 : 0, append_column, &job, error));
-  *taken = job.count;
-  writer->pending_rows += job.count;
-  /* The first pages are packed early, to learn how well: whoever ends a file by its size asks for it. */
-  uint64_t most = writer->packed_any ? writer->slice_bytes : lam_min_u64(writer->slice_bytes, FIRST_PACK_BYTES);
-  if (encoded_bytes(writer) < most) return LAM_OK;
+  LAM_TRY(run_round(&round, bytes < SERIAL_BYTES && writer->packing.size == 0, error));
+  *taken = round.count;
+  writer->pending_rows += round.count;
+  uint64_t encoded = encoded_bytes(writer);
+  if (encoded < (writer->packed_any ? writer->slice_bytes : FIRST_PACK_BYTES)) return LAM_OK;
+  /* Huge values do not wait for the next ones. The first pages are packed at once too, to learn how well: whoever ends
+   * a file by its size asks for it. */
+  bool at_once = !writer->packed_any || encoded > 2 * writer->slice_bytes;
   writer->packed_any = true;
-  return pack_pages(writer, false, error);
+  return at_once ? pack_pages(writer, false, error) : begin_packing(writer, error);
 }
 
 static bool row_group_is_full(const struct lam_writer *writer) {
@@ -591,7 +608,7 @@ static enum lam_status end_row_group(struct lam_writer *writer, struct lam_error
   LAM_TRY(lam_pool_run(pool, columns, serial ? 1 : 0, end_column_page, writer, error));
   LAM_TRY(pack_pages(writer, serial, error));
   LAM_TRY(lam_pool_run(pool, columns, serial ? 1 : 0, finish_column, writer, error));
-  LAM_TRY(put_outgoing(writer, SIZE_MAX, error));
+  LAM_TRY(put_outgoing(writer, error));
   LAM_TRY(put_row_group(writer, error));
   bool keep = lam_mem_available(writer->mem) > 2 * writer->low_memory;
   for (int32_t i = 0; i < writer->column_count; i++) lam_chunk_clear(&writer->chunks[i], keep);
