@@ -72,7 +72,8 @@ static struct lam_bytes rest_of(struct lam_bytes text, size_t n) {
 }
 static bool like(struct lam_bytes pattern, struct lam_bytes text) {
   if (pattern.size == 0) return text.size == 0;
-  if (*pattern.data == '%') return like(rest_of(pattern, 1), text) || (text.size && like(pattern, rest_of(text, 1)));
+  if (*pattern.data == '%')
+    return like(rest_of(pattern, 1), text) || (text.size && like(pattern, rest_of(text, lam_utf8_length(text))));
   if (text.size == 0) return false;
   if (*pattern.data == '_') return like(rest_of(pattern, 1), rest_of(text, lam_utf8_length(text)));
   return *pattern.data == *text.data && like(rest_of(pattern, 1), rest_of(text, 1));
