@@ -229,8 +229,13 @@ static enum lam_status check_children(const struct ArrowSchema *schema, const st
 }
 
 /* A logical type that we pass on unread (VARIANT and those that we do not know) of the group that the struct was read
- * from. */
+ * from; VARIANT, of version 1, where Arrow's extension says so. */
 static void take_group(const struct ArrowSchema *schema, struct lam_schema_node *node) {
+  /* LogicalType {16: VariantType {1: i8 specification_version = 1}} */
+  static const uint8_t variant[] = {0x0c, 0x20, 0x13, 1, 0, 0};
+  struct lam_bytes extension = lam_schema_metadata(schema, "ARROW:extension:name");
+  if (lam_bytes_equal(extension, lam_bytes_of_string("arrow.parquet.variant")))
+    node->logical = (struct lam_logical){.kind = LAM_LOGICAL_VARIANT, .raw = lam_bytes_of(variant, sizeof variant)};
   struct lam_bytes bytes = lam_schema_metadata(schema, LAM_ELEMENT_KEY);
   struct lam_schema_node element;
   if (!bytes.size || lam_schema_node_parse(bytes, &element, NULL) != LAM_OK) return;

@@ -353,6 +353,7 @@ static void trees(void **state) {
 #define VARIANT                                 \
   "\1\0\0\0\x0f\0\0\0PARQUET:element\x0f\0\0\0" \
   "\x35\2\x18\1v\x15\4\x5c\x0c\x20\x13\1\0\0\0"
+#define EXTENSION "\1\0\0\0\x14\0\0\0ARROW:extension:name\x15\0\0\0arrow.parquet.variant"
 
 static void metadata_of_groups(void **state) {
   (void)state;
@@ -363,15 +364,17 @@ static void metadata_of_groups(void **state) {
   lam_arena_init(&arena, fixture.mem);
   struct ArrowSchema *schema =
       nested("+s", "", nested("+l", "l", nested("+s", "item", nested("i", "x", NULL), NULL), NULL),
-             nested("+s", "v", nested("z", "!metadata", NULL), nested("z", "value", NULL), NULL), NULL);
+             nested("+s", "v", nested("z", "!metadata", NULL), nested("z", "value", NULL), NULL),
+             nested("+s", "e", nested("z", "!metadata", NULL), nested("z", "value", NULL), NULL), NULL);
   schema->children[0]->metadata = FIELD_ID("4");
   schema->children[0]->children[0]->metadata = FIELD_ID("5");
   schema->children[0]->children[0]->children[0]->metadata = FIELD_ID("6");
   schema->children[1]->metadata = VARIANT;
+  schema->children[2]->metadata = EXTENSION;
   OK(lam_schema_to_parquet(schema, &arena, &meta, &error));
-  static const int ids[] = {-1, 4, -1, 5, 6, -1, -1, -1};
-  assert_int_equal(meta.node_count, 8);
-  for (int i = 0; i < 8; i++) assert_int_equal(meta.nodes[i].field_id, ids[i]);
+  static const int ids[] = {-1, 4, -1, 5, 6, -1, -1, -1, -1, -1, -1};
+  assert_int_equal(meta.node_count, 11);
+  for (int i = 0; i < 11; i++) assert_int_equal(meta.nodes[i].field_id, ids[i]);
   assert_int_equal(meta.nodes[5].logical.kind, LAM_LOGICAL_VARIANT);
   assert_int_equal(meta.nodes[5].physical, -1);
   free_nested(schema);
@@ -382,6 +385,8 @@ static void metadata_of_groups(void **state) {
   OK(lam_file_meta_parse(lam_bytes_of(buf.data, buf.size), 0, &arena, &read, &error));
   assert_int_equal(read.nodes[5].logical.kind, LAM_LOGICAL_VARIANT);
   assert_int_equal(read.nodes[5].children, 2);
+  assert_int_equal(read.nodes[8].logical.kind, LAM_LOGICAL_VARIANT);
+  assert_true(lam_bytes_equal(read.nodes[8].logical.raw, read.nodes[5].logical.raw));
   lam_buf_release(&buf);
   lam_arena_release(&arena);
   fixture_end(&fixture);
