@@ -53,6 +53,7 @@ def test_help_of_a_command(lamella, command):
         (["cat", "t", "--format", "xml"], "--format 'xml': expected csv, json or parquet"),
         (["cat", "t", "--no-checksums=1"], "--no-checksums takes no value"),
         (["count", "t", "--partition", "x"], "--partition 'x': expected column=value"),
+        (["count", "t", "--where", "a <"], "--where: expected a value at position 4, found the end of the expression"),
         (["--threads", "0", "count", "t"], "--threads '0': expected a whole number, at least 1"),
         (["--memory-limit", "lots", "count", "t"], "lots"),
         (["--log-level", "loud", "count", "t"], "--log-level 'loud': expected error, warn, info or debug"),
