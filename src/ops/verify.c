@@ -2,15 +2,20 @@
  * partition columns against the path. Faults are handed on one by one and the work goes on behind them. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "arrow/value_text.h"
 #include "base/context.h"
 #include "base/options.h"
+#include "ops/verify_index.h"
 #include "parquet/statistics.h"
 #include "parquet/store_value.h"
 #include "table/table.h"
 
-enum { VERIFY_MEMORY = 48 << 20 };
+enum {
+  VERIFY_MEMORY = 48 << 20,
+  STRINGS = 256, /* values looked at together */
+};
 
 struct verify_run {
   struct lam_context *context;
@@ -83,11 +88,13 @@ struct check {
   struct chunk_run chunk;
   const struct lam_schema_node *node;
   struct lam_storing storing;
+  bool stores;              /* values have a physical form */
   bool compares;            /* bounds can be compared with the values */
   struct lam_bounds bounds; /* begun with the bounds of the file: they must not move */
   struct lam_buf physical;
   int64_t rows, nulls; /* values, of nested leaves */
   struct lam_statistics before;
+  struct lam_index_check index;
 };
 
 static enum lam_status add_value(struct check *check, struct lam_bytes value, struct lam_error *error) {
@@ -111,42 +118,72 @@ static enum lam_status begin_check(struct check *check, struct lam_error *error)
   check->node = &meta->nodes[meta->leaves[c->leaf]];
   lam_buf_init(&check->physical, c->run->mem);
   lam_bounds_init(&check->bounds, c->run->mem, check->node);
-  check->compares = lam_statistics_trusted(meta, c->leaf, false) && bound_fits(check->node, statistics.min) &&
-                    bound_fits(check->node, statistics.max) &&
-                    lam_storing_of(&c->type, check->node, &check->storing, NULL) == LAM_OK &&
-                    check->storing.rule != LAM_STORE_NULL;
+  check->stores =
+      lam_storing_of(&c->type, check->node, &check->storing, NULL) == LAM_OK && check->storing.rule != LAM_STORE_NULL;
+  check->compares = check->stores && lam_statistics_trusted(meta, c->leaf, false) &&
+                    bound_fits(check->node, statistics.min) && bound_fits(check->node, statistics.max);
   if (!check->compares) return LAM_OK;
   LAM_TRY(add_value(check, statistics.min, error));
   return add_value(check, statistics.max, error);
 }
 
-static enum lam_status add_valid_bytes(struct check *check, const struct lam_view *view, struct lam_error *error) {
-  for (int64_t row = 0; row < view->length; row++) {
-    struct lam_bytes value = lam_view_bytes(view, row);
-    if (lam_view_valid(view, row)) LAM_TRY(lam_bounds_add_bytes(&check->bounds, &value, 1, error));
+/* Rows [from, from + count) of the view; *nulls counts those that are NULL. */
+static enum lam_status take_bytes(struct check *check, const struct lam_view *view, int64_t from, int64_t count,
+                                  int64_t *nulls, struct lam_error *error) {
+  struct lam_bytes values[STRINGS];
+  for (int64_t row = from, end = from + count; row < end;) {
+    size_t used = 0;
+    for (; row < end && used < STRINGS; row++) {
+      values[used] = lam_view_bytes(view, row);
+      used += lam_view_valid(view, row);
+      *nulls += !lam_view_valid(view, row);
+    }
+    if (check->compares) LAM_TRY(lam_bounds_add_bytes(&check->bounds, values, used, error));
+    LAM_TRY(lam_index_check_bytes(&check->index, values, used, error));
   }
   return LAM_OK;
 }
 
-static enum lam_status add_valid_fixed(struct check *check, const struct lam_view *view, struct lam_error *error) {
+static enum lam_status take_fixed(struct check *check, const struct lam_view *view, int64_t first, int64_t rows,
+                                  int64_t *nulls, struct lam_error *error) {
   size_t from = check->storing.from_width, to = check->storing.to_width;
   if (check->storing.rule == LAM_STORE_BITS) from = to = 1;
-  LAM_TRY(lam_buf_reset(&check->physical, (size_t)view->length * to, error));
+  LAM_TRY(lam_buf_reset(&check->physical, (size_t)rows * to, error));
   const uint8_t *data = view->data;
   uint8_t *out = check->physical.data;
   size_t count = 0;
-  for (int64_t row = 0; row < view->length; row++) {
+  for (int64_t row = first; row < first + rows; row++) {
     if (!lam_view_valid(view, row)) continue;
     if (check->storing.rule == LAM_STORE_BITS)
       out[count] = lam_bit_get(data, view->offset + row);
     else if (check->storing.rule == LAM_STORE_SAME)
-      memcpy(out + count * to, data + (size_t)(view->offset + row) * to, to);
+      memcpy(out + count * to, data + (size_t)(view->offset + row) * from, to);
     else
       LAM_TRY(
           lam_store_values(&check->storing, data + (size_t)(view->offset + row) * from, 1, out + count * to, error));
     count++;
   }
-  return lam_bounds_add(&check->bounds, out, count, error);
+  *nulls += rows - (int64_t)count;
+  if (check->compares) LAM_TRY(lam_bounds_add(&check->bounds, out, count, error));
+  return lam_index_check_fixed(&check->index, out, to, count, error);
+}
+
+/* The values of `rows` rows, page by page. ends[i]: the value behind the last of row i; NULL: rows are values. */
+static enum lam_status take_values(struct check *check, const struct lam_view *view, const int64_t *ends, int64_t rows,
+                                   struct lam_error *error) {
+  int64_t at = 0;
+  for (int64_t row = 0, some; row < rows; row += some) {
+    some = lam_index_check_rows(&check->index, rows - row);
+    int64_t end = ends ? ends[row + some - 1] : row + some, nulls = 0;
+    if (view->type.id == LAM_TYPE_NULL || !check->stores)
+      nulls = end - at;
+    else
+      LAM_TRY(check->storing.rule == LAM_STORE_BYTES ? take_bytes(check, view, at, end - at, &nulls, error)
+                                                     : take_fixed(check, view, at, end - at, &nulls, error));
+    LAM_TRY(lam_index_check_pass(&check->index, some, nulls, error));
+    at = end;
+  }
+  return LAM_OK;
 }
 
 static enum lam_status check_text(struct check *check, const struct lam_view *view) {
@@ -194,13 +231,12 @@ static enum lam_status check_path(struct check *check, const struct lam_view *vi
   return status;
 }
 
-static enum lam_status check_batch(struct check *check, const struct ArrowArray *array, struct lam_error *error) {
+static enum lam_status check_batch(struct check *check, const struct ArrowArray *array, const int64_t *ends,
+                                   int64_t rows, struct lam_error *error) {
   struct lam_view view;
   LAM_TRY(lam_view_init(check->chunk.schema, array, &view, error));
   check->nulls += view.type.id == LAM_TYPE_NULL ? view.length : lam_view_null_count(&view);
-  if (check->compares)
-    LAM_TRY(check->storing.rule == LAM_STORE_BYTES ? add_valid_bytes(check, &view, error)
-                                                   : add_valid_fixed(check, &view, error));
+  if (check->compares || lam_index_check_on(&check->index)) LAM_TRY(take_values(check, &view, ends, rows, error));
   if (check->chunk.run->options->full && view.type.id == LAM_TYPE_STRING) LAM_TRY(check_text(check, &view));
   LAM_TRY(check_path(check, &view, error));
   check->rows += view.length;
@@ -256,13 +292,40 @@ struct column_run {
   struct lam_arena arena; /* of bounds */
 };
 
-/* Every leaf of the array; `next` is the check of the first. Arrays of ours begin at their first child's first. */
+/* Where the values of each row end among the list's elements. */
+static void list_ends(const struct ArrowSchema *schema, const struct ArrowArray *array, const int64_t *ends,
+                      int64_t rows, int64_t *out) {
+  bool fixed = schema->format[1] == 'w', is_large = schema->format[1] == 'L';
+  int64_t width = fixed ? strtoll(schema->format + 3, NULL, 10) : 0;
+  for (int64_t i = 0; i < rows; i++) {
+    int64_t end = ends ? ends[i] : i + 1;
+    if (fixed)
+      out[i] = end * width;
+    else
+      out[i] = is_large ? ((const int64_t *)array->buffers[1])[end] : ((const int32_t *)array->buffers[1])[end];
+  }
+}
+
+/* Every leaf of the array; `next` is the check of the first. Arrays of ours begin at their first child's first. `ends`
+ * as for take_values. */
 static enum lam_status check_leaves(struct check **next, const struct ArrowSchema *schema,
-                                    const struct ArrowArray *array, struct lam_error *error) {
-  if (schema->n_children == 0) return check_batch((*next)++, array, error);
-  for (int64_t i = 0; i < schema->n_children; i++)
-    LAM_TRY(check_leaves(next, schema->children[i], array->children[i], error));
-  return LAM_OK;
+                                    const struct ArrowArray *array, const int64_t *ends, int64_t rows,
+                                    struct lam_error *error) {
+  if (schema->n_children == 0) return check_batch((*next)++, array, ends, rows, error);
+  bool lists = strchr("lLmw", schema->format[1]) != NULL;
+  struct lam_mem *mem = (*next)->chunk.run->mem;
+  size_t size = lists ? (size_t)rows * sizeof *ends : 0;
+  void *memory;
+  LAM_TRY(lam_alloc(mem, size, &memory, error));
+  if (size) {
+    list_ends(schema, array, ends, rows, memory);
+    ends = memory;
+  }
+  enum lam_status status = LAM_OK;
+  for (int64_t i = 0; i < schema->n_children && status == LAM_OK; i++)
+    status = check_leaves(next, schema->children[i], array->children[i], ends, rows, error);
+  lam_free(mem, memory, size);
+  return status;
 }
 
 static enum lam_status decode_column(struct column_run *c, const struct ArrowSchema *schema, struct lam_error *error) {
@@ -278,7 +341,7 @@ static enum lam_status decode_column(struct column_run *c, const struct ArrowSch
   enum lam_status status;
   while ((status = lam_reader_next(reader, &batch, error)) == LAM_OK && batch.release) {
     struct check *next = c->checks;
-    status = check_leaves(&next, schema, batch.children[0], error);
+    status = check_leaves(&next, schema, batch.children[0], NULL, batch.length, error);
     lam_array_release(&batch);
     if (status != LAM_OK) break;
   }
@@ -289,11 +352,18 @@ static enum lam_status decode_column(struct column_run *c, const struct ArrowSch
 /* ---- pages ---- */
 
 static enum lam_status count_page(void *user, const struct lam_page *page, struct lam_error *error) {
-  struct verify_run *run = user;
+  struct check *check = user;
+  struct verify_run *run = check->chunk.run;
   (void)error;
+  lam_index_check_page(&check->index, page);
   run->result->pages++;
   run->result->checksums += page->header.has_crc;
   return LAM_OK;
+}
+
+static void index_fault(void *user, const char *message) {
+  const struct check *check = user;
+  chunk_fault(&check->chunk, "%s", message);
 }
 
 /* A failure that is about the file becomes a fault and LAM_OK. */
@@ -321,9 +391,12 @@ static enum lam_status verify_leaves(struct column_run *c, const struct ArrowSch
     int32_t number = i;
     check->chunk.schema = leaf_schema(schema, &number);
     LAM_TRY(lam_type_parse(check->chunk.schema, &check->chunk.type, error));
-    LAM_TRY(lam_chunk_walk(check->chunk.file, c->row_group, check->chunk.leaf, !run->options->table.no_checksums,
-                           run->mem, count_page, run, error));
     LAM_TRY(begin_check(check, error));
+    LAM_TRY(lam_index_check_begin(&check->index, check->chunk.file, c->row_group, check->chunk.leaf, run->mem,
+                                  index_fault, check, error));
+    LAM_TRY(lam_chunk_walk(check->chunk.file, c->row_group, check->chunk.leaf, !run->options->table.no_checksums,
+                           run->mem, count_page, check, error));
+    lam_index_check_walked(&check->index);
     LAM_TRY(bounds_of(check, &c->arena, &check->before, error));
   }
   LAM_TRY(decode_column(c, schema, error));
@@ -356,6 +429,7 @@ static enum lam_status verify_column(const struct chunk_run *of, int32_t column,
   for (int32_t i = 0; i < c.count; i++) {
     if (c.checks[i].node) lam_bounds_release(&c.checks[i].bounds);
     lam_buf_release(&c.checks[i].physical);
+    lam_index_check_release(&c.checks[i].index);
   }
   lam_arena_release(&c.arena);
   lam_free(mem, memory, size);

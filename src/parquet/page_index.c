@@ -67,7 +67,7 @@ static enum lam_status parse_locations(struct lam_thrift *in, struct lam_thrift_
   return check_ascending(in, out);
 }
 
-/* A list of counts, one a page. Counts below 0 mean nothing: the list is then as good as absent, *out NULL. */
+/* A list of counts, one a page. Counts below 0 mean nothing: *out is then NULL. */
 static enum lam_status parse_counts(struct lam_thrift *in, struct lam_thrift_field field, struct lam_arena *arena,
                                     uint32_t *count, int64_t **out) {
   bool valid = true;
@@ -190,11 +190,13 @@ enum lam_status lam_column_index_parse(struct lam_bytes bytes, struct lam_arena 
     if (!required && lengths[i] <= 0) continue; /* absent, or empty: as some write it */
     LAM_TRY(check_length(in, list_names[i], (uint32_t)lengths[i], lengths[NULL_PAGES]));
   }
+  /* parquet-mr writes pages of which it has no statistics as pages of nulls, -1 of them. */
+  bool unknown = lengths[NULL_COUNTS] > 0 && !out->null_counts;
   if (lengths[NULL_COUNTS] <= 0) out->null_counts = NULL;
   if (lengths[NAN_COUNTS] <= 0) out->nan_counts = NULL;
   if (out->boundary_order != LAM_BOUNDARY_ASCENDING && out->boundary_order != LAM_BOUNDARY_DESCENDING)
     out->boundary_order = LAM_BOUNDARY_UNORDERED;
-  out->count = (int32_t)lengths[NULL_PAGES];
+  if (!unknown) out->count = (int32_t)lengths[NULL_PAGES];
   return LAM_OK;
 }
 
@@ -394,6 +396,20 @@ enum lam_status lam_column_index_read(const struct lam_file *file, int32_t row_g
   return status == LAM_OK ? status : name_chunk(file, row_group, leaf, status, error);
 }
 
+/* Whether the two of a leaf agree: in their number of pages, and in what pages of nothing but nulls are. */
+static bool agree(const struct lam_file *file, int32_t row_group, int32_t leaf, const struct lam_offset_index *offsets,
+                  const struct lam_column_index *columns) {
+  const struct lam_file_meta *meta = lam_file_meta(file);
+  int64_t group_rows = meta->row_groups[row_group].rows;
+  if (columns->count != offsets->count) return false;
+  if (!columns->null_counts || meta->nodes[meta->leaves[leaf]].max_repetition > 0) return true;
+  for (int32_t i = 0; i < columns->count; i++) {
+    int64_t rows = lam_page_end_row(offsets, i, group_rows) - offsets->pages[i].first_row;
+    if (columns->null_counts[i] > rows || (columns->null_pages[i] && columns->null_counts[i] != rows)) return false;
+  }
+  return true;
+}
+
 enum lam_status lam_page_indexes_read(const struct lam_file *file, int32_t row_group, const int32_t *leaves,
                                       size_t count, struct lam_arena *arena, struct lam_offset_index *offsets,
                                       struct lam_column_index *columns, struct lam_error *error) {
@@ -405,7 +421,7 @@ enum lam_status lam_page_indexes_read(const struct lam_file *file, int32_t row_g
     if (!columns) continue;
     status = parse_columns(file, row_group, leaves[i], bytes[count + i], arena, &columns[i], error);
     if (status != LAM_OK && status != LAM_CORRUPT) return name_chunk(file, row_group, leaves[i], status, error);
-    if (columns[i].count != offsets[i].count) columns[i].count = -1;
+    if (!agree(file, row_group, leaves[i], &offsets[i], &columns[i])) columns[i].count = -1;
   }
   return LAM_OK;
 }

@@ -34,8 +34,9 @@ static inline int64_t lam_page_end_row(const struct lam_offset_index *index, int
   return page + 1 < index->count ? index->pages[page + 1].first_row : group_rows;
 }
 
-/* Parse the thrift forms into `arena`; slices point into `bytes`. Counts are bounded by the bytes; lists of one index
- * are of one length; pages ascend without overlap, and so do their first rows, from 0 on. */
+/* Parse the thrift forms into `arena`; slices point into `bytes`. A column index with null counts below 0, by writers
+ * that knew nothing of their pages, has a count of -1: nothing in it can be believed. Counts are bounded by the bytes;
+ * lists of one index are of one length; pages ascend without overlap, and so do their first rows, from 0 on. */
 enum lam_status lam_offset_index_parse(struct lam_bytes bytes, struct lam_arena *arena, struct lam_offset_index *out,
                                        struct lam_error *error);
 enum lam_status lam_column_index_parse(struct lam_bytes bytes, struct lam_arena *arena, struct lam_column_index *out,
@@ -55,8 +56,8 @@ enum lam_status lam_column_index_read(const struct lam_file *file, int32_t row_g
 
 /* Those of several leaves of a row group, of which offsets[i] and columns[i] are leaves[i]'s; `columns` may be NULL.
  * Indexes that lie near each other are read together. What is LAM_CORRUPT above is here as good as absent (count -1; a
- * column index also where the number of its pages is not the offset index's), so that this fails only where reading
- * fails or memory is short. */
+ * column index also where its pages are not the offset index's, or its null pages have values), so that this fails only
+ * where reading fails or memory is short. */
 enum lam_status lam_page_indexes_read(const struct lam_file *file, int32_t row_group, const int32_t *leaves,
                                       size_t count, struct lam_arena *arena, struct lam_offset_index *offsets,
                                       struct lam_column_index *columns, struct lam_error *error);
