@@ -64,7 +64,8 @@ struct lam_scan;
 
 struct lam_scan_options {
   uint32_t struct_size;
-  const char *const *columns; /* names in the order wanted; NULL: all */
+  const char *const *columns; /* names in the order wanted; NULL: all. A path ("address.city", in quotes what is no
+                                 word, lists and maps gone through) gives the struct with that member alone */
   int32_t column_count;
   int64_t batch_rows; /* at most; 0: chosen */
   int64_t limit;      /* rows in all; -1: no limit */

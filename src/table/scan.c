@@ -2,6 +2,7 @@
 #include "arrow/cast.h"
 #include "base/context.h"
 #include "base/options.h"
+#include "table/project.h"
 #include "table/where.h"
 
 struct lam_scan {
@@ -11,6 +12,7 @@ struct lam_scan {
   int64_t batch_rows, left;         /* left < 0: no limit */
   struct lam_arena own;             /* of the scan */
   const struct lam_expr *condition; /* NULL: all rows */
+  bool partial;                     /* some columns are structs with some of their members */
 
   size_t next_file;
   struct lam_arena arena; /* of the file under way */
@@ -19,6 +21,7 @@ struct lam_scan {
   struct lam_file_columns columns;
   const struct lam_partition *partition;
   struct lam_merge_source *sources; /* one per column of the schema */
+  struct ArrowSchema read;          /* the schema of the reader's batches, where columns are partial */
 };
 
 static enum lam_status choose_columns(struct lam_scan *scan, const struct lam_scan_options *options,
@@ -32,20 +35,11 @@ static enum lam_status choose_columns(struct lam_scan *scan, const struct lam_sc
                       table->directory->name);
     return lam_schema_copy(all, &scan->schema, error);
   }
-  LAM_TRY(lam_schema_init_struct("", options->column_count, &scan->schema, error));
-  for (int32_t i = 0; i < options->column_count; i++) {
-    int64_t c = 0;
-    while (c < all->n_children && strcmp(all->children[c]->name, options->columns[i]) != 0) c++;
-    if (c == all->n_children) {
-      bool unreadable = table->unreadable && strcmp(table->unreadable, options->columns[i]) == 0;
-      return unreadable ? lam_fail(error, LAM_UNSUPPORTED, "column \"%s\" is of a type that cannot be read",
-                                   options->columns[i])
-                        : lam_fail(error, LAM_NOT_FOUND, "%s has no column \"%s\"", table->directory->name,
-                                   options->columns[i]);
-    }
-    LAM_TRY(lam_schema_copy(all->children[c], scan->schema.children[i], error));
-  }
-  return LAM_OK;
+  for (int32_t i = 0; table->unreadable && i < options->column_count; i++)
+    if (strcmp(table->unreadable, options->columns[i]) == 0)
+      return lam_fail(error, LAM_UNSUPPORTED, "column \"%s\" is of a type that cannot be read", table->unreadable);
+  return lam_project(all, table->directory->name, options->columns, options->column_count, &scan->own, &scan->schema,
+                     &scan->partial, error);
 }
 
 enum lam_status lam_scan_open(struct lam_table *table, const struct lam_scan_options *given, struct lam_scan **out,
@@ -75,6 +69,7 @@ static void close_file(struct lam_scan *scan) {
   lam_filter_reader_close(scan->reader);
   lam_file_close(scan->file);
   lam_schema_release(&scan->columns.schema);
+  lam_schema_release(&scan->read);
   lam_arena_release(&scan->arena);
   scan->reader = NULL;
   scan->file = NULL;
@@ -92,6 +87,35 @@ void lam_scan_close(struct lam_scan *scan) {
 
 enum lam_status lam_scan_schema(const struct lam_scan *scan, struct ArrowSchema *out, struct lam_error *error) {
   return lam_schema_copy(&scan->schema, out, error);
+}
+
+/* Which leaves of the file's columns the chosen members are. */
+static enum lam_status choose_leaves(struct lam_scan *scan, struct lam_read_options *options, struct lam_error *error) {
+  const struct lam_file_meta *meta = lam_file_meta(scan->file);
+  void *memory;
+  LAM_TRY(lam_arena_array(&scan->arena, (size_t)meta->leaf_count, sizeof(bool), &memory, error));
+  bool *wanted = memory;
+  for (int64_t c = 0; c < scan->schema.n_children; c++) {
+    int32_t column = scan->sources[c].column;
+    if (column < 0) continue;
+    const struct lam_schema_node *node = &meta->nodes[lam_top_node(meta, scan->columns.columns[column])];
+    lam_project_leaves(scan->schema.children[c], scan->columns.schema.children[column], wanted + node->leaf);
+  }
+  LAM_TRY(lam_arena_array(&scan->arena, (size_t)meta->leaf_count, sizeof(int32_t), &memory, error));
+  int32_t *leaves = memory;
+  for (int32_t i = 0; i < meta->leaf_count; i++)
+    if (wanted[i]) leaves[options->leaf_count++] = i;
+  options->leaves = leaves;
+  return LAM_OK;
+}
+
+/* What the reader gives of partial columns: the sources are its columns now, in order. */
+static enum lam_status read_schema(struct lam_scan *scan, struct lam_error *error) {
+  int32_t next = 0;
+  LAM_TRY(lam_filter_reader_schema(scan->reader, &scan->read, error));
+  for (int64_t c = 0; c < scan->schema.n_children; c++)
+    if (scan->sources[c].column >= 0) scan->sources[c].column = next++;
+  return LAM_OK;
 }
 
 static enum lam_status open_reader(struct lam_scan *scan, struct lam_error *error) {
@@ -113,11 +137,13 @@ static enum lam_status open_reader(struct lam_scan *scan, struct lam_error *erro
   options.columns = columns;
   options.column_count = chosen;
   options.batch_rows = scan->batch_rows;
+  if (scan->partial) LAM_TRY(choose_leaves(scan, &options, error));
   struct lam_filter filter = {.condition = NULL};
   if (scan->condition)
     LAM_TRY(
         lam_where_of_file(scan->table, scan->condition, &scan->columns, scan->partition, &scan->arena, &filter, error));
-  return lam_filter_reader_open(scan->file, &options, &filter, false, scan->mem, &scan->reader, error);
+  LAM_TRY(lam_filter_reader_open(scan->file, &options, &filter, false, scan->mem, &scan->reader, error));
+  return scan->partial ? read_schema(scan, error) : LAM_OK;
 }
 
 /* Opens the next file, unless its path says that none of its rows match. */
@@ -215,7 +241,8 @@ enum lam_status lam_scan_next(struct lam_scan *scan, struct ArrowArray *out, str
     if (batch.release) break;
     close_file(scan);
   }
-  LAM_TRY(lam_merge_batch(scan->mem, &scan->schema, &scan->columns.schema, scan->sources, &batch, out, error));
+  LAM_TRY(lam_merge_batch(scan->mem, &scan->schema, scan->partial ? &scan->read : &scan->columns.schema, scan->sources,
+                          &batch, out, error));
   enum lam_status status = LAM_OK;
   for (int64_t c = 0; status == LAM_OK && c < scan->schema.n_children; c++)
     if (scan->sources[c].column < 0) status = fill_from_path(scan, c, out, error);
