@@ -56,6 +56,7 @@ int main(int argc, char **argv) {
   struct lam_file *file = NULL;
   struct ArrowSchema schema = {.release = NULL};
   with.threads = (uint32_t)atoi(argv[4]);
+  column.bloom = LAM_BLOOM_NEVER; /* Polars and pyarrow write none unless asked to */
   options.columns = &column;
   options.column_count = 1;
   options.no_sync = true;
