@@ -1,6 +1,7 @@
 """Nested columns read to the arrays and types that pyarrow gives: random schemas up to five levels deep, in pages of
 either version, however small, and leaves of structs alone."""
 
+import json
 import os
 import pathlib
 import random
@@ -12,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "conformance"))
-import lamella_library as lamella  # noqa: E402
+import lamella_library as library  # noqa: E402
 
 SEED = int(os.environ.get("LAMELLA_TEST_SEED", "20261121"))
 LEAVES = {
@@ -116,7 +117,7 @@ def test_random_file(seed, tmp_path):
         assert "Definition levels exceeded" in str(error)  # where pyarrow does not read its own
         theirs = table
     for batch_rows in (0, rng.choice([1, 3, 7, 50])):
-        assert_same(lamella.read(path, batch_rows=batch_rows, threads=rng.choice([1, 2])), theirs)
+        assert_same(library.read(path, batch_rows=batch_rows, threads=rng.choice([1, 2])), theirs)
 
 
 def leaves_of(field, path=""):
@@ -143,7 +144,7 @@ def test_leaves_of_structs(seed, tmp_path):
     chosen = sorted({*rng.sample(range(len(leaves)), min(len(leaves), 3)), *maps})
     theirs = pq.ParquetFile(path).read(columns=[leaves[i] for i in chosen])
     top = [i for i, name in enumerate(table.schema.names) if name in theirs.schema.names]
-    ours = lamella.read(path, columns=top, leaves=chosen, batch_rows=rng.choice([0, 9]))
+    ours = library.read(path, columns=top, leaves=chosen, batch_rows=rng.choice([0, 9]))
     assert ours.schema.names == theirs.schema.names
     for name in theirs.schema.names:  # of which pyarrow forgets what is not nullable
         assert ours[name].to_pylist() == theirs[name].to_pylist(), name
@@ -160,7 +161,7 @@ def test_a_row_of_many_pages(tmp_path):
             table, path, data_page_size=1000, use_dictionary=["n"], data_page_version=version, store_schema=False
         )
         for options in ({}, {"batch_rows": 1}, {"memory_limit": 100 << 20}):
-            assert_same(lamella.read(path, **options), pq.read_table(path))
+            assert_same(library.read(path, **options), pq.read_table(path))
 
 
 def test_runs_end_at_the_limit_of_bytes(tmp_path):
@@ -174,12 +175,64 @@ def test_runs_end_at_the_limit_of_bytes(tmp_path):
     path = tmp_path / "wide.parquet"
     for dictionary in (False, True):
         pq.write_table(table, path, use_dictionary=dictionary, store_schema=False, data_page_size=50_000)
-        assert_same(lamella.read(path), pq.read_table(path))
-        assert_same(lamella.read(path, batch_rows=100_000, memory_limit=100 << 20), pq.read_table(path))
+        assert_same(library.read(path), pq.read_table(path))
+        assert_same(library.read(path, batch_rows=100_000, memory_limit=100 << 20), pq.read_table(path))
 
 
 def test_too_little_memory_is_an_error(tmp_path):
     path = tmp_path / "long.parquet"
     pq.write_table(pa.table({"n": [list(range(3_000_000))]}), path)
-    with pytest.raises(lamella.LamellaError, match="column 'n': leaf 'element': from row 0 on"):
-        lamella.read(path, memory_limit=8 << 20)
+    with pytest.raises(library.LamellaError, match="column 'n': leaf 'element': from row 0 on"):
+        library.read(path, memory_limit=8 << 20)
+
+
+def test_paths_of_members(lamella, tmp_path):
+    """Members by their path, of files whose structs are not the same."""
+    folder = tmp_path / "t"
+    folder.mkdir()
+    address = {"city": "Bern", "zip.code": 3000, "geo": {"lat": 46.9}}
+    one = pa.table({"id": [1, 2], "address": [address, None], "l": [[{"a": 1, "b": "x"}], []]})
+    two = pa.table({"id": [3], "address": [{"city": "Rome"}], "l": [[{"a": 2, "b": "y"}]]})
+    pq.write_table(one, folder / "1.parquet")
+    pq.write_table(two, folder / "2.parquet")
+
+    def rows(*arguments):
+        out = lamella("cat", "t", "--format", "json", *arguments).text
+        return [json.loads(line) for line in out.splitlines()]
+
+    assert rows("--columns", "address.city") == [
+        {"address": {"city": "Bern"}},
+        {"address": None},
+        {"address": {"city": "Rome"}},
+    ]
+    assert rows("--columns", "address.geo.lat,id,address.city") == [
+        {"address": {"city": "Bern", "geo": {"lat": 46.9}}, "id": 1},
+        {"address": None, "id": 2},
+        {"address": {"city": "Rome", "geo": None}, "id": 3},
+    ]
+    assert rows("--columns", "l.b,address.geo") == [
+        {"l": [{"b": "x"}], "address": {"geo": {"lat": 46.9}}},
+        {"l": [], "address": None},
+        {"l": [{"b": "y"}], "address": {"geo": None}},
+    ]
+    assert rows("--columns", 'address."zip.code"', "--where", "id = 1") == [
+        {"address": {"zip.code": 3000}},
+    ]
+    assert rows("--columns", "address.city,address", "--where", "id = 2") == [{"address": None}]
+    assert 'has no column "address.town"' in lamella("cat", "t", "--columns", "address.town", status=1).err
+    assert 'has no column "id.town"' in lamella("cat", "t", "--columns", "id.town", status=1).err
+
+
+def test_a_member_alone_is_what_is_read(lamella, tmp_path):
+    """The bytes of another member are damaged, and nobody looks at them."""
+    path = tmp_path / "x.parquet"
+    table = pa.table({"s": [{"good": i, "bad": i} for i in range(1000)]})
+    pq.write_table(table, path, compression="none", use_dictionary=False)
+    chunk = pq.ParquetFile(path).metadata.row_group(0).column(1)
+    data = bytearray(path.read_bytes())
+    size = chunk.total_compressed_size
+    data[chunk.data_page_offset : chunk.data_page_offset + size] = bytes(size)
+    path.write_bytes(data)
+    lines = lamella("cat", "x.parquet", "--format", "json", "--columns", "s.good").text.splitlines()
+    assert [json.loads(line) for line in lines] == [{"s": {"good": i}} for i in range(1000)]
+    assert "leaf 'bad'" in lamella("cat", "x.parquet", "--format", "json", status=1).err
