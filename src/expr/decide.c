@@ -1,11 +1,10 @@
 /* Deciding a condition from bounds: abstract interpretation. A value is a domain (a range, NaN, NULL), a condition the
  * set of its outcomes; every step gives all that the rows may make of it, and perhaps more. */
 #include <math.h>
-#include <strings.h>
 
 #include "arrow/calendar.h"
 #include "arrow/cast.h"
-#include "expr/expr.h"
+#include "expr/bind.h"
 
 /* What a value node may be in some row. */
 struct domain {
@@ -198,37 +197,29 @@ static int64_t first_day(int64_t day, int months) {
   return lam_days_of_civil(civil.year, civil.month - (civil.month - 1) % months, 1);
 }
 
-/* Periods that date_trunc knows: seconds, or months. Weeks begin on Mondays; 1970-01-01 was a Thursday. */
-static const struct period {
-  const char *name;
-  int64_t seconds;
-  int months;
-} periods[] = {{"second", 1, 0}, {"minute", 60, 0}, {"hour", 3600, 0}, {"day", LAM_SECONDS_OF_DAY, 0},
-               {"week", 0, 0},   {"month", 0, 1},   {"quarter", 0, 3}, {"year", 0, 12}};
-enum { PERIODS = sizeof periods / sizeof *periods };
-
-static const struct period *period_of(const struct lam_expr *expr) {
-  const struct lam_expr *unit = expr->count == 2 ? expr->arguments[0] : NULL;
-  if (!unit || unit->kind != LAM_EXPR_LITERAL || unit->literal.is_null) return NULL;
-  for (int i = 0; i < PERIODS; i++)
-    if (unit->literal.bytes.size == strlen(periods[i].name) &&
-        strncasecmp((const char *)unit->literal.bytes.data, periods[i].name, unit->literal.bytes.size) == 0)
-      return &periods[i];
-  return NULL;
-}
-
+/* The value cut to a unit, as it is evaluated. */
 static bool date_trunc_bound(const struct lam_expr *expr, struct lam_scalar *bound, bool is_min) {
-  const struct period *period = period_of(expr);
-  if (!period) return false;
-  int64_t rest, per_day, day = day_of(bound, &rest, &per_day), value;
-  if (period->seconds) {
-    int64_t length = per_day * period->seconds / LAM_SECONDS_OF_DAY; /* 0: finer than a day of a date */
-    if (length > 0) rest = rest / length * length;
-  } else {
-    day = period->months ? first_day(day, period->months) : day - lam_floor_mod(day + 3, 7);
+  static const int64_t per_day[] = {[LAM_TRUNC_DAY] = 1,
+                                    [LAM_TRUNC_HOUR] = 24,
+                                    [LAM_TRUNC_MINUTE] = 1440,
+                                    [LAM_TRUNC_SECOND] = 86400,
+                                    [LAM_TRUNC_MILLISECOND] = 86400000,
+                                    [LAM_TRUNC_MICROSECOND] = INT64_C(86400000000)};
+  static const int months[] = {[LAM_TRUNC_YEAR] = 12, [LAM_TRUNC_QUARTER] = 3, [LAM_TRUNC_MONTH] = 1};
+  const struct lam_expr *name = expr->arguments[0];
+  enum lam_trunc unit;
+  if (expr->count != 2 || name->kind != LAM_EXPR_LITERAL || !lam_trunc_of_name(name->literal.bytes, &unit))
+    return false;
+  int64_t rest, units, day = day_of(bound, &rest, &units), value;
+  if (unit == LAM_TRUNC_WEEK) /* from Monday on; 1970-01-01 was a Thursday */
+    day -= lam_floor_mod(day + 3, 7);
+  else if (unit <= LAM_TRUNC_MONTH)
+    day = first_day(day, months[unit]);
+  if (unit <= LAM_TRUNC_DAY)
     rest = 0;
-  }
-  if (__builtin_mul_overflow(day, per_day, &value) || __builtin_add_overflow(value, rest, &value)) return false;
+  else if (units > per_day[unit])
+    rest -= rest % (units / per_day[unit]);
+  if (__builtin_mul_overflow(day, units, &value) || __builtin_add_overflow(value, rest, &value)) return false;
   bound->value.i = value;
   return cast_bound(expr, bound, is_min);
 }

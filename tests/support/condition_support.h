@@ -129,6 +129,8 @@ static inline void random_batch(uint64_t *seed, const struct columns *columns, i
 
 /* ---- conditions ---- */
 
+static const char *column_prefix = ""; /* before the names of columns that are members of a struct: "s." */
+
 struct text {
   char data[8192];
   size_t size;
@@ -191,27 +193,28 @@ static inline void put_like(uint64_t *seed, struct text *text, const char *value
 static inline void put_value(uint64_t *seed, struct text *text, int column, const struct pool *pool) {
   static const char *const types[] = {"int64", "double", "decimal(38,6)", "float",  "timestamp[ns]",
                                       "date",  "int8",   "timestamp[ms]", "string", "int32"};
-  static const char *const units[] = {"year", "quarter", "month", "week", "day", "hour", "minute", "second"};
+  static const char *const units[] = {"year", "quarter", "month",  "week",        "day",
+                                      "hour", "minute",  "second", "millisecond", "microsecond"};
   switch (below(seed, 9)) {
-    case 0: put_text(text, "CAST(c%d AS %s)", column, types[below(seed, 10)]); break;
-    case 1: put_text(text, "%s(c%d)", below(seed, 3) ? "year" : "month", column); break;
-    case 2: put_text(text, "date_trunc('%s', c%d)", units[below(seed, 8)], column); break;
+    case 0: put_text(text, "CAST(%sc%d AS %s)", column_prefix, column, types[below(seed, 10)]); break;
+    case 1: put_text(text, "%s(%sc%d)", below(seed, 3) ? "year" : "month", column_prefix, column); break;
+    case 2: put_text(text, "date_trunc('%s', %sc%d)", units[below(seed, 10)], column_prefix, column); break;
     case 3:
-      put_text(text, "coalesce(c%d, ", column);
+      put_text(text, "coalesce(%sc%d, ", column_prefix, column);
       put_literal(seed, text, pool);
       put_text(text, ")");
       break;
     case 4:
-      put_text(text, "CASE WHEN c%d %s ", column, any_comparison(seed));
+      put_text(text, "CASE WHEN %sc%d %s ", column_prefix, column, any_comparison(seed));
       put_literal(seed, text, pool);
       put_text(text, " THEN ");
       put_literal(seed, text, pool);
-      put_text(text, " ELSE c%d END", column);
+      put_text(text, " ELSE %sc%d END", column_prefix, column);
       break;
-    case 5: put_text(text, "c%d + 1", column); break;
-    case 6: put_text(text, "-c%d", column); break;
-    case 7: put_text(text, "%s(c%d)", below(seed, 2) ? "abs" : "floor", column); break;
-    default: put_text(text, "%s(c%d)", below(seed, 2) ? "length" : "lower", column); break;
+    case 5: put_text(text, "%sc%d + 1", column_prefix, column); break;
+    case 6: put_text(text, "-%sc%d", column_prefix, column); break;
+    case 7: put_text(text, "%s(%sc%d)", below(seed, 2) ? "abs" : "floor", column_prefix, column); break;
+    default: put_text(text, "%s(%sc%d)", below(seed, 2) ? "length" : "lower", column_prefix, column); break;
   }
 }
 
@@ -223,33 +226,36 @@ static inline void put_condition(uint64_t *seed, struct text *text, const struct
     case 0:
     case 1:
     case 2:
-      put_text(text, "c%d %s ", column, any_comparison(seed));
+      put_text(text, "%sc%d %s ", column_prefix, column, any_comparison(seed));
       put_literal(seed, text, pool);
       break;
     case 3:
       put_literal(seed, text, pool);
-      put_text(text, " %s c%d", any_comparison(seed), column);
+      put_text(text, " %s %sc%d", any_comparison(seed), column_prefix, column);
       break;
-    case 4: put_text(text, "c%d %s c%d", column, any_comparison(seed), below(seed, columns->count)); break;
+    case 4:
+      put_text(text, "%sc%d %s %sc%d", column_prefix, column, any_comparison(seed), column_prefix,
+               below(seed, columns->count));
+      break;
     case 5:
-      put_text(text, "c%d %sIN (", column, below(seed, 3) ? "" : "NOT ");
+      put_text(text, "%sc%d %sIN (", column_prefix, column, below(seed, 3) ? "" : "NOT ");
       for (int i = below(seed, 4); i >= 0; i--) {
         put_literal(seed, text, pool);
         put_text(text, i ? ", " : ")");
       }
       break;
     case 6:
-      put_text(text, "c%d BETWEEN ", column);
+      put_text(text, "%sc%d BETWEEN ", column_prefix, column);
       put_literal(seed, text, pool);
       put_text(text, " AND ");
       put_literal(seed, text, pool);
       break;
-    case 7: put_text(text, "c%d IS %sNULL", column, below(seed, 2) ? "NOT " : ""); break;
+    case 7: put_text(text, "%sc%d IS %sNULL", column_prefix, column, below(seed, 2) ? "NOT " : ""); break;
     case 8:
       if (starts(pool->type, "bool")) {
-        put_text(text, "c%d", column);
+        put_text(text, "%sc%d", column_prefix, column);
       } else {
-        put_text(text, "c%d %sLIKE ", column, below(seed, 4) ? "" : "NOT ");
+        put_text(text, "%sc%d %sLIKE ", column_prefix, column, below(seed, 4) ? "" : "NOT ");
         put_like(seed, text, any_value(seed, pool));
       }
       break;
