@@ -88,17 +88,6 @@ class File:
     def __exit__(self, *_):
         LIB.lam_file_close(self.handle)
 
-    def flat_columns(self):
-        columns = []
-        for i in range(LIB.lam_file_columns(self.handle)):
-            try:
-                self.batches(columns=[i], row_groups=[]).close()
-                columns.append(i)
-            except LamellaError as error:
-                if "nested" not in str(error):
-                    raise
-        return columns
-
     def batches(self, columns=None, row_groups=None, batch_rows=0, dictionaries=False, leaves=None):
         """A pyarrow.RecordBatchReader over the file."""
 
@@ -123,14 +112,11 @@ class File:
         return pa.RecordBatchReader._import_from_c(c.addressof(stream))
 
 
-def read(path, flat=False, **options):
-    """All rows of a file as a pyarrow.Table; with `flat` only the columns that can be read. The batches live in the
-    context, so they are copied."""
+def read(path, **options):
+    """All rows of a file as a pyarrow.Table. The batches live in the context, so they are copied."""
     opening = {key: options.pop(key) for key in ("size", "no_checksums") if key in options}
     limits = {key: options.pop(key) for key in ("threads", "memory_limit") if key in options}
     with Context(**limits) as context, File(context, path, **opening) as file:
-        if flat:
-            options["columns"] = file.flat_columns()
         return collected(file.batches(**options))
 
 

@@ -1,5 +1,5 @@
-"""Flat columns read to the values that pyarrow gives: the public test files, and random files of every type, encoding,
-codec and page version that pyarrow writes."""
+"""Columns read to the values that pyarrow gives: the public test files, and random files of every flat type, encoding,
+codec and page version that pyarrow writes. tests/integration/test_nested_read.py has random nested ones."""
 
 import datetime
 import decimal
@@ -15,7 +15,8 @@ import pytest
 import lamella_library as lamella
 
 SHARED = pathlib.Path(os.environ.get("LAMELLA_SHARED", lamella.ROOT.parent / "shared")) / "parquet-testing"
-FILES = sorted(SHARED.glob("data/*.parquet"))
+LARGE = "large_string_map.brotli.parquet"  # two strings of 1 GiB
+FILES = sorted(path for path in SHARED.glob("data/**/*.parquet") if path.name != LARGE)
 BAD = sorted(SHARED.glob("bad_data/*.parquet"))
 DAMAGED = {"datapage_v1-corrupt-checksum.parquet", "rle-dict-uncompressed-corrupt-checksum.parquet"}
 
@@ -37,7 +38,13 @@ def same(ours, theirs):
 SPARK_INT96 = [1704141296123456, 1704070800000000, 253402225200000000, 1735599600000000, None, 9089380393200000000]
 
 
+# Its keys are optional, which pyarrow refuses; from incorrect_map_schema.md.
+OPTIONAL_KEYS = [[("parent", "another"), ("name", "report")]]
+
+
 def theirs_of(path, column):
+    if path.name == "incorrect_map_schema.parquet":
+        return pa.chunked_array([pa.array(OPTIONAL_KEYS, pa.map_(pa.string(), pa.string()))])
     if path.name == "int96_from_spark.parquet":
         return pa.chunked_array([pa.array(SPARK_INT96, pa.timestamp("us"))])
     # INT96 of Spark holds dates that nanoseconds do not.
@@ -46,7 +53,7 @@ def theirs_of(path, column):
 
 
 def compare(path, **options):
-    ours = lamella.read(path, flat=True, **options)
+    ours = lamella.read(path, **options)
     for name in ours.schema.names:
         same(ours[name], theirs_of(path, name))
 
@@ -60,13 +67,28 @@ def test_public_file(path):
         return
     compare(path)
     compare(path, batch_rows=7)
-    ours = lamella.read(path, flat=True, dictionaries=True, batch_rows=100)
+    ours = lamella.read(path, dictionaries=True, batch_rows=100)
     for name in ours.schema.names:
         column = ours[name]
         if pa.types.is_dictionary(column.type):
             plain = [chunk.dictionary_decode() for chunk in column.chunks]
             column = pa.chunked_array(plain, column.type.value_type)
         same(column, theirs_of(path, name))
+
+
+@pytest.mark.slow
+def test_public_file_of_large_strings():
+    path = SHARED / "data" / LARGE
+    if not path.exists():
+        pytest.skip("no large file")
+    with lamella.Context(memory_limit=5 << 30) as context, lamella.File(context, path) as file:
+        reader, lengths = file.batches(batch_rows=1), []
+        for batch in reader:
+            keys = batch.column(0).keys
+            lengths += [len(keys[i].as_buffer()) for i in range(len(keys))]
+            del batch, keys
+        reader.close()
+    assert lengths == [1 << 30, 1 << 30]
 
 
 @pytest.mark.parametrize("path", BAD, ids=lambda p: p.name)
@@ -76,7 +98,7 @@ def test_bad_file(path):
     except (pa.ArrowException, OSError, ValueError):
         theirs = None
     try:
-        ours = lamella.read(path, flat=True)
+        ours = lamella.read(path)
     except lamella.LamellaError as error:
         assert len(str(error)) > 20
         return
