@@ -38,8 +38,8 @@ struct lam_logical lam_logical_of(const struct lam_schema_node *node);
 enum lam_status lam_leaf_of_node(const struct lam_file_meta *meta, int32_t node, struct lam_leaf *out,
                                  struct lam_error *error);
 
-/* The Arrow schema of top-level column `column` (0-based child of the root). LAM_UNSUPPORTED for nested
- * and repeated ones, until nested columns come. UUID and JSON carry their Arrow extension names
+/* The Arrow schema of top-level column `column` (0-based child of the root). See
+ * schema_nested.h for groups. UUID and JSON carry their Arrow extension names
  * ("arrow.uuid", "arrow.json"); the field id is metadata "PARQUET:field_id". */
 enum lam_status lam_schema_of_column(const struct lam_file_meta *meta, int32_t column, struct ArrowSchema *out,
                                      struct lam_error *error);
