@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "base/options.h"
 #include "parquet/writer_state.h"
@@ -98,23 +99,73 @@ static enum lam_status resolve_bloom(const struct lam_column_options *from, cons
   return LAM_OK;
 }
 
+/* Options in the order of their names, those of one name in theirs; NULL, for all columns, is first. A file has as many
+ * as leaves. */
+struct named {
+  const char *name;
+  int32_t index;
+};
+struct names {
+  struct named *first, *end;
+};
+
+static int compare_names(const char *a, const char *b) {
+  if (!a || !b) return (a != NULL) - (b != NULL);
+  return strcmp(a, b);
+}
+
+static int compare_named(const void *a, const void *b) {
+  const struct named *x = a, *y = b;
+  int order = compare_names(x->name, y->name);
+  return order ? order : (x->index > y->index) - (x->index < y->index);
+}
+
+static enum lam_status sort_names(const struct lam_write_options *options, struct lam_arena *arena, struct names *out,
+                                  struct lam_error *error) {
+  size_t count = (size_t)options->column_count;
+  LAM_TRY(lam_arena_array(arena, count, sizeof *out->first, (void **)&out->first, error));
+  for (size_t i = 0; i < count; i++) out->first[i] = (struct named){options->columns[i].name, (int32_t)i};
+  if (count) qsort(out->first, count, sizeof *out->first, compare_named);
+  out->end = out->first + count;
+  return LAM_OK;
+}
+
+/* The first of that name or behind it. */
+static struct named *lower_bound(const struct names *all, const char *name) {
+  struct named *low = all->first;
+  for (size_t count = (size_t)(all->end - low); count > 0;) {
+    size_t half = count / 2;
+    bool before = compare_names(low[half].name, name) < 0;
+    low += before ? half + 1 : 0;
+    count = before ? count - half - 1 : half;
+  }
+  return low;
+}
+
 /* Options name a leaf by its path, or by its column, of which they are then for all leaves. */
-static enum lam_status resolve_column(const struct lam_write_options *options, const struct lam_writer *writer,
-                                      int32_t index, struct lam_chunk_options *out, struct lam_error *error) {
+static enum lam_status resolve_column(const struct lam_write_options *options, const struct names *names,
+                                      const struct lam_writer *writer, int32_t index, struct lam_chunk_options *out,
+                                      struct lam_error *error) {
   const struct lam_writer_column *column = &writer->columns[index];
   const struct lam_schema_node *leaf = &writer->meta.nodes[writer->meta.leaves[index]];
-  enum lam_physical physical = (enum lam_physical)leaf->physical;
-  const char *top = writer->schema.children[column->top]->name;
-  for (int32_t i = 0; i < options->column_count; i++) {
-    const struct lam_column_options *from = &options->columns[i];
-    bool this = from->name && !strcmp(from->name, column->name);
-    if (from->name && !this && strcmp(from->name, top) != 0) continue;
+  const char *wanted[3] = {NULL, writer->schema.children[column->top]->name, column->name};
+  int count = strcmp(wanted[1], wanted[2]) == 0 ? 2 : 3;
+  struct named *next[3];
+  for (int i = 0; i < count; i++) next[i] = lower_bound(names, wanted[i]);
+  for (;;) { /* the three runs of one name each, in the order in which they were given */
+    int least = -1;
+    for (int i = 0; i < count; i++)
+      if (next[i] < names->end && compare_names(next[i]->name, wanted[i]) == 0 &&
+          (least < 0 || next[i]->index < next[least]->index))
+        least = i;
+    if (least < 0) return LAM_OK;
+    const struct lam_column_options *from = &options->columns[next[least]->index];
+    next[least]++;
     LAM_TRY(resolve_codec(from, out, error));
-    LAM_TRY(resolve_encoding(from, physical, !this, out, error));
-    LAM_TRY(resolve_bloom(from, leaf, !this, out, error));
+    LAM_TRY(resolve_encoding(from, (enum lam_physical)leaf->physical, least < count - 1, out, error));
+    LAM_TRY(resolve_bloom(from, leaf, least < count - 1, out, error));
     out->statistics = !from->no_statistics;
   }
-  return LAM_OK;
 }
 
 enum lam_status lam_writer_resolve(const struct lam_write_options *options, const struct lam_writer *writer,
@@ -132,11 +183,16 @@ enum lam_status lam_writer_resolve(const struct lam_write_options *options, cons
   /* A budget that is small for the columns makes their pages smaller, within reason. */
   uint64_t share = writer->row_group_bytes / (uint64_t)(writer->column_count + 1);
   if (!options->page_bytes) all.page_bytes = lam_min_u64(all.page_bytes, lam_max_u64(share, 64 << 10));
-  for (int32_t i = 0; i < writer->column_count; i++) {
+  struct lam_arena scratch;
+  struct names names;
+  lam_arena_init(&scratch, writer->mem);
+  enum lam_status status = sort_names(options, &scratch, &names, error);
+  for (int32_t i = 0; i < writer->column_count && status == LAM_OK; i++) {
     out[i] = all;
-    LAM_TRY(resolve_column(options, writer, i, &out[i], error));
+    status = resolve_column(options, &names, writer, i, &out[i], error);
   }
-  return LAM_OK;
+  lam_arena_release(&scratch);
+  return status;
 }
 
 /* ---- options that continue a file ---- */
