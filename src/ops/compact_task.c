@@ -214,6 +214,8 @@ static void write_options(struct task_run *run, const struct segment *segment, s
   out->sorting = c->options->sort_by;
   out->sorting_count = c->options->sort_count;
   out->no_sync = true; /* the commit syncs all staged files at once */
+  /* Columns of the first file may have become wider than its encodings are for. */
+  for (int32_t i = 0; !segment->one_schema && i < run->column_count; i++) run->columns[i].encoding = LAM_ENCODE_DEFAULT;
   for (int32_t i = 0; c->recode && i < run->column_count; i++) {
     run->columns[i].codec = (int)c->codec;
     run->columns[i].level = c->level;

@@ -487,6 +487,14 @@ def test_empty_files_and_columns(lamella, write, tmp_path):
     assert read_table(tmp_path / "u").schema.types == [pa.int64()]
 
 
+def test_types_that_widen_beyond_their_encoding(lamella, write, tmp_path):
+    write("t/a.parquet", {"x": pa.array([1, 2], pa.int32())}, use_dictionary=False, column_encoding="DELTA_BINARY_PACKED")
+    write("t/b.parquet", {"x": [2.5]})
+    lamella("compact", "t")
+    (file,) = (tmp_path / "t").glob("*.parquet")
+    assert pq.read_table(file)["x"].to_pylist() == [1.0, 2.0, 2.5]
+
+
 def test_nested_columns(lamella, write, tmp_path):
     """More of them in test_nested_write.py."""
     for i in range(2):
