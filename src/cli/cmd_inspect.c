@@ -8,7 +8,7 @@
 #include "cli/files.h"
 #include "cli/inspect_names.h"
 #include "cli/sheet.h"
-#include "parquet/file.h"
+#include "parquet/page_index.h"
 #include "parquet/statistics.h"
 
 struct inspect {
@@ -273,15 +273,18 @@ static void chunk_row(struct inspect *x, struct sheet *sheet, int32_t group, int
   sheet_number(sheet, chunk->data_page_offset);
   bound_cells(x, sheet, leaf, &statistics, error);
   count_or_none(sheet, chunk->bloom_offset ? chunk->bloom_offset : -1);
+  count_or_none(sheet, chunk->bloom_offset && chunk->bloom_length_known ? chunk->bloom_length : -1);
   count_or_none(sheet, chunk->column_index_length ? chunk->column_index_offset : -1);
+  count_or_none(sheet, chunk->offset_index_length ? chunk->offset_index_offset : -1);
   flag_unless(x, sheet, chunk->encrypted, false, true);
 }
 
 static enum lam_status print_chunks(struct inspect *x, struct lam_error *error) {
-  static const char *const titles[] = {"row group",  "column",   "codec",      "encodings",       "values",
-                                       "nulls",      "distinct", "compressed", "uncompressed",    "dictionary at",
-                                       "data at",    "min",      "max",        "min exact",       "max exact",
-                                       "deprecated", "trusted",  "bloom at",   "column index at", "encrypted"};
+  static const char *const titles[] = {"row group",       "column",   "codec",      "encodings",    "values",
+                                       "nulls",           "distinct", "compressed", "uncompressed", "dictionary at",
+                                       "data at",         "min",      "max",        "min exact",    "max exact",
+                                       "deprecated",      "trusted",  "bloom at",   "bloom bytes",  "column index at",
+                                       "offset index at", "encrypted"};
   struct sheet sheet;
   if (!x->meta->row_group_count && !x->cli->json) return LAM_OK;
   LAM_TRY(title(x, "chunks", error));
@@ -299,7 +302,25 @@ struct page_walk {
   struct sheet *sheet; /* NULL: only to see whether the pages can be read */
   int32_t group, leaf;
   int64_t index;
+  int32_t data; /* data pages so far */
+  struct lam_offset_index offsets;
+  struct lam_column_index columns;
 };
+
+/* What the page indexes say of the page. */
+static void index_cells(struct page_walk *walk, const struct lam_page *page, struct lam_error *error) {
+  bool is_data = page->header.kind == LAM_DATA_PAGE || page->header.kind == LAM_DATA_PAGE_V2;
+  int32_t number = is_data ? walk->data++ : -1;
+  const struct lam_page_location *pages = walk->offsets.pages;
+  bool known = is_data && number < walk->offsets.count && pages[number].offset == page->offset;
+  bool bounds = known && walk->columns.count > 0 && !walk->columns.null_pages[number];
+  struct lam_bytes none = {NULL, 0};
+  count_or_none(walk->sheet, known ? pages[number].first_row : -1);
+  count_or_none(walk->sheet,
+                known && walk->columns.count > 0 && walk->columns.null_counts ? walk->columns.null_counts[number] : -1);
+  bound_cell(walk->x, walk->sheet, walk->leaf, bounds ? walk->columns.min[number] : none, error);
+  bound_cell(walk->x, walk->sheet, walk->leaf, bounds ? walk->columns.max[number] : none, error);
+}
 
 static enum lam_status page_row(void *user, const struct lam_page *page, struct lam_error *error) {
   struct page_walk *walk = user;
@@ -320,25 +341,36 @@ static enum lam_status page_row(void *user, const struct lam_page *page, struct 
   sheet_number(sheet, h->compressed_size);
   sheet_number(sheet, h->uncompressed_size);
   sheet_flag(sheet, h->has_crc);
+  index_cells(walk, page, error);
   return sheet->status;
+}
+
+static enum lam_status walk_chunk(struct inspect *x, struct sheet *sheet, int32_t group, int32_t leaf,
+                                  struct lam_error *error) {
+  struct page_walk walk = {.x = x, .sheet = sheet, .group = group, .leaf = leaf};
+  struct lam_arena arena;
+  lam_arena_init(&arena, x->mem);
+  enum lam_status status = lam_page_indexes_read(x->file, group, &leaf, 1, &arena, &walk.offsets, &walk.columns, error);
+  if (status == LAM_OK) status = lam_chunk_walk(x->file, group, leaf, false, x->mem, page_row, &walk, error);
+  lam_arena_release(&arena);
+  return status;
 }
 
 static enum lam_status walk_chunks(struct inspect *x, struct sheet *sheet, struct lam_error *error) {
   for (int32_t group = 0; group < x->meta->row_group_count; group++)
     for (int32_t leaf = 0; leaf < x->meta->leaf_count; leaf++) {
-      struct page_walk walk = {x, sheet, group, leaf, 0};
       const struct lam_chunk_meta *chunk = &x->meta->row_groups[group].chunks[leaf];
       if (chunk->encrypted || !chunk->has_metadata) continue;
       LAM_TRY(lam_check_cancel(x->cli->context, error));
-      LAM_TRY(lam_chunk_walk(x->file, group, leaf, false, x->mem, page_row, &walk, error));
+      LAM_TRY(walk_chunk(x, sheet, group, leaf, error));
     }
   return LAM_OK;
 }
 
 static enum lam_status print_pages(struct inspect *x, struct lam_error *error) {
-  static const char *const titles[] = {"row group",  "column",       "page",  "offset", "kind",
-                                       "encoding",   "values",       "nulls", "rows",   "header",
-                                       "compressed", "uncompressed", "crc"};
+  static const char *const titles[] = {"row group", "column",    "page",        "offset", "kind",       "encoding",
+                                       "values",    "nulls",     "rows",        "header", "compressed", "uncompressed",
+                                       "crc",       "first row", "index nulls", "min",    "max"};
   struct sheet sheet;
   LAM_TRY(title(x, "pages", error));
   SHEET(sheet, x, titles, error);

@@ -121,7 +121,9 @@ static enum lam_status begin_check(struct check *check, struct lam_error *error)
   check->stores =
       lam_storing_of(&c->type, check->node, &check->storing, NULL) == LAM_OK && check->storing.rule != LAM_STORE_NULL;
   check->compares = check->stores && lam_statistics_trusted(meta, c->leaf, false) &&
-                    bound_fits(check->node, statistics.min) && bound_fits(check->node, statistics.max);
+                    bound_fits(check->node, statistics.min) && bound_fits(check->node, statistics.max) &&
+                    !lam_bound_is_nan(check->bounds.compare, statistics.min) &&
+                    !lam_bound_is_nan(check->bounds.compare, statistics.max);
   if (!check->compares) return LAM_OK;
   LAM_TRY(add_value(check, statistics.min, error));
   return add_value(check, statistics.max, error);

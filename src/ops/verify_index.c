@@ -55,8 +55,9 @@ static enum lam_status begin_page(struct lam_index_check *check, struct lam_erro
     check->bounds_on = false;
     return LAM_OK;
   }
+  /* NaN means nothing for other values. */
+  if (lam_bound_is_nan(check->bounds.compare, min) || lam_bound_is_nan(check->bounds.compare, max)) return LAM_OK;
   LAM_TRY(add_bound(check, min, error));
-  if (!check->bounds.any) return LAM_OK; /* NaN, which means nothing */
   LAM_TRY(add_bound(check, max, error));
   return lam_bounds_finish(&check->bounds, &check->page_arena, &check->stated, error);
 }

@@ -60,11 +60,12 @@ bool lam_statistics_trusted(const struct lam_file_meta *meta, int32_t leaf, bool
   const struct lam_schema_node *node = &meta->nodes[meta->leaves[leaf]];
   struct lam_created_by by = lam_created_by_parse(meta->created_by);
   enum lam_order order = lam_order_of(node);
+  enum lam_column_order column_order = meta->column_orders ? (enum lam_column_order)meta->column_orders[leaf] : 0;
+  if (node->physical == LAM_INT96) return !deprecated && column_order == LAM_ORDER_INT96_TIMESTAMP;
   if (order == LAM_ORDERED_NOT) return false;
   /* The old pair was compared as signed, whatever the type; and before parquet-mr 1.8 the bytes of binaries were
    * overwritten while they were kept (PARQUET-251). Who wrote without created_by may be that parquet-mr. */
   if (deprecated) return order == LAM_ORDERED_SIGNED && !is_bytes(node);
-  enum lam_column_order column_order = meta->column_orders ? (enum lam_column_order)meta->column_orders[leaf] : 0;
   bool total =
       node->physical == LAM_FLOAT || node->physical == LAM_DOUBLE || lam_logical_of(node).kind == LAM_LOGICAL_FLOAT16;
   /* Without an order the new pair has no meaning (parquet.thrift). */

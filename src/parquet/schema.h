@@ -76,8 +76,15 @@ struct lam_created_by lam_created_by_parse(struct lam_bytes created_by);
 
 /* ---- quirks.c: what is known to be wrong in files of certain writers ---- */
 
-/* Whether min and max (the new pair if `deprecated` is false) of a leaf can be believed: the writer had
- * no bug there (PARQUET-251, ARROW-2061 …) and the column order makes them valid for the type. */
+/* Whether min and max (the new pair if `deprecated` is false, and column indexes) of a leaf can be believed: the writer
+ * had no bug there (PARQUET-251, ARROW-2061 …) and the column order makes them valid for the type. Who uses them:
+ *
+ * - Floats, in either order (TYPE_ORDER, IEEE_754_TOTAL_ORDER): bounds are of the values that are not NaN. A bound that
+ *   is NaN says nothing of those (in total order: there are none but NaN). NaN may be there beside any bounds, unless
+ *   nan_count is 0. Of TYPE_ORDER a zero stands for both zeros.
+ * - INT96: true only under INT96_TIMESTAMP_ORDER; the last 4 bytes (days) decide, then the first 8 (nanoseconds).
+ * - BYTE_ARRAY and FIXED_LEN_BYTE_ARRAY: bounds may be truncated, so they are values only where the exact bits say so;
+ *   those of column indexes have no such bit. */
 bool lam_statistics_trusted(const struct lam_file_meta *meta, int32_t leaf, bool deprecated);
 /* Whether row groups of the file may be copied as bytes under another created_by (its statistics kept). False for old
  * parquet-mr and parquet-cpp, delta byte arrays of parquet-mr before 1.8, and files with Spark's legacy-calendar keys.

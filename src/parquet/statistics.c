@@ -261,6 +261,23 @@ static bool half_is_nan(uint16_t bits) {
   return (bits & 0x7fff) > 0x7c00;
 }
 
+bool lam_bound_is_nan(enum lam_compare compare, struct lam_bytes bound) {
+  float single;
+  double number;
+  switch (compare) {
+    case LAM_COMPARE_FLOAT16: return bound.size >= 2 && half_is_nan(lam_load16(bound.data));
+    case LAM_COMPARE_FLOAT:
+      if (bound.size < sizeof single) return false;
+      memcpy(&single, bound.data, sizeof single);
+      return isnan(single);
+    case LAM_COMPARE_DOUBLE:
+      if (bound.size < sizeof number) return false;
+      memcpy(&number, bound.data, sizeof number);
+      return isnan(number);
+    default: return false;
+  }
+}
+
 int lam_compare_bounds(enum lam_compare compare, struct lam_bytes a, struct lam_bytes b) {
   switch (compare) {
     case LAM_COMPARE_NONE: break;

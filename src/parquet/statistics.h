@@ -52,6 +52,7 @@ enum lam_status lam_bounds_add_bytes(struct lam_bounds *bounds, const struct lam
                                      struct lam_error *error);
 /* Takes in what `from` has: of the same column. */
 enum lam_status lam_bounds_merge(struct lam_bounds *bounds, const struct lam_bounds *from, struct lam_error *error);
+bool lam_bound_is_nan(enum lam_compare compare, struct lam_bytes bound);
 /* -1, 0, 1 for bounds in PLAIN form of the width of their type; NaN is neither below nor above anything (0), zeros of
  * either sign are equal. Not for LAM_COMPARE_NONE. */
 int lam_compare_bounds(enum lam_compare compare, struct lam_bytes a, struct lam_bytes b);

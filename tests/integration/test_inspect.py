@@ -84,6 +84,18 @@ def test_pages(lamella, path):
         assert all(p["crc"] is True for p in pages) and [p["page"] for p in pages] == list(range(len(pages)))
 
 
+def test_page_indexes(lamella, tmp_path):
+    data = pa.table({"n": [3, 1, None, None, 5, 9], "s": ["b", "a", "c", "d", None, "e"]})
+    pq.write_table(data, tmp_path / "t.parquet", write_page_index=True, max_rows_per_page=2, bloom_filter_options={"n": True})
+    found = lamella.json("inspect", "t.parquet", "--pages")
+    pages = [p for p in found["pages"] if p["column"] == "n" and p["kind"] == "DATA_PAGE"]
+    assert [(p["first_row"], p["index_nulls"], p["min"], p["max"]) for p in pages] == [
+        (0, 0, 1, 3), (2, 2, None, None), (4, 0, 5, 9)]
+    chunk = found["chunks"][0]
+    assert chunk["bloom_bytes"] > 32 and chunk["bloom_at"] > chunk["data_at"]
+    assert chunk["column_index_at"] < chunk["offset_index_at"] and found["chunks"][1]["bloom_at"] is None
+
+
 def test_text_is_aligned(lamella, path):
     out = lamella("inspect", path, "--pages").text
     sections = out.split("\n\n")

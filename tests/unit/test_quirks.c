@@ -80,6 +80,9 @@ static void statistics(void **state) {
       {NULL, LAM_DOUBLE, -1, LAM_ORDER_TYPE_DEFINED, true, true},
       {good, LAM_DOUBLE, -1, LAM_ORDER_IEEE754_TOTAL, true, true},
       {good, LAM_INT32, -1, LAM_ORDER_IEEE754_TOTAL, true, false},
+      {good, LAM_INT96, -1, LAM_ORDER_TYPE_DEFINED, false, false},
+      {good, LAM_INT96, -1, LAM_ORDER_INT96_TIMESTAMP, false, true},
+      {good, LAM_INT64, -1, LAM_ORDER_INT96_TIMESTAMP, true, false},
       {good, LAM_INT32, LAM_CONVERTED_UINT_32, LAM_ORDER_TYPE_DEFINED, false, true}, /* was compared as signed */
       {old, LAM_INT32, LAM_CONVERTED_UINT_32, LAM_ORDER_TYPE_DEFINED, false, false},
       {good, LAM_BYTE_ARRAY, LAM_CONVERTED_UTF8, LAM_ORDER_TYPE_DEFINED, false, true},
