@@ -31,13 +31,13 @@ enum lam_status lam_scratch(struct lam_evaluator *evaluator, size_t size, void *
   struct lam_scratch *scratch = &evaluator->scratch;
   enum { FIRST = 1 << 16 };
   size = lam_round_up(size ? size : 1, 64);
+  *out = NULL;
   while (true) {
     int i = scratch->block;
     if (!scratch->blocks[i].data) {
       size_t room = i ? scratch->blocks[i - 1].size * 2 : FIRST;
       void *memory;
       if (room < size) room = size;
-      *out = NULL;
       LAM_TRY(lam_alloc(evaluator->mem, room, &memory, error));
       scratch->blocks[i].data = memory;
       scratch->blocks[i].size = room;
@@ -50,6 +50,7 @@ enum lam_status lam_scratch(struct lam_evaluator *evaluator, size_t size, void *
   }
   *out = scratch->blocks[scratch->block].data + scratch->used;
   scratch->used += size;
+  assert(*out);
   return LAM_OK;
 }
 
@@ -168,6 +169,7 @@ static enum lam_status values_of_truth(struct lam_evaluator *evaluator, struct l
   LAM_TRY(lam_eval_truth(evaluator, node, slice, active, &truth, error));
   LAM_TRY(lam_scratch(evaluator, (size_t)slice->rows * 8, &memory, error));
   int64_t *values = memory;
+  assert(values);
   for (int32_t i = 0; i < slice->rows; i++) values[i] = lam_word_bit(truth.yes, i);
   for (int32_t i = 0; i < slice->words; i++) truth.no[i] |= truth.yes[i];
   *out = (struct lam_values){.class = LAM_CLASS_I64, .valid = truth.no, .at.i = values};

@@ -29,7 +29,7 @@ static const struct lam_view *plain_view(const struct lam_column *column, const 
 static void search(const struct lam_view *view, const struct lam_slice *slice, struct lam_bytes wanted,
                    uint64_t *hits) {
   enum { BLOCK = 4096 };
-  uint64_t candidates[BLOCK / 64];
+  uint64_t candidates[BLOCK / 64] = {0};
   const int32_t *offsets = view->offsets32 + view->offset + slice->first;
   const uint8_t *data = view->data;
   int64_t size = (int64_t)wanted.size, last = offsets[slice->rows] - size;

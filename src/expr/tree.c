@@ -1,6 +1,6 @@
 #include "expr/tree.h"
 
-#include <math.h>
+#include <assert.h>
 
 #include "arrow/value_text.h"
 
@@ -72,6 +72,7 @@ enum lam_status lam_expr_of_many(struct lam_arena *arena, enum lam_expr_kind kin
   for (int32_t i = 0; i < count; i++) total += arguments[i]->kind == kind ? arguments[i]->count : 1;
   if (total > INT32_MAX) return lam_fail(error, LAM_INVALID, "an expression has too many parts");
   LAM_TRY(lam_expr_new(arena, kind, 0, position, (int32_t)total, &expr, error));
+  assert(expr->arguments); /* of nothing there is no AND */
   expr->type = lam_type_simple(LAM_TYPE_BOOL);
   int32_t n = 0;
   for (int32_t i = 0; i < count; i++) {

@@ -10,6 +10,7 @@ static inline void print_expr(const struct lam_expr *expr, struct lam_buf *buf) 
 }
 static inline const char *text_of(struct lam_buf *buf) {
   OK(lam_buf_room(buf, 1, &error));
+  if (!buf->data) abort();
   buf->data[buf->size] = 0;
   return (const char *)buf->data;
 }

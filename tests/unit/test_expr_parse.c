@@ -147,8 +147,8 @@ static char *repeat(const char *head, const char *part, int count, const char *t
   size_t n = strlen(head), size = strlen(part);
   char *text = malloc(n + size * (size_t)count + strlen(tail) + 1);
   assert_non_null(text);
-  memcpy(text, head, n);
-  for (int i = 0; i < count; i++) memcpy(text + n + size * (size_t)i, part, size);
+  lam_copy(text, head, n);
+  for (int i = 0; i < count; i++) lam_copy(text + n + size * (size_t)i, part, size);
   strcpy(text + n + size * (size_t)count, tail);
   return text;
 }
