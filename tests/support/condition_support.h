@@ -58,7 +58,7 @@ static const struct pool {
 enum { POOLS = sizeof pools / sizeof *pools };
 
 static inline int pool_size(const struct pool *pool) {
-  int count = 0;
+  int count = 1;
   while (count < 12 && pool->values[count]) count++;
   return count;
 }

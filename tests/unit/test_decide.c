@@ -132,7 +132,7 @@ static void test_against_brute_force(void **state) {
       struct known known = {.schema = &schema, .batch = &batch, .first = below(&seed, ROWS)};
       const struct lam_expr *condition;
       struct text text;
-      uint8_t outcomes[ROWS];
+      uint8_t outcomes[ROWS] = {0};
       unsigned found = 0, out;
       known.end = known.first + below(&seed, (int)(ROWS - known.first) + 1);
       if (!random_condition(&seed, &columns, &schema, &arena, &text, &condition) ||

@@ -348,7 +348,7 @@ static void check_condition(uint64_t *seed, struct table *table, struct tally *t
   struct lam_prune *prune;
   struct text text;
   struct lam_arena arena;
-  uint8_t outcomes[MOST_ROWS];
+  uint8_t outcomes[MOST_ROWS] = {0};
   lam_arena_init(&arena, mem);
   if (random_condition(seed, &table->columns, &table->wide, &arena, &text, &condition) &&
       outcomes_of_rows(condition, &table->wide, &table->rows, outcomes)) {
