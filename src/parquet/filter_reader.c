@@ -56,8 +56,10 @@ enum lam_status lam_filter_reader_open(struct lam_file *file, const struct lam_r
   lam_arena_init(&reader->arena, mem);
   lam_buf_init(&reader->bits, mem);
   lam_buf_init(&reader->indices, mem);
-  struct lam_ranges *const ranges[] = {&reader->candidates, &reader->window, &reader->chosen, &reader->trimmed,
-                                       &reader->other};
+  lam_buf_init(&reader->places[0], mem);
+  lam_buf_init(&reader->places[1], mem);
+  struct lam_ranges *const ranges[] = {&reader->candidates, &reader->window, &reader->of_stage.ranges,
+                                       &reader->of_rest.ranges};
   for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) lam_ranges_init(ranges[i], mem);
   enum lam_status status = copy_options(reader, options, error);
   if (status == LAM_OK) status = lam_filter_plan(reader, error);
@@ -76,9 +78,10 @@ void lam_filter_reader_close(struct lam_filter_reader *reader) {
   lam_schema_release(&reader->schema);
   lam_ranges_release(&reader->candidates);
   lam_ranges_release(&reader->window);
-  lam_ranges_release(&reader->chosen);
-  lam_ranges_release(&reader->trimmed);
-  lam_ranges_release(&reader->other);
+  lam_ranges_release(&reader->of_stage.ranges);
+  lam_ranges_release(&reader->of_rest.ranges);
+  lam_buf_release(&reader->places[0]);
+  lam_buf_release(&reader->places[1]);
   lam_buf_release(&reader->bits);
   lam_buf_release(&reader->indices);
   lam_arena_release(&reader->arena);
@@ -153,7 +156,6 @@ static enum lam_status begin_group(struct lam_filter_reader *reader, struct lam_
   reader->in_group = true;
   reader->rest_begun = false;
   for (int32_t i = 0; i < reader->stage_count; i++) reader->stages[i].begun = false;
-  reader->pending = reader->dense = (struct lam_rows){NULL, 0};
   reader->counts.groups++;
   if (reader->left.count == 0) reader->counts.groups_skipped++;
   if (reader->left.count > 0 && !reader->evaluates) {
@@ -166,54 +168,48 @@ static enum lam_status begin_group(struct lam_filter_reader *reader, struct lam_
 
 /* ---- windows: reading ---- */
 
-/* Whether all rows of the window from the first chosen to the last are to be
- * read (then reader->trimmed) to get at those chosen, rather than ranges of
- * them. */
-static enum lam_status choose_reading(struct lam_filter_reader *reader, const struct lam_rows *chosen, bool *all,
-                                      struct lam_error *error) {
-  const struct lam_range *first = chosen->at, *last = chosen->at + chosen->count - 1;
-  int64_t rows = 0, wanted = 0;
-  lam_ranges_clear(&reader->trimmed);
-  for (size_t i = 0; i < lam_ranges_count(&reader->window); i++) {
-    const struct lam_range *range = lam_ranges_at(&reader->window, i);
-    int64_t begin = lam_max_i64(range->first, first->first), end = lam_min_i64(range->end, last->end);
-    if (begin >= end) continue;
-    LAM_TRY(lam_ranges_add(&reader->trimmed, begin, end, error));
-    rows += end - begin;
-  }
-  for (size_t i = 0; i < chosen->count; i++) wanted += chosen->at[i].end - chosen->at[i].first;
-  *all = (rows - wanted) / RANGE_COST < (int64_t)chosen->count - (int64_t)lam_ranges_count(&reader->trimmed);
+/* How the chosen rows of the window are read: by ranges, or all of the window from the first of them to the last. */
+static enum lam_status begin_reading(struct lam_filter_reader *reader, struct lam_reading *reading,
+                                     struct lam_error *error) {
+  const struct lam_selection *chosen = &reader->chosen;
+  struct lam_rows window = lam_rows_of(&reader->window);
+  int64_t first = chosen->indices ? chosen->indices[0] : chosen->first;
+  int64_t end = chosen->indices ? chosen->indices[chosen->count - 1] + 1 : first + chosen->count;
+  const struct lam_selection from_first_to_last = {.rows = chosen->rows, .count = end - first, .first = first};
+  reading->all = (end - first - chosen->count) / RANGE_COST < lam_selection_runs(chosen) - 1;
+  reading->place = first;
+  reading->given = 0;
+  LAM_TRY(lam_rows_choose(&window, reading->all ? &from_first_to_last : chosen, &reading->ranges, error));
+  reading->rows = lam_rows_of(&reading->ranges);
   return LAM_OK;
 }
 
-/* Reads the next of the rows `chosen`, by reading the rows `all` where there
- * are some, and takes them from both. */
+/* Reads the next of the chosen rows: at least one. */
 static enum lam_status read_piece(struct lam_filter_reader *reader, struct lam_reader *from,
-                                  const struct ArrowSchema *schema, struct lam_rows *all, struct lam_rows *chosen,
+                                  const struct ArrowSchema *schema, struct lam_reading *reading,
                                   struct lam_filter_buffers *kept, struct ArrowArray *out, struct lam_error *error) {
   int64_t taken;
+  struct lam_selection part = {.count = 0};
   out->release = NULL;
-  if (all->count == 0) {
-    LAM_TRY(lam_reader_read(from, chosen->at, chosen->count, &taken, out, error));
-    lam_rows_advance(chosen, taken);
-    return LAM_OK;
-  }
-  struct lam_selection selection = {.count = 0};
-  while (selection.count == 0) {
+  while (part.count == 0) {
     lam_array_release(out);
-    LAM_TRY(lam_reader_read(from, all->at, all->count, &taken, out, error));
-    LAM_TRY(lam_rows_within(all, taken, chosen, &reader->indices, &selection, error));
-    lam_rows_advance(all, taken);
-    lam_rows_advance(chosen, selection.count);
+    LAM_TRY(lam_reader_read(from, reading->rows.at, reading->rows.count, &taken, out, error));
+    lam_rows_advance(&reading->rows, taken);
+    part.count = taken;
+    if (reading->all)
+      LAM_TRY(
+          lam_selection_part(&reader->chosen, reading->given, reading->place, taken, &reader->indices, &part, error));
+    reading->place += taken;
+    reading->given += part.count;
   }
   enum lam_status status = LAM_OK;
-  for (int64_t i = 0; status == LAM_OK && i < out->n_children; i++) {
+  for (int64_t i = 0; status == LAM_OK && reading->all && i < out->n_children; i++) {
     struct ArrowArray column;
-    status = lam_filter_array(reader->mem, schema->children[i], out->children[i], &selection, kept ? &kept[i] : NULL,
+    status = lam_filter_array(reader->mem, schema->children[i], out->children[i], &part, kept ? &kept[i] : NULL,
                               &column, error);
     if (status == LAM_OK) *out->children[i] = column;
   }
-  out->length = selection.count;
+  out->length = part.count;
   if (status != LAM_OK) lam_array_release(out);
   return status;
 }
@@ -270,17 +266,12 @@ static enum lam_status make_plain(struct lam_filter_reader *reader, int32_t stag
 
 static enum lam_status read_pieces(struct lam_filter_reader *reader, int32_t stage, struct lam_buf *pieces,
                                    int64_t rows, struct ArrowArray *out, struct lam_error *error) {
-  bool all;
-  struct lam_rows dense = {NULL, 0}, chosen = lam_rows_of(&reader->other);
-  LAM_TRY(choose_reading(reader, &chosen, &all, error));
-  if (all) dense = lam_rows_of(&reader->trimmed);
-  for (int64_t got = 0; got < rows;) {
+  while (reader->of_stage.given < rows) {
     LAM_TRY(lam_buf_room(pieces, sizeof *out, error));
     struct ArrowArray *piece = (struct ArrowArray *)(void *)(pieces->data + pieces->size);
-    LAM_TRY(read_piece(reader, reader->stages[stage].reader, &reader->stages[stage].form, &dense, &chosen, NULL, piece,
-                       error));
+    LAM_TRY(read_piece(reader, reader->stages[stage].reader, &reader->stages[stage].form, &reader->of_stage, NULL,
+                       piece, error));
     pieces->size += sizeof *piece;
-    got += piece->length;
   }
   struct ArrowArray *first = (struct ArrowArray *)(void *)pieces->data;
   size_t count = pieces->size / sizeof *first;
@@ -299,12 +290,10 @@ static enum lam_status read_pieces(struct lam_filter_reader *reader, int32_t sta
 /* A later stage's columns of the `rows` rows chosen so far. */
 static enum lam_status read_stage(struct lam_filter_reader *reader, int32_t stage, int64_t rows,
                                   struct lam_error *error) {
-  struct lam_rows chosen = lam_rows_of(&reader->chosen);
   struct lam_buf pieces;
   struct ArrowArray batch;
   LAM_TRY(begin_stage(reader, stage, error));
-  lam_ranges_clear(&reader->other);
-  LAM_TRY(lam_rows_first(&chosen, rows, &reader->other, error));
+  LAM_TRY(begin_reading(reader, &reader->of_stage, error));
   lam_buf_init(&pieces, reader->mem);
   enum lam_status status = read_pieces(reader, stage, &pieces, rows, &batch, error);
   for (size_t i = 0; i < pieces.size / sizeof batch; i++)
@@ -408,28 +397,23 @@ static enum lam_status filter_inputs(struct lam_filter_reader *reader, int32_t s
   return LAM_OK;
 }
 
-/* Evaluates a stage on `rows` rows, those of `from`, and leaves those selected
- * in reader->chosen. */
-static enum lam_status select_rows(struct lam_filter_reader *reader, int32_t stage, struct lam_rows from, int64_t rows,
-                                   int64_t *selected, struct lam_error *error) {
+/* Evaluates a stage on the rows chosen so far, and leaves those selected in reader->chosen. */
+static enum lam_status select_rows(struct lam_filter_reader *reader, int32_t stage, struct lam_error *error) {
   struct lam_selection selection;
-  LAM_TRY(evaluate(reader, stage, rows, selected, error));
-  LAM_TRY(lam_selection_of_bits(reader->bits.data, rows, *selected, &reader->indices, &selection, error));
+  int64_t rows = reader->chosen.count, selected;
+  LAM_TRY(evaluate(reader, stage, rows, &selected, error));
+  LAM_TRY(lam_selection_of_bits(reader->bits.data, rows, selected, &reader->indices, &selection, error));
   LAM_TRY(filter_inputs(reader, stage, &selection, error));
-  LAM_TRY(lam_rows_choose(&from, &selection, &reader->other, error));
-  struct lam_ranges swapped = reader->chosen;
-  reader->chosen = reader->other;
-  reader->other = swapped;
-  return LAM_OK;
+  return lam_selection_compose(&reader->chosen, &selection, &reader->places[stage & 1], &reader->chosen, error);
 }
 
 static void drop_inputs(struct lam_filter_reader *reader) {
   for (int32_t i = 0; i < reader->input_count; i++) lam_array_release(&reader->inputs[i].held);
 }
 
-/* Reads and evaluates the next window; *selected rows of it are then in
- * reader->chosen. Later stages read their columns for these rows only. */
-static enum lam_status next_window(struct lam_filter_reader *reader, int64_t *selected, struct lam_error *error) {
+/* Reads and evaluates the next window; later stages read their columns only for the rows that those before have left.
+ */
+static enum lam_status next_window(struct lam_filter_reader *reader, struct lam_error *error) {
   int64_t taken;
   struct ArrowArray batch;
   drop_inputs(reader);
@@ -440,12 +424,16 @@ static enum lam_status next_window(struct lam_filter_reader *reader, int64_t *se
   LAM_TRY(lam_rows_first(&reader->left, taken, &reader->window, error));
   lam_rows_advance(&reader->left, taken);
   reader->counts.rows_evaluated += (uint64_t)taken;
-  LAM_TRY(select_rows(reader, 0, lam_rows_of(&reader->window), taken, selected, error));
-  for (int32_t s = 1; s<reader->stage_count && * selected> 0; s++) {
-    if (reader->stages[s].reader) LAM_TRY(read_stage(reader, s, *selected, error));
-    LAM_TRY(select_rows(reader, s, lam_rows_of(&reader->chosen), *selected, selected, error));
+  reader->chosen = (struct lam_selection){.rows = taken, .count = taken};
+  LAM_TRY(select_rows(reader, 0, error));
+  for (int32_t s = 1; s < reader->stage_count && reader->chosen.count > 0; s++) {
+    if (reader->stages[s].reader) LAM_TRY(read_stage(reader, s, reader->chosen.count, error));
+    LAM_TRY(select_rows(reader, s, error));
   }
-  return LAM_OK;
+  reader->held_first = 0;
+  reader->held_rows = reader->chosen.count;
+  if (reader->held_rows == 0 || !reader->rest) return LAM_OK;
+  return begin_reading(reader, &reader->of_rest, error);
 }
 
 /* ---- batches ---- */
@@ -486,12 +474,14 @@ static enum lam_status fill_batch(struct lam_filter_reader *reader, int64_t rows
 static enum lam_status next_piece(struct lam_filter_reader *reader, struct ArrowArray *out, struct lam_error *error) {
   struct ArrowArray rest = {.release = NULL};
   int64_t rows = reader->held_rows - reader->held_first;
-  reader->row = reader->pending.at->first;
+  struct lam_rows window = lam_rows_of(&reader->window);
+  int64_t first = reader->held_first;
+  reader->row =
+      lam_rows_at(&window, reader->chosen.indices ? reader->chosen.indices[first] : reader->chosen.first + first);
   if (reader->rest) {
     if (!reader->rest_begun) LAM_TRY(lam_reader_begin(reader->rest, reader->group, error));
     reader->rest_begun = true;
-    LAM_TRY(read_piece(reader, reader->rest, &reader->rest_schema, &reader->dense, &reader->pending, reader->rest_kept,
-                       &rest, error));
+    LAM_TRY(read_piece(reader, reader->rest, &reader->rest_schema, &reader->of_rest, reader->rest_kept, &rest, error));
     rows = rest.length;
   }
   enum lam_status status = fill_batch(reader, rows, &rest, out, error);
@@ -499,18 +489,6 @@ static enum lam_status next_piece(struct lam_filter_reader *reader, struct Arrow
   if (status != LAM_OK && out->release) lam_array_release(out);
   if (reader->held_first == reader->held_rows) drop_inputs(reader);
   return status;
-}
-
-static enum lam_status begin_pieces(struct lam_filter_reader *reader, int64_t selected, struct lam_error *error) {
-  reader->held_first = 0;
-  reader->held_rows = selected;
-  reader->pending = lam_rows_of(&reader->chosen);
-  reader->dense = (struct lam_rows){NULL, 0};
-  if (selected == 0 || !reader->rest) return LAM_OK;
-  bool all;
-  LAM_TRY(choose_reading(reader, &reader->pending, &all, error));
-  if (all) reader->dense = lam_rows_of(&reader->trimmed);
-  return LAM_OK;
 }
 
 enum lam_status lam_filter_reader_next(struct lam_filter_reader *reader, struct ArrowArray *out,
@@ -534,7 +512,6 @@ enum lam_status lam_filter_reader_next(struct lam_filter_reader *reader, struct 
       reader->counts.rows_selected += (uint64_t)rows;
       return LAM_OK;
     }
-    LAM_TRY(next_window(reader, &rows, error));
-    LAM_TRY(begin_pieces(reader, rows, error));
+    LAM_TRY(next_window(reader, error));
   }
 }

@@ -1,6 +1,7 @@
 /* Rows of a row group as ranges, and their places in a batch. */
 #include <assert.h>
 
+#include "base/kernel.h"
 #include "parquet/filter_state.h"
 
 void lam_rows_advance(struct lam_rows *rows, int64_t taken) {
@@ -63,27 +64,82 @@ enum lam_status lam_rows_choose(const struct lam_rows *from, const struct lam_se
   return LAM_OK;
 }
 
-enum lam_status lam_rows_within(const struct lam_rows *all, int64_t rows, const struct lam_rows *chosen,
-                                struct lam_buf *buffer, struct lam_selection *out, struct lam_error *error) {
-  *out = (struct lam_selection){.rows = rows};
-  LAM_TRY(lam_buf_reset(buffer, (size_t)rows * sizeof(int32_t) + 1, error));
-  int32_t *to = (int32_t *)(void *)buffer->data;
-  int64_t before = 0, count = 0;
-  size_t c = 0;
-  for (size_t i = 0; before < rows && c < chosen->count; i++) {
-    assert(i < all->count);
-    int64_t first = all->at[i].first, end = lam_min_i64(all->at[i].end, first + rows - before);
-    while (c < chosen->count && chosen->at[c].first < end) {
-      int64_t stop = lam_min_i64(chosen->at[c].end, end);
-      for (int64_t row = lam_max_i64(chosen->at[c].first, first); row < stop; row++)
-        to[count++] = (int32_t)(before + row - first);
-      if (chosen->at[c].end > end) break;
-      c++;
-    }
-    before += end - first;
+int64_t lam_rows_at(const struct lam_rows *rows, int64_t place) {
+  size_t i = 0;
+  for (; place >= rows->at[i].end - rows->at[i].first; i++) place -= rows->at[i].end - rows->at[i].first;
+  return rows->at[i].first + place;
+}
+
+/* ---- selections ---- */
+
+/* Pairs of neighbours that are not one after the other. */
+LAM_KERNEL static size_t count_gaps(const int32_t *indices, size_t count) {
+  size_t gaps = 0;
+  for (size_t i = 1; i < count; i++) gaps += indices[i] != indices[i - 1] + 1;
+  return gaps;
+}
+
+int64_t lam_selection_runs(const struct lam_selection *selection) {
+  if (selection->count == 0) return 0;
+  return selection->indices ? 1 + (int64_t)count_gaps(selection->indices, (size_t)selection->count) : 1;
+}
+
+LAM_KERNEL static void copy_places(const int32_t *indices, const int32_t *places, size_t count, int32_t *to) {
+  for (size_t i = 0; i < count; i++) to[i] = places[indices[i]];
+}
+
+LAM_KERNEL static void move_places(const int32_t *places, int32_t by, size_t count, int32_t *to) {
+  for (size_t i = 0; i < count; i++) to[i] = places[i] + by;
+}
+
+enum lam_status lam_selection_compose(const struct lam_selection *first, const struct lam_selection *then,
+                                      struct lam_buf *buffer, struct lam_selection *out, struct lam_error *error) {
+  size_t count = (size_t)then->count;
+  struct lam_selection composed = {.rows = first->rows, .count = then->count};
+  assert(then->rows == first->count);
+  if (!first->indices && !then->indices) {
+    composed.first = first->first + then->first;
+  } else {
+    LAM_TRY(lam_buf_reset(buffer, count * sizeof(int32_t) + 1, error));
+    int32_t *to = (int32_t *)(void *)buffer->data;
+    if (!first->indices)
+      move_places(then->indices, (int32_t)first->first, count, to);
+    else if (!then->indices)
+      memcpy(to, first->indices + then->first, count * sizeof *to);
+    else
+      copy_places(then->indices, first->indices, count, to);
+    composed.indices = to;
   }
-  out->count = count;
-  out->first = count ? to[0] : 0;
-  if (count > 0 && to[count - 1] - to[0] != count - 1) out->indices = to;
+  *out = composed;
+  return LAM_OK;
+}
+
+enum lam_status lam_selection_part(const struct lam_selection *selection, int64_t given, int64_t place, int64_t rows,
+                                   struct lam_buf *buffer, struct lam_selection *out, struct lam_error *error) {
+  *out = (struct lam_selection){.rows = rows};
+  if (!selection->indices) {
+    int64_t first = selection->first + given, end = lam_min_i64(selection->first + selection->count, place + rows);
+    out->first = first - place;
+    out->count = lam_max_i64(0, end - first);
+    return LAM_OK;
+  }
+  const int32_t *from = selection->indices + given;
+  int64_t low = 0, high = selection->count - given; /* those before low lie within, those from high on behind */
+  while (low < high) {
+    int64_t middle = low + (high - low) / 2;
+    if (from[middle] < place + rows)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  out->count = low;
+  if (low == 0) return LAM_OK;
+  if (place == 0) {
+    out->indices = from;
+    return LAM_OK;
+  }
+  LAM_TRY(lam_buf_reset(buffer, (size_t)low * sizeof(int32_t), error));
+  move_places(from, (int32_t)-place, (size_t)low, (int32_t *)(void *)buffer->data);
+  out->indices = (const int32_t *)(const void *)buffer->data;
   return LAM_OK;
 }

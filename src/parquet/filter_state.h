@@ -21,13 +21,30 @@ enum lam_status lam_rows_first(const struct lam_rows *from, int64_t rows, struct
 /* Makes `out` the rows of `from` that were chosen. */
 enum lam_status lam_rows_choose(const struct lam_rows *from, const struct lam_selection *selection,
                                 struct lam_ranges *out, struct lam_error *error);
-/* Where the rows of `chosen` are among the first `rows` of `all`, which holds
- * all of `chosen`: those that lie there. */
-enum lam_status lam_rows_within(const struct lam_rows *all, int64_t rows, const struct lam_rows *chosen,
-                                struct lam_buf *buffer, struct lam_selection *out, struct lam_error *error);
+/* The row at a place, counted from 0. */
+int64_t lam_rows_at(const struct lam_rows *rows, int64_t place);
+
+/* How many runs of neighbours there are. */
+int64_t lam_selection_runs(const struct lam_selection *selection);
+/* What `then` chooses of what `first` has chosen. */
+enum lam_status lam_selection_compose(const struct lam_selection *first, const struct lam_selection *then,
+                                      struct lam_buf *buffer, struct lam_selection *out, struct lam_error *error);
+/* Those from number `given` on that lie in [place, place + rows), all of which those from there on lie behind or in. */
+enum lam_status lam_selection_part(const struct lam_selection *selection, int64_t given, int64_t place, int64_t rows,
+                                   struct lam_buf *buffer, struct lam_selection *out, struct lam_error *error);
+
 static inline struct lam_rows lam_rows_of(const struct lam_ranges *ranges) {
   return (struct lam_rows){(struct lam_range *)(void *)ranges->items.data, lam_ranges_count(ranges)};
 }
+
+/* The chosen rows of a window as one reader reads them. */
+struct lam_reading {
+  bool all; /* the rows of the window from the first chosen to the last are read, and those chosen copied */
+  struct lam_ranges ranges;
+  struct lam_rows rows; /* of them those that are still to be read */
+  int64_t place;        /* of the window, that comes next; where all are read */
+  int64_t given;        /* of the rows chosen */
+};
 
 /* A column that the condition names. */
 struct lam_filter_input {
@@ -88,16 +105,15 @@ struct lam_filter_reader {
   struct ArrowArray *children, **child_pointers;
 
   bool in_group, evaluates;
-  struct lam_ranges candidates;     /* rows of the group that are still to be looked at */
-  struct lam_rows left;             /* of them */
-  struct lam_ranges window, chosen; /* rows of the window; those selected of it */
-  struct lam_ranges trimmed, other; /* of the window from the first of these to the last; scratch */
+  struct lam_ranges candidates; /* rows of the group that are still to be looked at */
+  struct lam_rows left;         /* of them */
+  struct lam_ranges window;     /* rows that were read last */
+  struct lam_selection chosen;  /* of the window's; its indices are in one of: */
+  struct lam_buf places[2];
   struct lam_buf bits, indices;
-  struct lam_rows pending, dense; /* selected rows still to be read of `rest`;
-                                     all rows to be read for them, or none */
-  int64_t held_first, held_rows;  /* of the inputs: rows given out, and all;
-                                     equal where there is no window */
-  int64_t row;                    /* of the group, that the last batch began with */
+  struct lam_reading of_stage, of_rest;
+  int64_t held_first, held_rows; /* of the inputs: rows given out, and all; equal where there is no window */
+  int64_t row;                   /* of the group, that the last batch began with */
   struct lam_filter_counts counts;
 };
 
