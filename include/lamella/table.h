@@ -97,7 +97,9 @@ struct lam_change_options {
   const char *compression; /* "codec[:level]"; NULL: as the column has it; zstd for new data */
   int64_t grace_seconds;   /* how long replaced files are kept for readers; 0: 600; -1: none */
   bool no_sync;            /* do not make the change durable (benchmarks, scratch data) */
-  uint64_t reserved[8];    /* 0; room to grow, for this struct is part of others */
+  const char *bloom;    /* "col,col[:rate]": rows that are written get bloom filters of these columns; NULL: those that
+                           the columns have */
+  uint64_t reserved[7]; /* 0; room to grow, for this struct is part of others */
 };
 #define LAM_CHANGE_OPTIONS_INIT \
   { .struct_size = sizeof(struct lam_change_options) }

@@ -218,6 +218,7 @@ void cli_change_options(struct change_arguments *a, struct option *out) {
       {"--verify", OPTION_STRING, &a->verify},
       {"--backup", OPTION_STRING, &a->backup},
       {"--compression", OPTION_STRING, &a->compression},
+      {"--bloom", OPTION_STRING, &a->bloom},
       {"--meta-dir", OPTION_STRING, &a->meta_dir},
       {"--no-wait", OPTION_FLAG, &a->no_wait},
       {"--no-checksums", OPTION_FLAG, &a->no_checksums},
@@ -240,6 +241,7 @@ enum lam_status cli_change(const struct change_arguments *a, struct lam_change_o
   out->no_sync = a->no_sync;
   out->backup_dir = a->backup;
   out->compression = a->compression;
+  out->bloom = a->bloom;
   if (a->verify && strcmp(a->verify, "full") != 0)
     return lam_fail(error, LAM_INVALID, "--verify '%s': expected full", a->verify);
   out->verify_full = a->verify != NULL;

@@ -67,7 +67,7 @@ void cli_group_digits(int64_t value, char *out);
 struct change_arguments {
   bool dry_run, no_wait, no_checksums, no_sync;
   struct string_list partitions;
-  const char *verify, *backup, *compression, *meta_dir, *mode;
+  const char *verify, *backup, *compression, *bloom, *meta_dir, *mode;
   int64_t grace; /* seconds; -1: the default */
 };
 /* The options for a table ending in one without name; used as the second table of args_parse. */

@@ -38,7 +38,8 @@ static const char help_usage[] =
     "usage: lamella [--threads N] [--memory-limit SIZE] [--json] [--quiet] [--log-level L] COMMAND …\n";
 static const char help_changes[] =
     "\nCHANGE-OPTIONS are --dry-run, --partition col=value (any subset, repeatable), --compression codec[:level],\n"
-    "--verify full, --backup DIR, --mode rewrite, --no-wait, --no-checksums, --meta-dir DIR, --grace SECONDS, "
+    "--bloom COL,…[:RATE], --verify full, --backup DIR, --mode rewrite, --no-wait, --no-checksums, --meta-dir DIR, "
+    "--grace SECONDS, "
     "--no-sync.\n";
 static const char help_tail[] =
     "\nTABLE is a file, a directory or a quoted glob. Sizes are given as 128MB, 1GiB. The manual is lamella(1).\n"

@@ -30,7 +30,8 @@ enum lam_status lam_compact_plan_make(const struct lam_snapshot *snapshot, const
 
 /* The task as a JSON object, allocated by malloc: {"operation": "compact", "table", "partition", "files": [{"key",
  * "size", "inode", "mtime_ns"}, …], "target_size", "row_group_rows", "row_group_bytes", "compression" (null: as the
- * columns have it), "sort_by": [{"column", "descending", "nulls_first"}, …]}. `options` are resolved. */
+ * columns have it), "bloom" (null: as the columns have it), "sort_by": [{"column", "descending", "nulls_first"}, …]}.
+ * `options` are resolved. */
 enum lam_status lam_compact_task_json(const struct lam_directory *directory, const struct lam_snapshot *snapshot,
                                       const struct lam_compact_options *options, const struct lam_compact_task *task,
                                       char **out, struct lam_error *error);

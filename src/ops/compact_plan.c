@@ -106,12 +106,12 @@ static json_t *sorting_json(const struct lam_compact_options *options) {
 enum lam_status lam_compact_task_json(const struct lam_directory *directory, const struct lam_snapshot *snapshot,
                                       const struct lam_compact_options *options, const struct lam_compact_task *task,
                                       char **out, struct lam_error *error) {
-  json_t *json =
-      json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:s?, s:o}", "operation", "compact", "table", directory->name,
-                "partition", snapshot->partitions[task->partition].directory, "files", files_json(snapshot, task),
-                "target_size", (json_int_t)options->target_size, "row_group_rows", (json_int_t)options->row_group_rows,
-                "row_group_bytes", (json_int_t)options->row_group_bytes, "compression", options->change.compression,
-                "sort_by", sorting_json(options));
+  json_t *json = json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:s?, s:s?, s:o}", "operation", "compact", "table",
+                           directory->name, "partition", snapshot->partitions[task->partition].directory, "files",
+                           files_json(snapshot, task), "target_size", (json_int_t)options->target_size,
+                           "row_group_rows", (json_int_t)options->row_group_rows, "row_group_bytes",
+                           (json_int_t)options->row_group_bytes, "compression", options->change.compression, "bloom",
+                           options->change.bloom, "sort_by", sorting_json(options));
   *out = json ? json_dumps(json, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
   json_decref(json);
   /* Packing fails for want of memory, and for names that are not UTF-8, which JSON cannot hold. */

@@ -199,7 +199,8 @@ static enum lam_status gather(struct task_run *run, struct segment *segment, str
 
 /* ---- writing ---- */
 
-static void write_options(struct task_run *run, const struct segment *segment, struct lam_write_options *out) {
+static enum lam_status write_options(struct task_run *run, const struct segment *segment, struct lam_write_options *out,
+                                     struct lam_error *error) {
   const struct lam_compaction *c = run->c;
   *out = (struct lam_write_options)LAM_WRITE_OPTIONS_INIT;
   out->row_group_rows = c->options->row_group_rows;
@@ -220,6 +221,12 @@ static void write_options(struct task_run *run, const struct segment *segment, s
     run->columns[i].codec = (int)c->codec;
     run->columns[i].level = c->level;
   }
+  if (!c->options->change.bloom) return LAM_OK;
+  LAM_TRY(lam_column_options_bloom(c->options->change.bloom, &segment->merge.schema, &run->arena, &run->columns,
+                                   &run->column_count, error));
+  out->columns = run->columns;
+  out->column_count = run->column_count;
+  return LAM_OK;
 }
 
 /* Whether row groups of the file look, to a reader, just as those that we would write. */
@@ -544,7 +551,7 @@ static enum lam_status compact_segment(struct task_run *run, struct segment *seg
   char *stem;
   LAM_TRY(stem_of(run, segment, &stem, error));
   options.stem = stem;
-  write_options(run, segment, &options.write);
+  LAM_TRY(write_options(run, segment, &options.write, error));
   if (c->options->change.verify_full && c->stage) {
     int64_t columns = segment->merge.schema.n_children;
     LAM_TRY(lam_content_hash_init(&segment->before, run->mem, columns, error));

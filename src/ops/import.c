@@ -37,7 +37,8 @@ struct import_run {
   int32_t key_count;
   enum lam_codec codec;
   int level;
-  struct lam_column_options column;
+  struct lam_column_options column, *columns; /* of all; with those of chosen ones */
+  int32_t column_count;
 
   struct lam_stage *stage; /* NULL: a dry run */
   struct lam_store *store;
@@ -147,7 +148,7 @@ static enum lam_status make_keys(struct import_run *run, struct lam_error *error
 
 /* ---- writing ---- */
 
-static void rotation_options(struct import_run *run) {
+static enum lam_status rotation_options(struct import_run *run, struct lam_error *error) {
   const struct lam_import_options *options = run->options;
   struct lam_memory_use use = {.struct_size = sizeof use};
   lam_context_memory(run->context, &use);
@@ -155,12 +156,17 @@ static void rotation_options(struct import_run *run) {
   write.row_group_rows = options->row_group_rows;
   write.row_group_bytes =
       lam_min_i64(options->row_group_bytes ? options->row_group_bytes : 128 << 20, (int64_t)(use.limit / 4));
-  write.columns = &run->column;
-  write.column_count = 1;
   write.sorting = options->sort_by;
   write.sorting_count = options->sort_count;
   write.no_sync = true;
   run->column = (struct lam_column_options){.codec = (int)run->codec, .level = run->level};
+  run->columns = &run->column;
+  run->column_count = 1;
+  if (options->change.bloom)
+    LAM_TRY(lam_column_options_bloom(options->change.bloom, &run->merge.schema, &run->arena, &run->columns,
+                                     &run->column_count, error));
+  write.columns = run->columns;
+  write.column_count = run->column_count;
   run->rotation_options = (struct lam_rotation_options){
       .stage = run->stage,
       .store = run->store,
@@ -170,6 +176,7 @@ static void rotation_options(struct import_run *run) {
       .target_size = options->target_size ? options->target_size : DEFAULT_TARGET,
       .rows_per_file = options->rows_per_file,
   };
+  return LAM_OK;
 }
 
 /* "origin=SEA/…" from a row of a batch. */
@@ -367,8 +374,8 @@ static enum lam_status move_and_commit(struct import_run *run, struct lam_error 
   const struct lam_change_options *options = &run->options->change;
   if (options->dry_run) {
     LAM_TRY(lam_store_discard(run->context, &run->store, error));
-    rotation_options(run);
-    enum lam_status status = move_rows(run, error);
+    enum lam_status status = rotation_options(run, error);
+    if (status == LAM_OK) status = move_rows(run, error);
     if (run->writing) lam_rotation_release(&run->rotation);
     lam_store_close(run->store);
     return status;
@@ -378,8 +385,8 @@ static enum lam_status move_and_commit(struct import_run *run, struct lam_error 
   LAM_TRY(lam_stage_begin(run->directory, &stage, error));
   run->stage = &stage;
   run->store = run->directory->meta;
-  rotation_options(run);
-  enum lam_status status = move_rows(run, error);
+  enum lam_status status = rotation_options(run, error);
+  if (status == LAM_OK) status = move_rows(run, error);
   if (run->writing) lam_rotation_release(&run->rotation);
   if (status == LAM_OK && run->change.add_count) {
     struct lam_commit_options commit = {

@@ -31,5 +31,9 @@ const struct lam_file_meta *lam_writer_meta(const struct lam_writer *writer);
  * column's name, since a list of an older form gets other names within it. Allocated in `arena`. */
 enum lam_status lam_column_options_of(const struct lam_file *file, struct lam_arena *arena,
                                       struct lam_column_options **out, int32_t *count, struct lam_error *error);
+/* Makes bloom filters of the columns that `text` names: "a,b" or "a,b:0.001" with the rate of false positives.
+ * LAM_NOT_FOUND for a name that is no column of `schema`. The new options are allocated in `arena`. */
+enum lam_status lam_column_options_bloom(const char *text, const struct ArrowSchema *schema, struct lam_arena *arena,
+                                         struct lam_column_options **columns, int32_t *count, struct lam_error *error);
 
 #endif

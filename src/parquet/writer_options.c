@@ -260,3 +260,67 @@ enum lam_status lam_column_options_of(const struct lam_file *file, struct lam_ar
   }
   return LAM_OK;
 }
+
+/* Digits with at most one dot between them. */
+static bool parse_rate(const char *text, double *out) {
+  double value = 0, unit = 0;
+  for (; *text; text++) {
+    if (*text == '.' && unit == 0) {
+      unit = 1;
+      continue;
+    }
+    if (*text < '0' || *text > '9') return false;
+    if (unit > 0) unit /= 10;
+    value = unit > 0 ? value + unit * (*text - '0') : value * 10 + (*text - '0');
+  }
+  *out = value;
+  return value > 0 && value < 1;
+}
+
+/* Whether `name` is `column`, or a leaf below it. */
+static bool is_within(const char *name, const char *column) {
+  size_t size = strlen(column);
+  return name && !strncmp(name, column, size) && (!name[size] || name[size] == '.');
+}
+
+static enum lam_status make_bloom(const char *name, double rate, const struct ArrowSchema *schema,
+                                  struct lam_column_options *columns, int32_t *count, struct lam_error *error) {
+  bool exists = false, found = false;
+  struct lam_column_options base = {.codec = LAM_WRITE_DEFAULT};
+  for (int64_t i = 0; i < schema->n_children; i++) exists |= is_within(name, schema->children[i]->name);
+  if (!exists) return lam_fail(error, LAM_NOT_FOUND, "a bloom filter of \"%s\": there is no such column", name);
+  for (int32_t i = 0; i < *count; i++) {
+    if (!columns[i].name) base = columns[i];
+    if (!is_within(columns[i].name, name)) continue;
+    columns[i].bloom = LAM_BLOOM_ALWAYS;
+    columns[i].false_positives = rate;
+    found = true;
+  }
+  if (found) return LAM_OK;
+  base.name = name;
+  base.bloom = LAM_BLOOM_ALWAYS;
+  base.false_positives = rate;
+  columns[(*count)++] = base;
+  return LAM_OK;
+}
+
+enum lam_status lam_column_options_bloom(const char *text, const struct ArrowSchema *schema, struct lam_arena *arena,
+                                         struct lam_column_options **columns, int32_t *count, struct lam_error *error) {
+  char *names;
+  double rate = 0;
+  size_t more = 1;
+  struct lam_column_options *all;
+  LAM_TRY(lam_arena_string(arena, lam_bytes_of_string(text), &names, error));
+  char *colon = strrchr(names, ':');
+  if (colon && parse_rate(colon + 1, &rate)) *colon = 0; /* a name may have a colon, too */
+  for (const char *p = names; *p; p++) more += *p == ',';
+  LAM_TRY(lam_arena_array(arena, (size_t)*count + more, sizeof *all, (void **)&all, error));
+  lam_copy(all, *columns, (size_t)*count * sizeof *all);
+  *columns = all;
+  for (char *name = names, *next; name; name = next) {
+    next = strchr(name, ',');
+    if (next) *next++ = 0;
+    LAM_TRY(make_bloom(name, rate, schema, all, count, error));
+  }
+  return LAM_OK;
+}

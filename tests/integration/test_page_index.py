@@ -174,3 +174,24 @@ def test_compaction_keeps_them(lamella, tmp_path):
         values = file.read_row_group(group, ["id"]).column(0).to_pylist()
         assert excluded(path, "id", values[-1])[group] is False
     assert lamella.json("verify", "--full", "t")["faults"] == 0
+
+
+def filtered(path):
+    """The columns that have bloom filters in every row group."""
+    file = pq.ParquetFile(path).metadata
+    groups = [file.row_group(i) for i in range(file.num_row_groups)]
+    columns = [[g.column(i) for g in groups] for i in range(groups[0].num_columns)]
+    return [c[0].path_in_schema for c in columns if all(chunk.bloom_filter_offset for chunk in c)]
+
+
+def test_chosen_filters(lamella, tmp_path):
+    pq.write_table(table().select(["id", "n", "s", "b"]), tmp_path / "a.parquet")
+    lamella("import", "a.parquet", "--into", "t", "--bloom", "id,s:0.001")
+    (path,) = (tmp_path / "t").glob("*.parquet")
+    assert filtered(path) == ["id", "s"]
+    lamella("import", "a.parquet", "--into", "t")
+    lamella("compact", "t", "--bloom", "n")
+    (path,) = (tmp_path / "t").glob("*.parquet")
+    assert filtered(path) == ["id", "n", "s"] and lamella.json("verify", "t")["faults"] == 0
+    assert "there is no such column" in lamella("import", "a.parquet", "--into", "t", "--bloom", "none", status=1).err
+    assert "cannot have a bloom filter" in lamella("import", "a.parquet", "--into", "t", "--bloom", "b", status=1).err
