@@ -186,7 +186,7 @@ static enum lam_status check_data_page(struct lam_chunk *chunk, const struct lam
   const struct lam_page_header *header = &page->header;
   LAM_CHECK(header->values >= 0 && header->values <= chunk->rows_left, error,
             "%" PRId32 " values, where the column has %" PRId64 " left", header->values, chunk->rows_left);
-  if (!source->pages || header->values == 0) return LAM_OK;
+  if (!source->pages || chunk->nested || header->values == 0) return LAM_OK; /* of nested leaves they are no rows */
   int32_t at = chunk->next_page++;
   int64_t end = at + 1 < source->page_count ? source->pages[at + 1].first_row : source->values;
   LAM_CHECK(at < source->page_count && source->pages[at].offset == page->offset &&
@@ -241,7 +241,7 @@ static enum lam_status next_page(struct lam_chunk *chunk, const struct lam_range
     struct lam_page page;
     bool more;
     LAM_TRY(lam_check_cancel(lam_mem_context(chunk->mem), error));
-    if (chunk->source.pages) LAM_TRY(lam_leap_to_page(chunk, rows, count, error));
+    if (chunk->source.pages && !chunk->nested) LAM_TRY(lam_leap_to_page(chunk, rows, count, error));
     LAM_TRY(lam_page_stream_header(&chunk->stream, &page, &more, error));
     LAM_CHECK(more, error, "its pages end at byte %" PRIu64 " with %" PRId64 " of its %" PRId64 " values missing",
               chunk->stream.end, chunk->rows_left, chunk->source.values);

@@ -125,6 +125,8 @@ enum lam_status lam_chunk_read_ranges(struct lam_chunk *chunk, struct lam_codec_
 enum lam_status lam_skip_rows(struct lam_chunk *chunk, size_t count, struct lam_error *error);
 enum lam_status lam_skip_levels(struct lam_chunk *chunk, size_t count, int64_t *valid, struct lam_error *error);
 enum lam_status lam_skip_values(struct lam_chunk *chunk, size_t count, struct lam_error *error);
+/* The page of source.pages with row `row`, searched from page `from` on. */
+int32_t lam_page_of_row(const struct lam_chunk_source *source, int32_t from, int64_t row);
 /* Between pages: goes to the page that has the first row which is not to be skipped, by source.pages. `rows` are those
  * that will be read, for reading no further ahead than they go. */
 enum lam_status lam_leap_to_page(struct lam_chunk *chunk, const struct lam_range *rows, size_t count,

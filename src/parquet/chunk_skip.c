@@ -79,8 +79,7 @@ enum lam_status lam_skip_rows(struct lam_chunk *chunk, size_t count, struct lam_
 
 /* ---- pages ---- */
 
-/* The page of the index with row `row`, searched from page `from` on. */
-static int32_t page_of_row(const struct lam_chunk_source *source, int32_t from, int64_t row) {
+int32_t lam_page_of_row(const struct lam_chunk_source *source, int32_t from, int64_t row) {
   int32_t low = from, high = source->page_count; /* low's first row is at most `row`, high's is above it */
   while (high - low > 1) {
     int32_t middle = low + (high - low) / 2;
@@ -117,7 +116,7 @@ enum lam_status lam_leap_to_page(struct lam_chunk *chunk, const struct lam_range
     chunk->stream.until = source->pages[0].offset;
     return LAM_OK;
   }
-  int32_t page = page_of_row(source, chunk->next_page, row + chunk->skip);
+  int32_t page = lam_page_of_row(source, chunk->next_page, row + chunk->skip);
   const struct lam_page_location *to = &source->pages[page];
   LAM_CHECK(to->first_row >= row && to->first_row - row <= chunk->skip && to->offset >= source->offset &&
                 to->offset < source->offset + source->size,

@@ -55,9 +55,10 @@ enum lam_status lam_nested_begin(struct lam_chunk *chunk, const struct lam_field
   if (!chunk->nested) LAM_TRY(create(chunk, root, leaf, error));
   struct lam_nested *nested = chunk->nested;
   assert(nested->lists == chunk->source.leaf->max_repetition);
-  chunk->source.pages = NULL; /* their rows are not their values */
   nested->no_values = chunk->source.leaf->type.id == LAM_TYPE_NULL;
   nested->row = nested->skip = 0;
+  nested->begins = true;
+  nested->leapt = false;
   nested->begin = nested->end = nested->valued = nested->searched = nested->ahead_count = 0;
   return LAM_OK;
 }
@@ -150,17 +151,25 @@ static void move_levels(struct lam_nested *nested) {
   nested->begin = 0;
 }
 
+/* Nothing follows the levels that are held. */
+static bool all_decoded(const struct lam_chunk *chunk) {
+  const struct lam_chunk_source *source = &chunk->source;
+  if (!chunk->nested->leapt) return chunk->rows_left == 0;
+  const struct lam_page_location *last = &source->pages[source->page_count - 1];
+  return chunk->page_left == 0 && chunk->stream.next >= last->offset + last->size;
+}
+
 /* More levels of the page, of which there are some. */
 static enum lam_status decode_levels(struct lam_chunk *chunk, struct lam_error *error) {
   struct lam_nested *nested = chunk->nested;
-  bool first = chunk->rows_left == chunk->source.values;
   size_t count = (size_t)lam_min_i64(chunk->page_left, BLOCK);
   move_levels(nested);
   LAM_TRY(decode_kind(chunk, 0, count, error));
   LAM_TRY(decode_kind(chunk, 1, count, error));
-  LAM_CHECK(!first || nested->levels[0].data[0] == 0, error,
+  LAM_CHECK(!nested->begins || nested->levels[0].data[0] == 0, error,
             "page at byte %" PRIu64 ": the first row begins with repetition level %u; expected 0", chunk->page_offset,
             nested->levels[0].data[0]);
+  nested->begins = false;
   nested->end += count;
   chunk->page_left -= (int64_t)count;
   chunk->rows_left -= (int64_t)count; /* levels, here */
@@ -171,7 +180,7 @@ static enum lam_status decode_levels(struct lam_chunk *chunk, struct lam_error *
 static size_t find_rows(struct lam_chunk *chunk, int64_t rows, size_t *found) {
   struct lam_nested *nested = chunk->nested;
   size_t held = nested->end - nested->begin, last, most = (size_t)rows;
-  bool complete = chunk->rows_left == 0; /* nothing follows */
+  bool complete = all_decoded(chunk);
   *found = 0;
   if (held == 0) return nested->begin;
   if (nested->lists == 0) {
@@ -334,7 +343,8 @@ static enum lam_status begin_run(struct lam_chunk *chunk, int64_t max_rows, size
   nested->dense = 0;
   /* As many as such rows have on the average, which is a guess only. */
   double each = chunk->source.rows > 0 ? (double)chunk->source.values / (double)chunk->source.rows : 1;
-  double slots = each * (double)max_rows * 1.0625 + BLOCK, most = (double)(max_bytes / (chunk->width + 1)) + BLOCK;
+  double slots = each * (double)max_rows * 1.0625 + BLOCK,
+         most = (double)max_bytes / (double)(chunk->width + 1) + BLOCK;
   size_t guess = (size_t)(slots < most ? slots : most);
   if (guess > (size_t)chunk->source.values) guess = (size_t)chunk->source.values;
   if (nested->no_values) {
@@ -373,12 +383,19 @@ static enum lam_status take_levels(struct lam_chunk *chunk, size_t end, size_t r
 /* The levels end with the rows of the row group. */
 static enum lam_status check_rows(const struct lam_chunk *chunk, struct lam_error *error) {
   const struct lam_nested *nested = chunk->nested;
-  bool more = chunk->rows_left > 0 || nested->begin < nested->end;
+  bool more = !all_decoded(chunk) || nested->begin < nested->end;
   LAM_CHECK(more || nested->row == chunk->source.rows, error,
             "its levels are %" PRId64 " rows; the row group has %" PRId64, nested->row, chunk->source.rows);
   LAM_CHECK(!more || nested->row < chunk->source.rows, error,
             "its levels go on behind the %" PRId64 " rows of the row group", chunk->source.rows);
   return LAM_OK;
+}
+
+static enum lam_status next_page(struct lam_chunk *chunk, struct lam_codec_state *codec, struct lam_error *error) {
+  size_t size = chunk->data_size; /* that of the run, where a dictionary page has its own */
+  enum lam_status status = lam_chunk_next_page(chunk, codec, error);
+  chunk->data_size = size;
+  return status;
 }
 
 /* Goes on to where there are more levels; values of the page that is left are read first (`*full` as in read_values),
@@ -397,11 +414,9 @@ static enum lam_status more_levels(struct lam_chunk *chunk, struct lam_codec_sta
       LAM_TRY(read_values(chunk, nested->end, max_bytes, full, error));
       if (*full) return LAM_OK;
     }
-    LAM_CHECK(chunk->rows_left > 0, error, "its levels end after %" PRId64 " of %" PRId64 " rows", nested->row,
+    LAM_CHECK(!all_decoded(chunk), error, "its levels end after %" PRId64 " of %" PRId64 " rows", nested->row,
               chunk->source.rows);
-    size_t size = chunk->data_size; /* a dictionary page has its own */
-    LAM_TRY(lam_chunk_next_page(chunk, codec, error));
-    chunk->data_size = size;
+    LAM_TRY(next_page(chunk, codec, error));
   }
   return decode_levels(chunk, error);
 }
@@ -450,6 +465,27 @@ static enum lam_status read_rows(struct lam_chunk *chunk, struct lam_codec_state
   return LAM_OK;
 }
 
+/* Goes to the page of row `row` where the offset index knows one that is not begun; such pages begin with rows. */
+static enum lam_status leap(struct lam_chunk *chunk, struct lam_codec_state *codec, int64_t row,
+                            struct lam_error *error) {
+  const struct lam_chunk_source *source = &chunk->source;
+  struct lam_nested *nested = chunk->nested;
+  if (!source->pages || source->page_count == 0) return LAM_OK;
+  int32_t page = lam_page_of_row(source, 0, row);
+  const struct lam_page_location *to = &source->pages[page];
+  if (to->offset < chunk->stream.next || to->first_row <= nested->row) return LAM_OK;
+  if (chunk->stream.next < source->pages[0].offset) LAM_TRY(next_page(chunk, codec, error)); /* the dictionary */
+  if (to->offset < chunk->stream.next) return LAM_OK;
+  LAM_CHECK(to->offset < source->offset + source->size, error, "the offset index has page %" PRId32 " at byte %" PRIu64,
+            page, to->offset);
+  lam_page_stream_leap(&chunk->stream, to->offset, chunk->stream.end);
+  chunk->page_left = 0;
+  nested->begin = nested->end = nested->valued = nested->searched = 0;
+  nested->row = to->first_row;
+  nested->begins = nested->leapt = true;
+  return LAM_OK;
+}
+
 /* Passes over rows, in the middle of a run too. */
 static enum lam_status skip_rows(struct lam_chunk *chunk, struct lam_codec_state *codec, int64_t rows,
                                  struct lam_error *error) {
@@ -458,6 +494,9 @@ static enum lam_status skip_rows(struct lam_chunk *chunk, struct lam_codec_state
   nested->dense = values_used(nested); /* what is ahead is the next row's */
   if (chunk->class == LAM_VALUES_BINARY && !nested->no_values)
     chunk->data_size = (size_t)((const int32_t *)(const void *)chunk->run.values.offsets->data)[nested->dense];
+  int64_t row = nested->row;
+  LAM_TRY(leap(chunk, codec, row + rows, error));
+  rows -= nested->row - row;
   while (rows > 0) {
     size_t found, end = find_rows(chunk, rows, &found);
     bool full;

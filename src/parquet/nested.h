@@ -34,6 +34,8 @@ struct lam_nested {
   bool no_values;                        /* of the type null */
   int64_t row;                           /* that is next, counted from the chunk's first */
   int64_t skip;                          /* rows to be passed over first */
+  bool begins;                           /* the next level to be decoded is the first of a row */
+  bool leapt;                            /* pages were passed over, whose levels chunk->rows_left still counts */
   struct lam_rle repetition, definition; /* of the page */
   struct lam_buf unpacked[2];            /* the same of a BIT_PACKED page, a byte each */
   bool is_unpacked[2];

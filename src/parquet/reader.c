@@ -291,7 +291,7 @@ enum lam_status lam_reader_next(struct lam_reader *reader, struct ArrowArray *ou
 static enum lam_status find_pages(struct lam_reader *reader, struct leaf *leaf, struct lam_error *error) {
   struct lam_offset_index index;
   leaf->index_tried = true;
-  if (leaf->all_null || leaf->chunk.nested || leaf->type.legacy_delta_bytes) return LAM_OK;
+  if (leaf->all_null || leaf->type.legacy_delta_bytes) return LAM_OK;
   enum lam_status status = lam_offset_index_read(reader->file, reader->row_groups[reader->next_group - 1], leaf->leaf,
                                                  &reader->arena, &index, error);
   if (status == LAM_CORRUPT) return LAM_OK;

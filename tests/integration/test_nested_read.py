@@ -236,3 +236,35 @@ def test_a_member_alone_is_what_is_read(lamella, tmp_path):
     lines = lamella("cat", "x.parquet", "--format", "json", "--columns", "s.good").text.splitlines()
     assert [json.loads(line) for line in lines] == [{"s": {"good": i}} for i in range(1000)]
     assert "leaf 'bad'" in lamella("cat", "x.parquet", "--format", "json", status=1).err
+
+
+CONDITIONS = {
+    "id = 7777": lambda i: i == 7777,
+    "id IN (3, 5000, 9999)": lambda i: i in (3, 5000, 9999),
+    "id > 3900 AND id < 6100": lambda i: 3900 < i < 6100,
+    "id < 2 OR id > 9997": lambda i: i < 2 or i > 9997,
+}
+
+
+@pytest.mark.parametrize("dictionary", [True, False])
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_rows_that_match(lamella, tmp_path, version, dictionary):
+    """Pages of lists between the rows that match are passed over by the offset index."""
+    rows = 10_000
+    lists = [[i, i + 1, None] if i % 3 else (None if i % 2 else []) for i in range(rows)]
+    structs = [{"a": i, "b": [str(i)] * (i % 4)} for i in range(rows)]
+    table = pa.table({"id": range(rows), "l": lists, "s": structs})
+    pq.write_table(
+        table,
+        tmp_path / "x.parquet",
+        write_page_index=True,
+        data_page_size=500,
+        write_batch_size=50,
+        data_page_version=version,
+        use_dictionary=dictionary,
+        row_group_size=4500,
+    )
+    for condition, matches in CONDITIONS.items():
+        out = lamella("cat", "x.parquet", "--where", condition, "--format", "json").text
+        wanted = [row for row in table.to_pylist() if matches(row["id"])]
+        assert [json.loads(line) for line in out.splitlines()] == wanted, condition

@@ -9,15 +9,17 @@
 enum { MOST_LEAVES = 6, MOST_LEVELS = 1000 };
 
 /* Levels as text: "rd" for each, "|" where a page ends. Those of a value have the next number from `first` on. */
-static int64_t put_levels(struct lam_buf *chunk, const struct lam_leaf *leaf, const char *text, int32_t first,
-                          bool v2) {
+static int64_t put_levels(struct lam_buf *chunk, const struct lam_leaf *leaf, const char *text, int32_t first, bool v2,
+                          struct lam_page_location *pages, int32_t *page_count) {
   uint32_t levels[2][MOST_LEVELS];
   int32_t values[MOST_LEVELS];
   size_t count = 0, valid = 0;
-  int64_t all = 0;
+  int64_t all = 0, rows = 0, first_row = 0;
+  *page_count = 0;
   for (;; text++) {
     if (*text >= '0' && *text <= '9') {
       assert_true(count < MOST_LEVELS);
+      rows += *text == '0';
       levels[0][count] = (uint32_t)(*text++ - '0');
       levels[1][count] = (uint32_t)(*text - '0');
       if (levels[1][count] == (uint32_t)leaf->max_definition) values[valid++] = first++;
@@ -41,8 +43,12 @@ static int64_t put_levels(struct lam_buf *chunk, const struct lam_leaf *leaf, co
                                      .values = (int32_t)count,
                                      .repetition_size = sizes[0],
                                      .definition_size = sizes[1]};
+    uint64_t offset = chunk->size;
     put_page(chunk, header, lam_bytes_of(payload.data, payload.size));
     lam_buf_release(&payload);
+    assert_true(*page_count < MOST_LEVELS);
+    pages[(*page_count)++] = (struct lam_page_location){offset, (uint32_t)(chunk->size - offset), first_row};
+    first_row = rows;
     all += (int64_t)count;
     count = valid = 0;
     if (!*text) return all;
@@ -60,6 +66,8 @@ struct column {
   struct lam_buf bytes[MOST_LEAVES];
   struct lam_chunk chunks[MOST_LEAVES];
   int64_t positions[MOST_LEAVES];
+  struct lam_page_location pages[MOST_LEVELS]; /* of the last leaf */
+  int32_t page_count;
 };
 
 static void column_begin(struct column *c, const char *schema, const char *const *levels, int64_t rows, bool v2) {
@@ -71,7 +79,7 @@ static void column_begin(struct column *c, const char *schema, const char *const
   for (int32_t i = 0; i < c->fields->leaves; i++) {
     assert_int_equal(lam_leaf_of_node(&c->meta, c->meta.leaves[i], &c->leaves[i], NULL), LAM_OK);
     c->bytes[i] = (struct lam_buf){.mem = c->f.mem};
-    int64_t count = put_levels(&c->bytes[i], &c->leaves[i], levels[i], 100 * i + 1, v2);
+    int64_t count = put_levels(&c->bytes[i], &c->leaves[i], levels[i], 100 * i + 1, v2, c->pages, &c->page_count);
     lam_chunk_init(&c->chunks[i], c->f.mem);
     struct lam_chunk_source source = source_of(&c->bytes[i], &c->leaves[i], count);
     source.column = c->fields;
@@ -272,7 +280,7 @@ static void levels_that_lie_are_refused(void **state) {
 /* ---- rows chosen by ranges ---- */
 
 /* Lists of lists: row i has i % 4 lists, list j of it i % 3 + j entries, numbered on; every seventh row is NULL. */
-static size_t write_rows(char *text, int32_t rows, int32_t page_levels) {
+static size_t write_rows(char *text, int32_t rows, int32_t page_levels, bool whole_rows) {
   size_t at = 0;
   int32_t levels = 0;
   for (int32_t row = 0; row < rows; row++)
@@ -281,7 +289,10 @@ static size_t write_rows(char *text, int32_t rows, int32_t page_levels) {
         int repetition = k ? 2 : j ? 1 : 0;
         int definition = row % 7 == 3 ? 0 : row % 4 == 0 ? 1 : row % 3 + j == 0 ? 2 : 3;
         if (definition < 2 && (j || k)) continue;
-        if (levels && levels % page_levels == 0) text[at++] = '|';
+        if (levels >= page_levels && (!whole_rows || repetition == 0)) {
+          text[at++] = '|';
+          levels = 0;
+        }
         text[at++] = (char)('0' + repetition);
         text[at++] = (char)('0' + definition);
         text[at++] = ' ';
@@ -301,7 +312,8 @@ static void rows_are_passed_over(void **state) {
     struct column c;
     struct lam_range ranges[ROWS];
     size_t count = 0;
-    write_rows(text, ROWS, 1 + round % 40);
+    bool index = round % 2; /* an offset index, whose pages begin with rows */
+    write_rows(text, ROWS, 1 + round % 40, index);
     /* The row's first value, by a walk over the levels. */
     int32_t first[ROWS + 1] = {0}, row = -1, value = 1;
     for (const char *p = text; *p; p++) {
@@ -319,6 +331,12 @@ static void rows_are_passed_over(void **state) {
     }
     column_begin(&c, schema, (const char *const[]){text}, ROWS, false);
     struct lam_chunk *chunk = c.chunks;
+    if (index) {
+      chunk->source.pages = c.pages;
+      chunk->source.page_count = c.page_count;
+      if (count && c.page_count > 1 && ranges[0].first >= c.pages[1].first_row)
+        memset(c.bytes->data, 0xff, c.pages[1].offset); /* never looked at */
+    }
     int64_t wanted = 0, batch = 1 + round % 13;
     for (size_t i = 0; i < count; i++) wanted += ranges[i].end - ranges[i].first;
     size_t r = 0;
