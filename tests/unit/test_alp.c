@@ -39,7 +39,7 @@ static void make_page(struct fixture *fixture, size_t width, int log_size, size_
     uint8_t *to = expected + v * size * width;
     int e = (int)random_below(fixture, width == 4 ? 11 : 19), f = (int)random_below(fixture, (size_t)e + 1);
     int bits = (int)random_below(fixture, width * 8 + 1);
-    size_t exceptions = random_below(fixture, 4) ? random_below(fixture, 5) : 0;
+    size_t exceptions = values > 0 && random_below(fixture, 4) ? random_below(fixture, 5) : 0;
     uint64_t frame = next_random(fixture) >> random_below(fixture, 64);
     if (random_below(fixture, 2)) frame = 0 - frame;
     uint64_t *deltas = calloc(values + 1, 8);
