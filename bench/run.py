@@ -1,6 +1,6 @@
 """The benchmarks: us and the peers in turn in one run, on the same data. run.py [SECTION…]
 
-Sections: footer, decode, compact, wide, scan, nested, write. Prints a table in Markdown and writes it to bench/results.md. Every number is a
+Sections: footer, decode, compact, wide, scan, nested, where, write. Prints a table in Markdown and writes it to bench/results.md. Every number is a
 median of several rounds; in a round each engine has its turn, so that a slow minute of a shared machine slows all.
 Times are taken inside the processes, memory is the peak resident set. Compactions are as durable as ours: a peer's
 time ends when its files are on the disk. Data are made once in bench/data (LAMELLA_BENCH_DATA)."""
@@ -371,6 +371,79 @@ def section_write():
     target.unlink(missing_ok=True)
 
 
+# ---- rows that match ----
+
+
+def where_files():
+    """The same 8 million rows written by pyarrow and by us, with page indexes: `ts` is sorted, the others are in no order."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    made = (("pyarrow", "none"), ("lamella", "none"), ("pyarrow", "snappy"), ("lamella", "zstd"))
+    files = [(f"{writer}, {codec}", DATA / f"where.{writer}.{codec}.parquet") for writer, codec in made]
+    if all(path.exists() for _, path in files):
+        return files
+    n, rng = 8_000_000, np.random.default_rng(3)
+    words = np.array([f"product-{i:05d}" for i in range(2000)])
+    table = pa.table({
+        "ts": pa.array(np.arange(n) * 1000 + 10**15, pa.timestamp("us")),
+        "k": pa.array(rng.integers(0, 1_000_000, n)),
+        "d": pa.array(rng.random(n)),
+        "s": pa.array(words[rng.integers(0, 2000, n)]),
+        "v": pa.array(rng.integers(0, 1 << 40, n)),
+        "w": pa.array(words[rng.integers(0, 2000, n)]),
+    })
+    for codec in ("none", "snappy"):
+        path = DATA / f"where.pyarrow.{codec}.parquet"
+        pq.write_table(table, path, compression=codec, row_group_size=1 << 20, write_page_index=True, use_dictionary=["s", "w"])
+    for codec in ("none", "zstd"):
+        run([BUILD / "bench_write_file", DATA / "where.pyarrow.none.parquet", DATA / f"where.lamella.{codec}.parquet", codec, 2, 1])
+    return files
+
+
+def where_conditions():
+    """Column, share of the rows, the literal as SQL has it."""
+    import datetime
+
+    for share in (0.001, 0.01, 0.5):
+        since = datetime.datetime(1970, 1, 1) + datetime.timedelta(microseconds=10**15 + int(8_000_000 * share) * 1000)
+        yield "ts", share, f"TIMESTAMP '{since}'"
+        yield "k", share, str(int(1_000_000 * share))
+        yield "d", share, str(share)
+        yield "s", share, f"'product-{int(2000 * share):05d}'"
+
+
+def section_where():
+    kinds = {"ts": "sorted timestamps", "k": "integers", "d": "doubles", "s": "dictionary strings"}
+    for (name, path), threads in itertools.product(where_files(), (1, 2)):
+        say(f"### `SELECT ts, v, w … WHERE`, written by {name}, {threads} thread{'s' if threads > 1 else ''} (median ms)")
+        say()
+        say("| column | rows that match | lamella | DuckDB | Polars | pyarrow | fastest peer / ours |")
+        say("|---|---:|---:|---:|---:|---:|---:|")
+        missed = []
+        for column, share, literal in where_conditions():
+            times, rows = {}, set()
+            for turn in range(3):
+                out = run([BUILD / "bench_where_scan", path, f"{column} < {literal}", threads, ROUNDS, "ts", "v", "w"]).split()
+                times.setdefault("lamella", []).extend(float(t) / 1e3 for t in out[:-1])
+                rows.add(int(out[-1]))
+                for engine in ("duckdb", "polars", "pyarrow")[:2 if turn else 3]:  # pyarrow takes seconds
+                    result = peer(threads, ROUNDS if engine != "pyarrow" else 1, "where", engine, path, column, literal)
+                    times.setdefault(engine, []).extend(result["seconds"])
+                    rows.add(result["rows"])
+            if len(rows) != 1:
+                raise RuntimeError(f"{path}, {column} < {literal}: the engines find {rows} rows")
+            ms = {k: median(v) * 1e3 for k, v in times.items()}
+            ratio = min(ms[e] for e in ("duckdb", "polars", "pyarrow")) / ms["lamella"]
+            cells = " | ".join(f"{ms[e]:.1f}" for e in ("lamella", "duckdb", "polars", "pyarrow"))
+            say(f"| {kinds[column]} | {share * 100:g} % | {cells} | {ratio:.2f} |")
+            if ratio < 1.5:
+                missed.append(f"{kinds[column]} {share * 100:g} %")
+        say()
+        verdict(not missed, f"at least 1.5 times as fast as the fastest peer{'; not: ' + ', '.join(missed) if missed else ''}")
+
+
 # ---- footers ----
 
 
@@ -492,7 +565,7 @@ def section_decode():
     verdict(not slow, f"with a codec within 15 % of the codec alone{'; not: ' + ', '.join(slow) if slow else ''}")
 
 
-SECTIONS = {"footer": section_footer, "decode": section_decode, "compact": section_compact, "wide": section_wide, "scan": section_scan, "nested": section_nested, "write": section_write}
+SECTIONS = {"footer": section_footer, "decode": section_decode, "compact": section_compact, "wide": section_wide, "scan": section_scan, "nested": section_nested, "where": section_where, "write": section_write}
 
 
 def versions():
