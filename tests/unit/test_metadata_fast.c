@@ -54,7 +54,8 @@ static bool both_of(const uint8_t *data, size_t size) {
 }
 
 static void damage(struct lam_bytes bytes, int times) {
-  uint8_t *copy = malloc(bytes.size + 1);
+  if (bytes.size == 0) return;
+  uint8_t *copy = malloc(bytes.size);
   assert_non_null(copy);
   for (int i = 0; i < times; i++) {
     memcpy(copy, bytes.data, bytes.size);
