@@ -30,7 +30,10 @@ static enum lam_status enter_page(struct lam_prune *prune, struct lam_page_curso
                                        .nans = index->nan_counts ? index->nan_counts[page] : -1};
   cursor->end = lam_page_end_row(cursor->offsets, page, prune->rows);
   if (index->null_pages[page]) {
-    cursor->facts = (struct lam_facts_column){.nulls = 1};
+    /* parquet-mr says so too of a page whose statistics it was not given. */
+    bool can_be = cursor->column->type.max_definition > 0 && (!index->null_counts || index->null_counts[page] > 0);
+    cursor->facts =
+        can_be ? (struct lam_facts_column){.nulls = 1} : (struct lam_facts_column){.nulls = -1, .may_be_nan = true};
     return LAM_OK;
   }
   if (index->null_counts && index->null_counts[page] == 0) written.nulls = 0;

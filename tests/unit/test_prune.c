@@ -1,4 +1,4 @@
-#include <math.h>
+#include <dirent.h>
 
 #include "arrow/cast.h"
 #include "condition_support.h"
@@ -389,9 +389,128 @@ static void test_against_brute_force(void **state) {
   assert_true(counts->pages_skipped > counts->pages / 5);
 }
 
+/* ---- files of other writers ---- */
+
+/* A column of one row group, one value of which is looked for. */
+struct sought {
+  struct lam_file *file;
+  const struct ArrowSchema *schema; /* of that column alone */
+  int32_t top, group;
+  int64_t row;
+  struct lam_expr column, literal;
+};
+
+/* Whether a condition that is TRUE for the row leaves it in. */
+static void expect_found(const struct sought *sought, const struct lam_expr *condition, int *checked) {
+  struct lam_prune *prune;
+  struct lam_ranges rows;
+  unsigned outcomes;
+  bool all, found = false;
+  lam_ranges_init(&rows, mem);
+  OK(lam_prune_open(sought->file, condition, sought->schema, &sought->top, NULL, mem, &prune, &error));
+  OK(lam_prune_group(prune, sought->group, &outcomes, &error));
+  OK(lam_prune_rows(prune, sought->group, &rows, &all, &error));
+  for (size_t i = 0; i < lam_ranges_count(&rows); i++)
+    found |= lam_ranges_at(&rows, i)->first <= sought->row && sought->row < lam_ranges_at(&rows, i)->end;
+  if (!found || !(outcomes & LAM_MAY_BE_TRUE))
+    fail_msg("%s: row %d of row group %d, column %d (comparison %d): outcomes %u, %s by pages",
+             lam_file_name(sought->file), (int)sought->row, sought->group, sought->top, condition->operation, outcomes,
+             found ? "in" : "out");
+  lam_ranges_release(&rows);
+  lam_prune_close(prune);
+  ++*checked;
+}
+
+static void look_for_row(struct sought *sought, const struct lam_view *view, int64_t at, int *checked) {
+  static const enum lam_comparison comparisons[] = {LAM_EQ, LAM_GE, LAM_LE};
+  const struct lam_expr *arguments[2] = {&sought->column, &sought->literal};
+  struct lam_expr condition = {.type = type_of("bool"), .arguments = arguments};
+  if (lam_scalar_of_view(view, at, &sought->literal.literal, NULL) != LAM_OK) return; /* nested */
+  sought->literal.kind = LAM_EXPR_LITERAL;
+  sought->literal.type = sought->column.type = sought->literal.literal.type;
+  if (sought->literal.literal.is_null) {
+    condition.kind = LAM_EXPR_IS_NULL;
+    condition.count = 1;
+    expect_found(sought, &condition, checked);
+    return;
+  }
+  condition.kind = LAM_EXPR_COMPARE;
+  condition.count = 2;
+  for (int i = 0; i < 3; i++) {
+    condition.operation = (int)comparisons[i];
+    expect_found(sought, &condition, checked);
+  }
+}
+
+static void look_in_column(struct sought *sought, int *checked) {
+  enum { LOOKS = 10 };
+  static const int32_t path = 0;
+  struct lam_read_options options = LAM_READ_OPTIONS_INIT;
+  struct lam_reader *reader;
+  struct ArrowArray batch;
+  int64_t first = 0, step = lam_file_row_group_rows(sought->file, sought->group) / LOOKS + 1;
+  options.columns = &sought->top;
+  options.column_count = 1;
+  options.row_groups = &sought->group;
+  options.row_group_count = 1;
+  if (lam_reader_open_in(sought->file, &options, mem, &reader, &error) != LAM_OK) return;
+  sought->column = (struct lam_expr){.kind = LAM_EXPR_COLUMN, .depth = 1, .path = &path};
+  while (lam_reader_next(reader, &batch, &error) == LAM_OK && batch.release) { /* some are damaged */
+    struct lam_view view;
+    OK(lam_view_init(sought->schema->children[0], batch.children[0], &view, &error));
+    for (int64_t at = 0; at < batch.length; at++) {
+      sought->row = first + at;
+      if (sought->row % step == 0) look_for_row(sought, &view, at, checked);
+    }
+    first += batch.length;
+    lam_array_release(&batch);
+  }
+  lam_reader_close(reader);
+}
+
+static void look_in_file(struct lam_store *store, const char *key, int *checked) {
+  struct lam_file *file;
+  if (lam_file_open_in(store, key, NULL, mem, &file, &error) != LAM_OK) return;
+  const struct lam_file_meta *meta = lam_file_meta(file);
+  for (int32_t top = 0; top < lam_top_columns(meta); top++) {
+    struct ArrowSchema schema;
+    OK(lam_schema_init_struct("", 1, &schema, &error));
+    if (meta->nodes[lam_top_node(meta, top)].physical >= 0 && /* nested ones may be huge */
+        lam_schema_of_column(meta, top, schema.children[0], &error) == LAM_OK)
+      for (int32_t group = 0; group < meta->row_group_count; group++)
+        look_in_column(&(struct sought){.file = file, .schema = &schema, .top = top, .group = group}, checked);
+    lam_schema_release(&schema);
+  }
+  lam_file_close(file);
+}
+
+static void test_public_files(void **state) {
+  (void)state;
+  const char *root = getenv("LAMELLA_PARQUET_TESTING");
+  char path[512];
+  int checked = 0;
+  struct lam_store *store;
+  snprintf(path, sizeof path, "%s/data", root ? root : LAM_SOURCE_DIR "/../shared/parquet-testing");
+  DIR *directory = opendir(path);
+  if (!directory) {
+    print_message("skipped: there is no %s\n", path);
+    return;
+  }
+  OK(lam_store_local(context, path, &store, &error));
+  for (const struct dirent *entry; (entry = readdir(directory));) {
+    size_t size = strlen(entry->d_name);
+    if (size > 8 && strcmp(entry->d_name + size - 8, ".parquet") == 0) look_in_file(store, entry->d_name, &checked);
+  }
+  closedir(directory);
+  lam_store_close(store);
+  print_message("%d conditions on public files\n", checked);
+  assert_true(checked > 2000);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       MEM_TEST(test_against_brute_force),
+      MEM_TEST(test_public_files),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
