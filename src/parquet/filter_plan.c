@@ -149,10 +149,23 @@ static int32_t output_of(const struct lam_filter_reader *reader, const struct la
   return -1;
 }
 
+/* The schema of a plain column where it comes as a dictionary; released where it cannot. */
+static enum lam_status dictionary_schema(const struct ArrowSchema *plain, struct ArrowSchema *out,
+                                         struct lam_error *error) {
+  struct lam_type type;
+  struct ArrowSchema values;
+  LAM_TRY(lam_type_parse(plain, &type, error));
+  bool never = lam_type_is_nested(type.id) || type.id == LAM_TYPE_BOOL || type.id == LAM_TYPE_NULL;
+  if (plain->dictionary || never) return LAM_OK;
+  LAM_TRY(lam_schema_copy(plain, &values, error));
+  enum lam_status status = lam_schema_as_dictionary(&values, out, error);
+  if (status != LAM_OK) lam_schema_release(&values);
+  return status;
+}
+
 static enum lam_status init_input(struct lam_filter_reader *reader, struct lam_filter_input *input,
                                   struct lam_error *error) {
   const struct ArrowSchema *wanted = reader->filter.schema->children[input->child];
-  struct ArrowSchema values;
   struct lam_type type;
   LAM_TRY(lam_type_parse(wanted, &input->type, error));
   if (input->top < 0) return LAM_OK;
@@ -173,11 +186,7 @@ static enum lam_status init_input(struct lam_filter_reader *reader, struct lam_f
     return lam_fail(error, LAM_UNSUPPORTED, "a condition on column \"%s\", which is nested in another way in %s",
                     wanted->name, lam_file_name(reader->file));
   input->output = output_of(reader, input);
-  if (nested || input->cast || type.id == LAM_TYPE_BOOL || type.id == LAM_TYPE_NULL) return LAM_OK;
-  LAM_TRY(lam_schema_copy(&input->plain, &values, error));
-  status = lam_schema_as_dictionary(&values, &input->dictionary, error);
-  if (status != LAM_OK) lam_schema_release(&values);
-  return status;
+  return input->cast ? LAM_OK : dictionary_schema(&input->plain, &input->dictionary, error);
 }
 
 static enum lam_status find_inputs(struct lam_filter_reader *reader, const struct part *parts, int32_t count,
@@ -252,11 +261,19 @@ static enum lam_status open_rest(struct lam_filter_reader *reader, struct lam_er
     reader->from_rest[i] = count;
     columns[count++] = reader->tops[i];
   }
-  LAM_TRY(lam_arena_array(&reader->arena, (size_t)count + 1, sizeof *reader->rest_kept, &memory, error));
-  reader->rest_kept = memset(memory, 0, ((size_t)count + 1) * sizeof *reader->rest_kept);
   if (count == 0) return LAM_OK;
   LAM_TRY(open_reader(reader, columns, count, true, &reader->rest, error));
-  return lam_reader_schema(reader->rest, &reader->rest_schema, error);
+  LAM_TRY(lam_reader_schema(reader->rest, &reader->rest_schema, error));
+  LAM_TRY(lam_arena_array(&reader->arena, 2 * (size_t)count, sizeof *reader->rest_kept, &memory, error));
+  reader->rest_kept = memset(memory, 0, 2 * (size_t)count * sizeof *reader->rest_kept);
+  LAM_TRY(lam_arena_array(&reader->arena, (size_t)count, sizeof *reader->rest_columns, &memory, error));
+  reader->rest_columns = memset(memory, 0, (size_t)count * sizeof *reader->rest_columns);
+  LAM_TRY(lam_arena_array(&reader->arena, (size_t)count, sizeof *reader->rest_forms, &memory, error));
+  reader->rest_forms = memory;
+  reader->rest_form = (struct ArrowSchema){.format = "+s", .n_children = count, .children = reader->rest_forms};
+  for (int32_t i = 0; i < count; i++)
+    LAM_TRY(dictionary_schema(reader->rest_schema.children[i], &reader->rest_columns[i].dictionary, error));
+  return LAM_OK;
 }
 
 /* The struct array that evaluators are given: its children are borrowed from
@@ -313,8 +330,10 @@ void lam_filter_unplan(struct lam_filter_reader *reader) {
     lam_schema_release(&input->dictionary);
     for (int k = 0; k < 2; k++) lam_filter_buffers_release(&input->kept[k]);
   }
-  for (int32_t i = 0; reader->rest_kept && i < reader->column_count; i++)
-    if (reader->from_rest[i] >= 0) lam_filter_buffers_release(&reader->rest_kept[reader->from_rest[i]]);
+  for (int64_t i = 0; reader->rest_columns && i < reader->rest_form.n_children; i++) {
+    lam_schema_release(&reader->rest_columns[i].dictionary);
+    for (int k = 0; k < 2; k++) lam_filter_buffers_release(&reader->rest_kept[i + k * reader->rest_form.n_children]);
+  }
   lam_schema_release(&reader->rest_schema);
   lam_reader_close(reader->rest);
   lam_reader_close(reader->whole);

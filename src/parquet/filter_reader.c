@@ -113,21 +113,36 @@ int64_t lam_filter_reader_row(const struct lam_filter_reader *reader) {
 
 /* ---- row groups ---- */
 
-/* An input whose chunk has nothing but dictionary pages comes as a dictionary:
- * it is then looked at value by value, not row by row. */
-static void choose_forms(struct lam_filter_reader *reader) {
+/* Whether a flat column's chunk has nothing but dictionary pages. */
+static bool all_dictionary(const struct lam_filter_reader *reader, int32_t top) {
   const struct lam_file_meta *meta = lam_file_meta(reader->file);
+  int32_t leaf = meta->nodes[lam_top_node(meta, top)].leaf;
+  const struct lam_chunk_meta *chunk = &meta->row_groups[reader->group].chunks[leaf];
+  return chunk->encoding_stats_known && chunk->all_pages_dictionary;
+}
+
+/* A column whose pages are all dictionary-coded comes as a dictionary: a condition is then asked of its values, not of
+ * its rows, and other columns are decoded once their rows are chosen. */
+static void choose_forms(struct lam_filter_reader *reader) {
   for (int32_t i = 0; i < reader->input_count; i++) {
     struct lam_filter_input *input = &reader->inputs[i];
     struct lam_filter_stage *stage = &reader->stages[input->stage];
     if (input->top < 0) continue;
     if (input->dictionary.release) {
-      int32_t leaf = meta->nodes[lam_top_node(meta, input->top)].leaf;
-      const struct lam_chunk_meta *chunk = &meta->row_groups[reader->group].chunks[leaf];
-      input->as_dictionary = chunk->encoding_stats_known && chunk->all_pages_dictionary;
+      input->as_dictionary = all_dictionary(reader, input->top);
       lam_reader_as_dictionary(stage->reader, input->index, input->as_dictionary);
     }
     stage->form_schemas[input->index] = input->as_dictionary ? &input->dictionary : &input->plain;
+  }
+  for (int32_t i = 0; i < reader->column_count; i++) {
+    int32_t at = reader->from_rest[i];
+    if (at < 0) continue;
+    struct lam_rest_column *column = &reader->rest_columns[at];
+    if (column->dictionary.release) {
+      column->as_dictionary = all_dictionary(reader, reader->tops[i]);
+      lam_reader_as_dictionary(reader->rest, at, column->as_dictionary);
+    }
+    reader->rest_forms[at] = column->as_dictionary ? &column->dictionary : reader->rest_schema.children[at];
   }
 }
 
@@ -470,6 +485,24 @@ static enum lam_status fill_batch(struct lam_filter_reader *reader, int64_t rows
   return LAM_OK;
 }
 
+/* The next of the chosen rows of the columns that no condition names. */
+static enum lam_status read_rest(struct lam_filter_reader *reader, struct ArrowArray *out, struct lam_error *error) {
+  enum lam_status status = LAM_OK;
+  if (!reader->rest_begun) LAM_TRY(lam_reader_begin(reader->rest, reader->group, error));
+  reader->rest_begun = true;
+  LAM_TRY(read_piece(reader, reader->rest, &reader->rest_form, &reader->of_rest, reader->rest_kept, out, error));
+  for (int64_t i = 0; status == LAM_OK && i < out->n_children; i++) {
+    struct lam_rest_column *column = &reader->rest_columns[i];
+    struct ArrowArray plain;
+    if (!column->as_dictionary) continue;
+    status = lam_dictionary_decode(reader->mem, &column->dictionary, out->children[i],
+                                   &reader->rest_kept[i + out->n_children], &plain, error);
+    if (status == LAM_OK) *out->children[i] = plain;
+  }
+  if (status != LAM_OK) lam_array_release(out);
+  return status;
+}
+
 /* The next batch of the window under way, which has rows left. */
 static enum lam_status next_piece(struct lam_filter_reader *reader, struct ArrowArray *out, struct lam_error *error) {
   struct ArrowArray rest = {.release = NULL};
@@ -479,9 +512,7 @@ static enum lam_status next_piece(struct lam_filter_reader *reader, struct Arrow
   reader->row =
       lam_rows_at(&window, reader->chosen.indices ? reader->chosen.indices[first] : reader->chosen.first + first);
   if (reader->rest) {
-    if (!reader->rest_begun) LAM_TRY(lam_reader_begin(reader->rest, reader->group, error));
-    reader->rest_begun = true;
-    LAM_TRY(read_piece(reader, reader->rest, &reader->rest_schema, &reader->of_rest, reader->rest_kept, &rest, error));
+    LAM_TRY(read_rest(reader, &rest, error));
     rows = rest.length;
   }
   enum lam_status status = fill_batch(reader, rows, &rest, out, error);

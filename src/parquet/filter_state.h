@@ -97,8 +97,15 @@ struct lam_filter_reader {
   int32_t stage_count;
   struct lam_reader *rest; /* columns of the batches that no condition names; NULL: none */
   struct ArrowSchema rest_schema;
-  struct lam_filter_buffers *rest_kept;
-  struct lam_reader *whole; /* all columns of the batches, where nothing is to be evaluated */
+  /* Of each column of `rest`, which comes as a dictionary where all its pages are: less is copied before the rows are
+   * chosen. */
+  struct lam_rest_column {
+    struct ArrowSchema dictionary; /* released where it cannot be one */
+    bool as_dictionary;            /* in the row group under way */
+  } * rest_columns;
+  struct ArrowSchema rest_form, **rest_forms; /* as the columns come; its children are those of rest_schema or these */
+  struct lam_filter_buffers *rest_kept;       /* of the rows chosen, and behind them of their values */
+  struct lam_reader *whole;                   /* all columns of the batches, where nothing is to be evaluated */
   bool rest_begun, one_thread;
   struct lam_prune *prune;
   struct ArrowArray batch; /* as evaluators want it: a child for each of the schema's */
