@@ -8,6 +8,7 @@
 enum {
   GATHER = 256,     /* dictionary entries at once */
   MARK_BLOCK = 256, /* indices */
+  MARK_AT_ONCE = 1 << 13,
 };
 
 void lam_index_init(struct lam_index_builder *index, struct lam_mem *mem) {
@@ -40,7 +41,7 @@ static size_t count_of(const struct lam_index_builder *index) {
 
 /* Sets seen[i] for the indices i. Where a block has no more than two values next to each other, as in sorted columns,
  * they are its least and its greatest, which costs less to find. */
-LAM_KERNEL static void mark(const uint32_t *indices, size_t count, uint8_t *seen) {
+LAM_KERNEL static void mark_some(const uint32_t *indices, size_t count, uint8_t *seen) {
   while (count > 0) {
     size_t some = count < MARK_BLOCK ? count : MARK_BLOCK;
     uint32_t least = UINT32_MAX, greatest = 0;
@@ -53,6 +54,15 @@ LAM_KERNEL static void mark(const uint32_t *indices, size_t count, uint8_t *seen
       for (size_t i = 0; i < some; i++) seen[indices[i]] = 1;
     indices += some;
     count -= some;
+  }
+}
+
+/* Small dictionaries are seen whole long before the page ends. */
+static void mark(const uint32_t *indices, size_t count, uint8_t *seen, size_t entries) {
+  for (size_t some; count > 0; indices += some, count -= some) {
+    some = count < MARK_AT_ONCE ? count : MARK_AT_ONCE;
+    mark_some(indices, some, seen);
+    if (!memchr(seen, 0, entries)) return;
   }
 }
 
@@ -110,7 +120,7 @@ void lam_index_add_indices(struct lam_index_builder *index, const struct lam_dic
     uint8_t *seen = scratch->data;
     uint32_t *entries = (uint32_t *)(void *)(scratch->data + room);
     memset(seen, 0, room);
-    mark(indices, count, seen);
+    mark(indices, count, seen, dictionary->count);
     size_t found = list_seen(seen, dictionary->count, entries);
     status = dictionary->width ? add_fixed(dictionary, entries, found, bounds)
                                : add_strings(dictionary, entries, found, bounds);
