@@ -554,6 +554,7 @@ static enum lam_status read_ranges(struct lam_chunk *chunk, struct lam_codec_sta
 
 enum lam_status lam_nested_read(struct lam_chunk *chunk, struct lam_codec_state *codec, const struct lam_range *rows,
                                 size_t count, int64_t max_rows, size_t max_bytes, struct lam_error *error) {
+  if (max_bytes > INT32_MAX) max_bytes = INT32_MAX;
   enum lam_status status = read_ranges(chunk, codec, rows, count, max_rows, max_bytes, error);
   if (status == LAM_OK || status == LAM_CANCELLED) return status;
   return lam_fail_in(error, status, "from row %" PRId64 " on", chunk->nested->row);

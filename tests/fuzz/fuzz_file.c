@@ -1,50 +1,30 @@
-/* A whole file, read as plain values, as dictionaries and page by page, in a memory store with a small budget. */
-#include <stdio.h>
-#include <stdlib.h>
+/* A whole file, nested columns too: read as plain values, as dictionaries in small batches, leaf by leaf and page by
+ * page. However it is read, it has the same rows. */
+#include "fuzz_support.h"
 
-#include "arrow/array.h"
-#include "parquet/file.h"
+/* Runs of equal values and nulls make any number of rows from a few bytes. */
+enum { MOST_BATCHES = 200, MOST_COLUMNS = 20 };
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* Every value is touched, so that a buffer too short is found. */
-static uint64_t sum_of(const struct ArrowSchema *schema, const struct ArrowArray *array) {
-  struct lam_view view;
-  uint64_t sum = 0;
-  if (lam_view_init(schema, array, &view, NULL) != LAM_OK) abort();
-  int bits = lam_type_bits(&view.type);
-  for (int64_t i = 0; i < view.length; i++) {
-    if (!lam_view_valid(&view, i)) continue;
-    if (view.dictionary_array && lam_view_index(&view, i) >= view.dictionary_array->length) abort();
-    if (bits == 1) {
-      sum += lam_bit_get(view.data, view.offset + i);
-    } else if (bits > 1) {
-      const uint8_t *value = (const uint8_t *)view.data + (view.offset + i) * (bits / 8);
-      for (int k = 0; k < bits / 8; k++) sum += value[k];
-    } else if (view.data) {
-      struct lam_bytes value = lam_view_bytes(&view, i);
-      for (size_t k = 0; k < value.size; k++) sum += value.data[k];
-    }
-  }
-  if (view.dictionary_array) sum += sum_of(view.dictionary_schema, view.dictionary_array);
-  return sum;
-}
-
-static void read_column(struct lam_file *file, struct lam_mem *mem, int32_t column, bool dictionaries) {
+static void read_column(struct lam_file *file, struct lam_mem *mem, int32_t column, bool dictionaries,
+                        struct fuzz_rows *rows) {
   struct lam_read_options options = LAM_READ_OPTIONS_INIT;
+  struct lam_reader_mode mode = {.all_dictionaries = dictionaries, .one_thread = true};
   struct lam_reader *reader;
   struct ArrowSchema schema;
+  struct ArrowArray batch;
+  fuzz_begin_rows(rows);
   options.columns = &column;
   options.column_count = 1;
   options.batch_rows = dictionaries ? 100 : 0;
-  struct lam_reader_mode mode = {.all_dictionaries = dictionaries, .one_thread = true};
-  if (lam_reader_open_as(file, &options, &mode, mem, &reader, NULL) != LAM_OK) return;
-  if (lam_reader_schema(reader, &schema, NULL) == LAM_OK) {
-    struct ArrowArray batch;
-    /* Runs of equal values and nulls make any number of rows from a few bytes. */
-    for (int i = 0; i < 200 && lam_reader_next(reader, &batch, NULL) == LAM_OK && batch.release; i++) {
-      volatile uint64_t sum = sum_of(schema.children[0], batch.children[0]);
-      (void)sum;
+  rows->status = lam_reader_open_as(file, &options, &mode, mem, &reader, NULL);
+  if (rows->status != LAM_OK) return;
+  rows->status = lam_reader_schema(reader, &schema, NULL);
+  if (rows->status == LAM_OK) {
+    for (int i = 0; i < MOST_BATCHES && rows->count < FUZZ_ROWS; i++) {
+      rows->status = lam_reader_next(reader, &batch, NULL);
+      if (rows->status != LAM_OK || !batch.release) break;
+      fuzz_check(batch.length > 0 && batch.children[0]->length == batch.length);
+      fuzz_add_rows(rows, schema.children[0], batch.children[0]);
       lam_array_release(&batch);
     }
     lam_schema_release(&schema);
@@ -57,44 +37,43 @@ static enum lam_status ignore(void *user, const struct lam_page *page, struct la
   return LAM_OK;
 }
 
-static void read_file(struct lam_store *store, struct lam_mem *mem) {
-  struct lam_file *file;
-  struct lam_file_options options = LAM_FILE_OPTIONS_INIT;
-  options.no_checksums = true; /* which a fuzzer cannot guess */
-  if (lam_file_open_in(store, "f", &options, mem, &file, NULL) != LAM_OK) return;
-  struct ArrowSchema schema;
-  if (lam_file_schema(file, &schema, NULL) == LAM_OK) lam_schema_release(&schema);
-  for (int32_t i = 0; i < lam_file_columns(file) && i < 20; i++) {
-    read_column(file, mem, i, false);
-    read_column(file, mem, i, true);
-  }
-  for (int32_t group = 0; group < lam_file_row_groups(file) && group < 4; group++)
-    for (int32_t leaf = 0; leaf < lam_file_meta(file)->leaf_count && leaf < 20; leaf++)
-      (void)lam_chunk_walk(file, group, leaf, true, mem, ignore, NULL, NULL);
-  lam_file_close(file);
+/* One leaf of the file only, of which nothing is known but that it does no harm. */
+static void read_leaf(struct lam_file *file, struct lam_mem *mem, int32_t leaf) {
+  struct lam_read_options options = LAM_READ_OPTIONS_INIT;
+  const struct lam_file_meta *meta = lam_file_meta(file);
+  struct lam_reader *reader;
+  struct ArrowArray batch;
+  int32_t column = -1;
+  for (int32_t i = 0; i < meta->top_count; i++)
+    if (meta->nodes[meta->tops[i]].leaf <= leaf) column = i;
+  options.columns = &column;
+  options.column_count = 1;
+  options.leaves = &leaf;
+  options.leaf_count = 1;
+  if (lam_reader_open_in(file, &options, mem, &reader, NULL) != LAM_OK) return;
+  if (lam_reader_next(reader, &batch, NULL) == LAM_OK && batch.release) lam_array_release(&batch);
+  lam_reader_close(reader);
 }
 
-static bool put(struct lam_store *store, const uint8_t *data, size_t size) {
-  struct lam_output *output;
-  if (store->ops->create(store, "f", &output, NULL) != LAM_OK) return false;
-  bool ok = store->ops->write(output, data, size, NULL) == LAM_OK;
-  return store->ops->close_output(output, NULL) == LAM_OK && ok;
+static void read_file(void *user, struct lam_file *file, struct lam_mem *mem) {
+  static struct fuzz_rows plain, dictionaries;
+  struct ArrowSchema schema;
+  const struct lam_file_meta *meta = lam_file_meta(file);
+  (void)user;
+  if (lam_file_schema(file, &schema, NULL) == LAM_OK) lam_schema_release(&schema);
+  for (int32_t i = 0; i < lam_file_columns(file) && i < MOST_COLUMNS; i++) {
+    read_column(file, mem, i, false, &plain);
+    read_column(file, mem, i, true, &dictionaries);
+    fuzz_check_same(&plain, &dictionaries);
+  }
+  for (int32_t leaf = 0; leaf < meta->leaf_count && leaf < MOST_COLUMNS; leaf++) {
+    if (meta->nodes[meta->leaves[leaf]].parent > 0) read_leaf(file, mem, leaf);
+    for (int32_t group = 0; group < meta->row_group_count && group < 4; group++)
+      (void)lam_chunk_walk(file, group, leaf, true, mem, ignore, NULL, NULL);
+  }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  struct lam_context_options options = LAM_CONTEXT_OPTIONS_INIT;
-  struct lam_context *context;
-  struct lam_store *store;
-  struct lam_mem *mem;
-  options.threads = 1;
-  options.memory_limit = 32 << 20;
-  if (lam_context_create(&options, &context, NULL) != LAM_OK) return 0;
-  if (lam_store_memory(context, &store, NULL) == LAM_OK && lam_mem_open(context, 0, &mem, NULL) == LAM_OK) {
-    if (store->ops->make_directory) (void)store->ops->make_directory(store, "", NULL);
-    if (put(store, data, size)) read_file(store, mem);
-    lam_mem_close(mem);
-    lam_store_close(store);
-  }
-  lam_context_free(context);
+  fuzz_with_file(data, size, read_file, NULL);
   return 0;
 }
