@@ -118,6 +118,7 @@ static enum lam_status filter_binary(struct lam_mem *mem, const struct lam_view 
   const int32_t *ends32 = view->offsets32 ? view->offsets32 + view->offset : NULL;
   const int64_t *ends64 = view->offsets64 ? view->offsets64 + view->offset : NULL;
   int64_t total = 0;
+  assert(ends32 || ends64);
   for (int64_t i = 0; i < selection->count; i++) {
     int64_t row = selection->indices[i];
     total += ends32 ? ends32[row + 1] - ends32[row] : ends64[row + 1] - ends64[row];
