@@ -522,9 +522,7 @@ static enum lam_status next_piece(struct lam_filter_reader *reader, struct Arrow
   return status;
 }
 
-enum lam_status lam_filter_reader_next(struct lam_filter_reader *reader, struct ArrowArray *out,
-                                       struct lam_error *error) {
-  out->release = NULL;
+static enum lam_status next_batch(struct lam_filter_reader *reader, struct ArrowArray *out, struct lam_error *error) {
   for (;;) {
     if (reader->held_first < reader->held_rows) return next_piece(reader, out, error);
     if (!reader->in_group) {
@@ -545,4 +543,15 @@ enum lam_status lam_filter_reader_next(struct lam_filter_reader *reader, struct 
     }
     LAM_TRY(next_window(reader, error));
   }
+}
+
+enum lam_status lam_filter_reader_next(struct lam_filter_reader *reader, struct ArrowArray *out,
+                                       struct lam_error *error) {
+  out->release = NULL;
+  if (reader->failed)
+    return lam_fail(error, LAM_INVALID, "%s: its reader has failed and gives no more batches",
+                    lam_file_name(reader->file));
+  enum lam_status status = next_batch(reader, out, error);
+  reader->failed = status != LAM_OK;
+  return status;
 }

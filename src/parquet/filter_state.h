@@ -111,7 +111,7 @@ struct lam_filter_reader {
   struct ArrowArray batch; /* as evaluators want it: a child for each of the schema's */
   struct ArrowArray *children, **child_pointers;
 
-  bool in_group, evaluates;
+  bool in_group, evaluates, failed;
   struct lam_ranges candidates; /* rows of the group that are still to be looked at */
   struct lam_rows left;         /* of them */
   struct lam_ranges window;     /* rows that were read last */
