@@ -132,6 +132,7 @@ static enum lam_status take_entries(const struct column *column, struct lam_shar
                                     struct lam_error *error) {
   const struct lam_type *type = &column->views[0].type;
   int64_t total = 0;
+  LAM_TRY(lam_buf_room(entries, sizeof(struct lam_row), error)); /* memory, though all lists be empty */
   for (int64_t i = 0; i < column->count; i++) {
     struct lam_row row = column->rows[i];
     struct lam_range range = lam_view_entries(&column->views[row.source], row.row);

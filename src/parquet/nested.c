@@ -398,6 +398,16 @@ static enum lam_status next_page(struct lam_chunk *chunk, struct lam_codec_state
   return status;
 }
 
+/* Passes over the values of the levels up to `end`. */
+static enum lam_status skip_values_to(struct lam_chunk *chunk, size_t end, struct lam_error *error) {
+  struct lam_nested *nested = chunk->nested;
+  if (end <= nested->valued) return LAM_OK; /* there may be no levels at all yet */
+  size_t values = lam_levels_count_equal(nested->levels[1].data + nested->valued, end - nested->valued,
+                                         (uint8_t)chunk->source.leaf->max_definition);
+  nested->valued = end;
+  return nested->no_values ? LAM_OK : lam_skip_values(chunk, values, error);
+}
+
 /* Goes on to where there are more levels; values of the page that is left are read first (`*full` as in read_values),
  * or passed over. */
 static enum lam_status more_levels(struct lam_chunk *chunk, struct lam_codec_state *codec, bool skipping,
@@ -406,10 +416,7 @@ static enum lam_status more_levels(struct lam_chunk *chunk, struct lam_codec_sta
   *full = false;
   if (chunk->page_left == 0) {
     if (skipping) {
-      size_t values = lam_levels_count_equal(nested->levels[1].data + nested->valued, nested->end - nested->valued,
-                                             (uint8_t)chunk->source.leaf->max_definition);
-      if (!nested->no_values) LAM_TRY(lam_skip_values(chunk, nested->end > nested->valued ? values : 0, error));
-      nested->valued = nested->end;
+      LAM_TRY(skip_values_to(chunk, nested->end, error));
     } else {
       LAM_TRY(read_values(chunk, nested->end, max_bytes, full, error));
       if (*full) return LAM_OK;
@@ -504,12 +511,7 @@ static enum lam_status skip_rows(struct lam_chunk *chunk, struct lam_codec_state
       LAM_TRY(more_levels(chunk, codec, true, 0, &full, error));
       continue;
     }
-    if (end > nested->valued) {
-      size_t values = lam_levels_count_equal(nested->levels[1].data + nested->valued, end - nested->valued,
-                                             (uint8_t)chunk->source.leaf->max_definition);
-      if (!nested->no_values) LAM_TRY(lam_skip_values(chunk, values, error));
-      nested->valued = end;
-    }
+    LAM_TRY(skip_values_to(chunk, end, error));
     nested->begin = nested->searched = end;
     nested->row += (int64_t)found;
     rows -= (int64_t)found;

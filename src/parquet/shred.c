@@ -155,7 +155,10 @@ static void swap(struct lam_buf *a, struct lam_buf *b) {
 static enum lam_status begin(struct lam_shredded *out, int64_t from, int64_t count, struct lam_error *error) {
   out->entries = out->present = (size_t)count;
   out->level = out->repetition_level = 0;
-  out->ranges.size = 0;
+  out->ranges.size = out->next_ranges.size = 0;
+  /* Memory, though there be no ranges: they are counted by pointers. */
+  LAM_TRY(lam_buf_room(&out->ranges, sizeof(struct lam_range), error));
+  LAM_TRY(lam_buf_room(&out->next_ranges, sizeof(struct lam_range), error));
   LAM_TRY(lam_buf_reset(&out->repetition, out->entries, error));
   LAM_TRY(lam_buf_reset(&out->definition, out->entries, error));
   if (count) memset(out->repetition.data, 0, out->entries);
