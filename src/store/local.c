@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
@@ -309,6 +310,25 @@ static void local_close_input(struct lam_input *base) {
   free(base);
 }
 
+static enum lam_status local_map(struct lam_input *base, size_t size, struct lam_bytes *out, struct lam_error *error) {
+  struct local_input *input = (struct local_input *)base;
+  struct stat st;
+  *out = (struct lam_bytes){NULL, 0};
+  if (fstat(input->fd, &st)) return lam_store_fail(base->store, input->key, errno, "map", error);
+  /* A page behind the end of a file kills who touches it. */
+  if (size > (uint64_t)st.st_size)
+    return lam_store_fail_short(base->store, input->key, 0, size, (uint64_t)st.st_size, error);
+  void *memory = mmap(NULL, size, PROT_READ, MAP_SHARED, input->fd, 0);
+  if (memory == MAP_FAILED) return lam_store_fail(base->store, input->key, errno, "map", error);
+  *out = lam_bytes_of(memory, size);
+  return LAM_OK;
+}
+
+static void local_unmap(struct lam_store *store, struct lam_bytes bytes) {
+  (void)store;
+  munmap((void *)(uintptr_t)bytes.data, bytes.size);
+}
+
 /* ---- writing ---- */
 
 static enum lam_status local_create(struct lam_store *store, const char *key, struct lam_output **out,
@@ -331,6 +351,37 @@ static enum lam_status local_create(struct lam_store *store, const char *key, st
   memcpy(output->key, key, size);
   *out = &output->base;
   return LAM_OK;
+}
+
+static enum lam_status local_append(struct lam_store *store, const char *key, struct lam_output **out,
+                                    struct lam_object_info *info, struct lam_error *error) {
+  int root;
+  *out = NULL;
+  LAM_TRY(enter(store, key, &root, error));
+  int fd = open_confined(store, root, key, O_WRONLY | O_NONBLOCK | O_NOCTTY, 0);
+  if (fd < 0) return fail_confined(store, key, -fd, "append to", error);
+  struct stat st;
+  size_t size = strlen(key) + 1;
+  /* Not O_APPEND, with which Linux has pwrite append as well. */
+  int code = fstat(fd, &st) ? errno : !S_ISREG(st.st_mode) ? EINVAL : lseek(fd, 0, SEEK_END) < 0 ? errno : 0;
+  struct local_output *output = code ? NULL : malloc(sizeof *output + size);
+  if (!output) {
+    close(fd);
+    return lam_store_fail(store, key, code ? code : ENOMEM, "append to", error);
+  }
+  *output = (struct local_output){{store}, fd, (uint64_t)st.st_size, 0, false};
+  memcpy(output->key, key, size);
+  if (info) fill_info(&st, info);
+  *out = &output->base;
+  return LAM_OK;
+}
+
+static enum lam_status local_patch(struct lam_output *base, uint64_t offset, uint64_t value, struct lam_error *error) {
+  struct local_output *output = (struct local_output *)base;
+  ssize_t put;
+  while ((put = pwrite(output->fd, &value, sizeof value, (off_t)offset)) < 0 && errno == EINTR) continue;
+  if (put == sizeof value) return LAM_OK;
+  return lam_store_fail(base->store, output->key, put < 0 ? errno : EIO, "write", error);
 }
 
 /* Sets blocks aside, as much as there are already and a little more. ext4 then neither looks for them page by page nor
@@ -681,10 +732,14 @@ static const struct lam_store_ops local_ops = {
     .open = local_open,
     .read = local_read,
     .close_input = local_close_input,
+    .map = local_map,
+    .unmap = local_unmap,
     .create = local_create,
     .write = local_write,
     .sync = local_sync,
     .close_output = local_close_output,
+    .append = local_append,
+    .patch = local_patch,
     .make_directory = local_make_directory,
     .remove_directory = local_remove_directory,
     .remove = local_remove,

@@ -375,6 +375,23 @@ static void memory_close_input(struct lam_input *base) {
   handle_free(base->store, ((struct input *)base)->node, base, sizeof(struct input));
 }
 
+/* A copy: the file's own memory moves when it grows. */
+static enum lam_status memory_map(struct lam_input *base, size_t size, struct lam_bytes *out, struct lam_error *error) {
+  void *memory;
+  *out = (struct lam_bytes){NULL, 0};
+  LAM_TRY(lam_alloc(memory_of(base->store)->fs->mem, size, &memory, error));
+  enum lam_status status = memory_read(base, 0, memory, size, error);
+  if (status == LAM_OK)
+    *out = lam_bytes_of(memory, size);
+  else
+    lam_free(memory_of(base->store)->fs->mem, memory, size);
+  return status;
+}
+
+static void memory_unmap(struct lam_store *store, struct lam_bytes bytes) {
+  lam_free(memory_of(store)->fs->mem, (void *)(uintptr_t)bytes.data, bytes.size);
+}
+
 /* ---- writing ---- */
 
 static enum lam_status memory_create(struct lam_store *store, const char *key, struct lam_output **out,
@@ -406,6 +423,37 @@ static enum lam_status memory_write(struct lam_output *base, const void *data, s
   if (status == LAM_OK) node->mtime_ns = node->ctime_ns = now_ns(memory_of(base->store)->fs);
   unlock_fs(base->store);
   return status == LAM_OK ? LAM_OK : lam_fail_in(error, status, "cannot write to %s", base->store->root);
+}
+
+static enum lam_status memory_append(struct lam_store *store, const char *key, struct lam_output **out,
+                                     struct lam_object_info *info, struct lam_error *error) {
+  struct place place;
+  struct lam_memory_fs *fs = memory_of(store)->fs;
+  void *handle;
+  *out = NULL;
+  LAM_TRY(enter(store, key, "append to", &place, error));
+  if (place.node->kind != LAM_OBJECT_FILE) return leave(store, key, EISDIR, "append to", error);
+  enum lam_status status = handle_create(fs, place.node, sizeof(struct lam_memory_output), &handle, error);
+  if (status == LAM_OK) {
+    *(struct lam_memory_output *)handle = (struct lam_memory_output){{store}, place.node};
+    *out = handle;
+    if (info) fill_info(fs, place.node, info);
+  }
+  unlock_fs(store);
+  return status;
+}
+
+static enum lam_status memory_patch(struct lam_output *base, uint64_t offset, uint64_t value, struct lam_error *error) {
+  struct lam_memory_node *node = ((struct lam_memory_output *)base)->node;
+  lock_fs(base->store);
+  size_t size = node->bytes.size;
+  bool there = size >= sizeof value && offset <= size - sizeof value;
+  if (there) {
+    lam_store64(node->bytes.data + offset, value);
+    node->mtime_ns = node->ctime_ns = now_ns(memory_of(base->store)->fs);
+  }
+  unlock_fs(base->store);
+  return there ? LAM_OK : lam_store_fail_short(base->store, "(open file)", offset, sizeof value, size, error);
 }
 
 static enum lam_status memory_sync(struct lam_output *base, struct lam_error *error) {
@@ -632,10 +680,14 @@ const struct lam_store_ops lam_memory_ops = {
     .open = memory_open,
     .read = memory_read,
     .close_input = memory_close_input,
+    .map = memory_map,
+    .unmap = memory_unmap,
     .create = memory_create,
     .write = memory_write,
     .sync = memory_sync,
     .close_output = memory_close_output,
+    .append = memory_append,
+    .patch = memory_patch,
     .make_directory = memory_make_directory,
     .remove_directory = memory_remove_directory,
     .remove = memory_remove,

@@ -63,6 +63,10 @@ struct lam_store_ops {
                           struct lam_object_info *info, struct lam_error *error);
   enum lam_status (*read)(struct lam_input *input, uint64_t offset, void *to, size_t size, struct lam_error *error);
   void (*close_input)(struct lam_input *input);
+  /* The first `size` bytes (at least 1) of an open object, read-only; for files of our own, which nobody truncates.
+   * They stay until `unmap`, whatever becomes of the input and its key. LAM_CORRUPT where the object is shorter. */
+  enum lam_status (*map)(struct lam_input *input, size_t size, struct lam_bytes *out, struct lam_error *error);
+  void (*unmap)(struct lam_store *store, struct lam_bytes bytes);
 
   /* Writing a new object; its directory is there. LAM_EXISTS where the key is taken. `sync` makes the
    * bytes durable (not the name: that is sync_directory). close_output without sync is allowed. */
@@ -70,6 +74,11 @@ struct lam_store_ops {
   enum lam_status (*write)(struct lam_output *output, const void *data, size_t size, struct lam_error *error);
   enum lam_status (*sync)(struct lam_output *output, struct lam_error *error);
   enum lam_status (*close_output)(struct lam_output *output, struct lam_error *error);
+  /* Opens a file that is there to be written behind its end, with `write`. `info` may be NULL. */
+  enum lam_status (*append)(struct lam_store *store, const char *key, struct lam_output **out,
+                            struct lam_object_info *info, struct lam_error *error);
+  /* Overwrites the 8 bytes at `offset`, a multiple of 8 within the file: readers see the old ones or the new. */
+  enum lam_status (*patch)(struct lam_output *output, uint64_t offset, uint64_t value, struct lam_error *error);
 
   enum lam_status (*make_directory)(struct lam_store *store, const char *key, struct lam_error *error); /* one level */
   /* LAM_EXISTS where it is not empty. Key "" removes the root. */

@@ -159,6 +159,19 @@ static void fault_close_input(struct lam_input *base) {
   free(base);
 }
 
+static enum lam_status fault_map(struct lam_input *base, size_t size, struct lam_bytes *out, struct lam_error *error) {
+  struct lam_input *inner = ((struct fault_input *)base)->inner;
+  struct hit hit;
+  LAM_TRY(begin(&hit, READS, "map", base->store, "(open file)", NULL, NULL, error));
+  LAM_TRY(inner->store->ops->map(inner, size, out, error));
+  enum lam_status status = end(&hit, LAM_OK, error);
+  if (status != LAM_OK) inner->store->ops->unmap(inner->store, *out);
+  return status;
+}
+static void fault_unmap(struct lam_store *store, struct lam_bytes bytes) {
+  inner_of(store)->ops->unmap(inner_of(store), bytes);
+}
+
 /* ---- writing ---- */
 
 static enum lam_status fault_create_object(struct lam_store *store, const char *key, struct lam_output **out,
@@ -206,6 +219,31 @@ static enum lam_status fault_close_output(struct lam_output *base, struct lam_er
   free(output->key);
   free(output);
   return status;
+}
+
+static enum lam_status fault_append(struct lam_store *store, const char *key, struct lam_output **out,
+                                    struct lam_object_info *info, struct lam_error *error) {
+  struct hit hit;
+  struct lam_output *inner;
+  *out = NULL;
+  LAM_TRY(begin(&hit, CHANGES, "append", store, key, NULL, NULL, error));
+  LAM_TRY(inner_of(store)->ops->append(inner_of(store), key, &inner, info, error));
+  enum lam_status status = end(&hit, LAM_OK, error);
+  if (status != LAM_OK) {
+    inner->store->ops->close_output(inner, NULL);
+    return status;
+  }
+  struct fault_output *output = zeroed(sizeof *output);
+  *output = (struct fault_output){{store}, inner, strdup(key)};
+  assert(output->key);
+  *out = &output->base;
+  return LAM_OK;
+}
+static enum lam_status fault_patch(struct lam_output *base, uint64_t offset, uint64_t value, struct lam_error *error) {
+  struct fault_output *output = (struct fault_output *)base;
+  struct hit hit;
+  LAM_TRY(begin(&hit, CHANGES, "patch", base->store, output->key, NULL, NULL, error));
+  return end(&hit, output->inner->store->ops->patch(output->inner, offset, value, error), error);
 }
 
 /* ---- names ---- */
@@ -280,10 +318,14 @@ static const struct lam_store_ops fault_ops = {
     .open = fault_open,
     .read = fault_read,
     .close_input = fault_close_input,
+    .map = fault_map,
+    .unmap = fault_unmap,
     .create = fault_create_object,
     .write = fault_write,
     .sync = fault_sync,
     .close_output = fault_close_output,
+    .append = fault_append,
+    .patch = fault_patch,
     .make_directory = fault_make_directory,
     .remove_directory = fault_remove_directory,
     .remove = fault_remove,

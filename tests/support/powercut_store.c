@@ -30,6 +30,12 @@ struct operation {
   bool chosen; /* to become durable */
 };
 
+/* 8 bytes that were overwritten and not synced since. */
+struct patched {
+  struct lam_memory_node *node;
+  uint64_t offset, before;
+};
+
 struct powercut {
   pthread_mutex_t lock; /* around each operation and its journal entry */
   struct lam_context *context;
@@ -43,6 +49,8 @@ struct powercut {
   size_t shadow_count;
   struct operation *journal; /* in order */
   size_t journal_count;
+  struct patched *patches; /* in order */
+  size_t patch_count;
 };
 
 static struct lam_store_ops powercut_ops;
@@ -244,6 +252,29 @@ static enum lam_status cut_lock(struct lam_store *store, const char *key, bool w
   }
 }
 
+static enum lam_status cut_patch(struct lam_output *output, uint64_t offset, uint64_t value, struct lam_error *error) {
+  struct powercut *cut = cut_of(output->store);
+  struct lam_memory_node *node = ((struct lam_memory_output *)output)->node;
+  pthread_mutex_lock(&cut->lock);
+  cut->patches = grown(cut->patches, cut->patch_count + 1, sizeof *cut->patches);
+  pthread_mutex_lock(&cut->fs->lock);
+  uint64_t before = offset + sizeof before <= node->bytes.size ? lam_load64(node->bytes.data + offset) : 0;
+  shadow_of(cut, node); /* held to the end */
+  pthread_mutex_unlock(&cut->fs->lock);
+  enum lam_status status = lam_memory_ops.patch(output, offset, value, error);
+  if (status == LAM_OK) cut->patches[cut->patch_count++] = (struct patched){node, offset, before};
+  pthread_mutex_unlock(&cut->lock);
+  return status;
+}
+
+/* Patches of `node` (NULL: all) are durable. */
+static void settle_patches(struct powercut *cut, const struct lam_memory_node *node) {
+  size_t kept = 0;
+  for (size_t i = 0; i < cut->patch_count; i++)
+    if (node && cut->patches[i].node != node) cut->patches[kept++] = cut->patches[i];
+  cut->patch_count = kept;
+}
+
 static enum lam_status cut_sync(struct lam_output *output, struct lam_error *error) {
   (void)error;
   struct powercut *cut = cut_of(output->store);
@@ -251,6 +282,7 @@ static enum lam_status cut_sync(struct lam_output *output, struct lam_error *err
   pthread_mutex_lock(&cut->lock);
   pthread_mutex_lock(&cut->fs->lock);
   shadow_of(cut, node)->size = node->bytes.size;
+  settle_patches(cut, node);
   pthread_mutex_unlock(&cut->fs->lock);
   pthread_mutex_unlock(&cut->lock);
   return LAM_OK;
@@ -278,6 +310,7 @@ static enum lam_status cut_sync_all(struct lam_store *store, struct lam_error *e
     pthread_mutex_lock(&cut->fs->lock);
     for (size_t i = 0; i < cut->journal_count; i++) cut->journal[i].chosen = true;
     settle(cut);
+    settle_patches(cut, NULL);
     for (size_t i = 0; i < cut->shadow_count; i++)
       if (cut->shadows[i].node) cut->shadows[i].size = cut->shadows[i].node->bytes.size;
     pthread_mutex_unlock(&cut->fs->lock);
@@ -326,6 +359,14 @@ static void lose_bytes(struct shadow *shadow, enum powercut_mode mode, uint64_t 
   shadow->size = bytes->size;
 }
 
+static void lose_patches(struct powercut *cut, enum powercut_mode mode, uint64_t *seed) {
+  while (cut->patch_count > 0) {
+    const struct patched *patch = cut->patches + --cut->patch_count;
+    if (mode == POWERCUT_RANDOM && next_random(seed) % 2) continue;
+    lam_store64(patch->node->bytes.data + patch->offset, patch->before);
+  }
+}
+
 static void restore_entries(struct powercut *cut, struct shadow *shadow) {
   struct lam_memory_entries *entries = &shadow->node->entries;
   lam_memory_entries_release(cut->fs, entries);
@@ -344,6 +385,7 @@ void powercut_crash(struct powercut *cut, enum powercut_mode mode, uint64_t seed
   choose_survivors(cut, mode, &seed);
   settle(cut);
   cut->journal_count = 0;
+  lose_patches(cut, mode, &seed);
   /* First all links go, then the durable ones come back. */
   for (size_t i = 0; i < cut->shadow_count; i++) {
     struct lam_memory_node *node = cut->shadows[i].node;
@@ -385,6 +427,7 @@ enum lam_status powercut_create(struct lam_context *context, struct powercut **o
   powercut_ops.exchange = cut_exchange;
   powercut_ops.lock = cut_lock;
   powercut_ops.sync = cut_sync;
+  powercut_ops.patch = cut_patch;
   powercut_ops.sync_directory = cut_sync_directory;
   powercut_ops.sync_all = cut_sync_all;
   struct powercut *cut = grown(NULL, 1, sizeof *cut);
@@ -447,5 +490,6 @@ void powercut_free(struct powercut *cut) {
   pthread_mutex_destroy(&cut->lock);
   free(cut->shadows);
   free(cut->journal);
+  free(cut->patches);
   free(cut);
 }

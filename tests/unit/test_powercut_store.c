@@ -208,6 +208,22 @@ static void stores_are_opened_again(void **state) {
   want_bytes(meta, "b", "2");
 }
 
+static void a_patch_is_lost_until_it_is_synced(void **state) {
+  (void)state;
+  struct lam_output *output;
+  put_object(data, "p", "12345678abcdefgh");
+  OK(data->ops->sync_directory(data, "", &error));
+  for (int synced = 0; synced < 2; synced++) {
+    OK(data->ops->append(data, "p", &output, NULL, &error));
+    OK(data->ops->patch(output, 8, lam_load64("ABCDEFGH"), &error));
+    if (synced) OK(data->ops->sync(output, &error));
+    OK(data->ops->patch(output, 0, lam_load64("--------"), &error));
+    OK(data->ops->close_output(output, &error));
+    powercut_crash(cut, POWERCUT_DROP, 0);
+    want_bytes(data, "p", synced ? "12345678ABCDEFGH" : "12345678abcdefgh");
+  }
+}
+
 /* lam_store_put, stopped before each of its operations, under every kind of crash: old or new. */
 static void a_put_is_atomic(void **state) {
   (void)state;
@@ -245,6 +261,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(the_journal_is_kept_in_order, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_random_crash_keeps_beginnings, set_up, tear_down),
       cmocka_unit_test_setup_teardown(stores_are_opened_again, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(a_patch_is_lost_until_it_is_synced, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_put_is_atomic, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -418,6 +418,33 @@ static void keys_are_checked(void **state) {
   free(longest);
 }
 
+static void files_are_mapped_appended_to_and_patched(void) {
+  struct lam_input *input;
+  struct lam_output *output;
+  struct lam_object_info info;
+  struct lam_bytes map, beyond;
+  put_object(f.data, "h", "12345678abcdefgh");
+  OK(f.data->ops->open(f.data, "h", &input, &info, &error));
+  OK(f.data->ops->map(input, 12, &map, &error));
+  FAILS(f.data->ops->map(input, 17, &beyond, &error), LAM_CORRUPT, "ends at byte 16");
+  f.data->ops->close_input(input);
+  assert_int_equal(map.size, 12);
+  assert_memory_equal(map.data, "12345678abcd", 12);
+  FAILS(f.data->ops->append(f.data, "none", &output, &info, &error), LAM_NOT_FOUND, "none");
+  FAILS(f.data->ops->append(f.data, "d", &output, &info, &error), LAM_INVALID, "d");
+  OK(f.data->ops->append(f.data, "h", &output, &info, &error));
+  assert_int_equal(info.size, 16);
+  OK(f.data->ops->write(output, "more", 4, &error));
+  OK(f.data->ops->sync(output, &error));
+  OK(f.data->ops->patch(output, 8, lam_load64("ABCDEFGH"), &error));
+  OK(f.data->ops->sync(output, &error));
+  OK(f.data->ops->close_output(output, &error));
+  want_bytes(f.data, "h", "12345678ABCDEFGHmore");
+  OK(f.data->ops->remove(f.data, "h", &error));
+  assert_memory_equal(map.data, "12345678", 8); /* beyond its name */
+  f.data->ops->unmap(f.data, map);
+}
+
 static void every_case(enum kind kind) {
   static void (*const cases[])(void) = {
       failures_have_their_status,
@@ -429,6 +456,7 @@ static void every_case(enum kind kind) {
       a_root_comes_and_goes,
       locks_exclude_each_other,
       helpers_get_put_and_remove,
+      files_are_mapped_appended_to_and_patched,
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     set_up(kind);
