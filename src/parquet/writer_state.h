@@ -1,4 +1,4 @@
-/* The state of a writer, for writer.c and raw_copy.c alone. */
+/* The state of a writer, for writer*.c and raw_copy.c alone. */
 #ifndef LAM_PARQUET_WRITER_STATE_H
 #define LAM_PARQUET_WRITER_STATE_H
 
@@ -73,6 +73,8 @@ struct lam_writer {
 enum lam_status lam_writer_put(struct lam_writer *writer, const void *data, size_t size, struct lam_error *error);
 /* LAM_INVALID after a failure or the end. */
 enum lam_status lam_writer_check(const struct lam_writer *writer, struct lam_error *error);
+/* The status of a call that may write: a failure gets the file's name and makes the writer of no more use. */
+enum lam_status lam_writer_settle(struct lam_writer *writer, enum lam_status status, struct lam_error *error);
 /* What messages call the file. */
 const char *lam_writer_name(const struct lam_writer *writer);
 /* A copy in the writer's arena; NULL stays NULL. */
@@ -82,10 +84,34 @@ enum lam_status lam_writer_keep(struct lam_writer *writer, struct lam_bytes byte
 /* The index of the leaf that is the top-level column of that name; -1 where there is none, or it is nested. */
 int32_t lam_writer_find_flat(const struct lam_writer *writer, const char *name);
 
+/* ---- writer_rows.c ---- */
+
+enum { LAM_SERIAL_BYTES = 128 << 10 }; /* less work than this is not worth waking other threads */
+
+/* Workspaces: one for each thread that is at work. */
+enum lam_status lam_writer_take_workspace(struct lam_writer *writer, struct lam_workspace **out,
+                                          struct lam_error *error);
+void lam_writer_return_workspace(struct lam_writer *writer, struct lam_workspace *workspace);
+void lam_writer_release_workspaces(struct lam_writer *writer);
+/* Packs what is encoded. */
+enum lam_status lam_writer_pack(struct lam_writer *writer, bool serial, struct lam_error *error);
+
+/* ---- writer_groups.c ---- */
+
+/* Writes the packed pages of the row group's first chunk: it stands where the file ends now, so that they need not
+ * wait. One thread at a time, the only one that writes meanwhile. */
+enum lam_status lam_writer_put_outgoing(struct lam_writer *writer, struct lam_error *error);
+/* Writes the row group under way, if it has rows. */
+enum lam_status lam_writer_close_group(struct lam_writer *writer, struct lam_error *error);
+/* Writes the page indexes of all row groups. */
+enum lam_status lam_writer_put_indexes(struct lam_writer *writer, struct lam_error *error);
+
+/* ---- writer_options.c ---- */
+
 /* The names from below the root to the leaf, joined by dots. */
 enum lam_status lam_leaf_name(const struct lam_file_meta *meta, int32_t leaf, struct lam_arena *arena, const char **out,
                               struct lam_error *error);
-/* writer_options.c: what the options mean for each column. `out` has room for one per leaf. */
+/* What the options mean for each column. `out` has room for one per leaf. */
 enum lam_status lam_writer_resolve(const struct lam_write_options *options, const struct lam_writer *writer,
                                    struct lam_chunk_options *out, struct lam_error *error);
 /* Copies what the caller knows of the struct, and checks it. */
