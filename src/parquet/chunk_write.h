@@ -155,9 +155,12 @@ enum lam_status lam_chunk_describe(const struct lam_chunk_writer *chunk, struct 
 /* Begins the next chunk; `keep_memory` for one that will be as large. */
 void lam_chunk_clear(struct lam_chunk_writer *chunk, bool keep_memory);
 
-/* ---- for chunk_nested.c ---- */
+/* ---- blocks: for chunk_values.c, which appends them, and chunk_nested.c ---- */
 
-enum { LAM_BLOCK_ROWS = 1024 }; /* rows that go through the steps of appending together */
+enum {
+  LAM_BLOCK_ROWS = 1024,     /* rows that go through the steps of appending together */
+  LAM_FIRST_GUESS = 1 << 14, /* values after which the distinct ones are first estimated */
+};
 
 /* Rows [row, row + rows) of the batch, of which `values` are not null. */
 struct lam_block {
@@ -173,9 +176,16 @@ struct lam_block {
 enum lam_status lam_chunk_begin_rows(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
                                      const struct lam_view *view, int64_t from, int64_t count, struct lam_block *block,
                                      struct lam_error *error);
+/* Makes the dictionary that the view came with chunk->source. */
+enum lam_status lam_chunk_take_dictionary(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
+                                          const struct lam_view *view, struct lam_error *error);
+void lam_source_forget(struct lam_source_dictionary *source);
 /* Reads the indices of a dictionary-encoded block. */
 enum lam_status lam_chunk_read_indices(const struct lam_chunk_writer *chunk, struct lam_block *block,
                                        struct lam_error *error);
+/* Bytes that PLAIN would take for such a block: until the first page has shown that the dictionary pays, and for the
+ * sizes in page indexes. */
+size_t lam_chunk_plain_bytes(const struct lam_chunk_writer *chunk, const struct lam_block *block);
 /* Appends the values of a block. Where chunk->dictionary_on is false afterwards and was not before, they were not, and
  * go again. */
 enum lam_status lam_chunk_append_block(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
@@ -187,6 +197,10 @@ size_t lam_chunk_rows_left(const struct lam_chunk_writer *chunk);
 bool lam_chunk_plain_counts(const struct lam_chunk_writer *chunk);
 /* Bytes that the levels of a nested page take, about. */
 size_t lam_chunk_levels_bytes(const struct lam_chunk_writer *chunk);
+
+/* Takes the dictionary's values, each of which some row has, into bounds of the chunk. */
+enum lam_status lam_chunk_add_dictionary_bounds(struct lam_chunk_writer *chunk, struct lam_bounds *bounds,
+                                                struct lam_error *error);
 
 /* ---- page_write.c ---- */
 
@@ -206,8 +220,4 @@ enum lam_status lam_chunk_end_dictionary(struct lam_chunk_writer *chunk, struct 
 /* Stops using the dictionary: pages written with it stay, and a first page still under way becomes plain. */
 enum lam_status lam_chunk_drop_dictionary(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
                                           struct lam_error *error);
-/* Takes the dictionary's values, each of which some row has, into bounds of the chunk. */
-enum lam_status lam_chunk_add_dictionary_bounds(struct lam_chunk_writer *chunk, struct lam_bounds *bounds,
-                                                struct lam_error *error);
-
 #endif
