@@ -71,8 +71,8 @@ enum lam_status lam_bind_null(struct lam_binder *binder, const struct lam_type *
   return lam_expr_literal(binder->arena, &value, position, out, error);
 }
 
-enum lam_status lam_bind_bool(struct lam_binder *binder, bool value, size_t position, const struct lam_expr **out,
-                              struct lam_error *error) {
+static enum lam_status bind_bool(struct lam_binder *binder, bool value, size_t position, const struct lam_expr **out,
+                                 struct lam_error *error) {
   struct lam_scalar scalar = {.type = lam_type_simple(LAM_TYPE_BOOL), .value.i = value};
   return lam_expr_literal(binder->arena, &scalar, position, out, error);
 }
@@ -248,7 +248,7 @@ enum lam_status lam_bind_logic(struct lam_binder *binder, enum lam_expr_kind kin
       const struct lam_expr *argument = flat->arguments[i];
       int own = cost(argument);
       if ((own < COSTS ? own : COSTS - 1) != level) continue;
-      if (decides(argument, is_and)) return lam_bind_bool(binder, !is_and, position, out, error);
+      if (decides(argument, is_and)) return bind_bool(binder, !is_and, position, out, error);
       if (is_neutral(argument, is_and) || (lam_expr_is_null(argument) && null)) continue;
       null |= lam_expr_is_null(argument);
       expr->arguments[kept++] = argument;
@@ -257,7 +257,7 @@ enum lam_status lam_bind_logic(struct lam_binder *binder, enum lam_expr_kind kin
   expr->count = kept;
   expr->type = lam_type_simple(LAM_TYPE_BOOL);
   *out = kept == 1 ? expr->arguments[0] : expr;
-  return kept == 0 ? lam_bind_bool(binder, is_and, position, out, error) : LAM_OK;
+  return kept == 0 ? bind_bool(binder, is_and, position, out, error) : LAM_OK;
 }
 
 static enum lam_status bind_boolean(struct lam_binder *binder, const struct lam_expr *expr, const struct lam_expr **out,
@@ -297,7 +297,7 @@ static enum lam_status bind_is_null(struct lam_binder *binder, const struct lam_
   else
     LAM_TRY(bind(binder, argument, &argument, error));
   if (argument->kind == LAM_EXPR_LITERAL)
-    return lam_bind_bool(binder, argument->literal.is_null, expr->position, out, error);
+    return bind_bool(binder, argument->literal.is_null, expr->position, out, error);
   return lam_bind_node(binder, LAM_EXPR_IS_NULL, 0, expr->position, &boolean, &argument, 1, out, error);
 }
 

@@ -60,8 +60,6 @@ enum lam_status lam_bind_node(struct lam_binder *binder, enum lam_expr_kind kind
                               const struct lam_expr **out, struct lam_error *error);
 enum lam_status lam_bind_null(struct lam_binder *binder, const struct lam_type *type, size_t position,
                               const struct lam_expr **out, struct lam_error *error);
-enum lam_status lam_bind_bool(struct lam_binder *binder, bool value, size_t position, const struct lam_expr **out,
-                              struct lam_error *error);
 /* AND, OR of bound conditions: constants are folded, cheap arguments go first. */
 enum lam_status lam_bind_logic(struct lam_binder *binder, enum lam_expr_kind kind, size_t position,
                                const struct lam_expr *const *arguments, int32_t count, const struct lam_expr **out,

@@ -63,7 +63,7 @@ static enum lam_status slide(struct lam_json *json, struct lam_error *error) {
 
 static bool is_blank(struct lam_bytes line) {
   for (size_t i = 0; i < line.size; i++)
-    if (!memchr(" \t\r", line.data[i], 3)) return false;
+    if (line.data[i] != ' ' && line.data[i] != '\t' && line.data[i] != '\r') return false;
   return true;
 }
 

@@ -1,5 +1,6 @@
 #include "parquet/bloom.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 
@@ -71,7 +72,10 @@ void lam_bloom_insert_bytes(uint8_t *bits, size_t size, const struct lam_bytes *
   uint64_t hashes[BATCH];
   for (size_t some; count > 0; values += some, count -= some) {
     some = count < BATCH ? count : BATCH;
-    for (size_t i = 0; i < some; i++) hashes[i] = XXH64(values[i].data, values[i].size, 0);
+    for (size_t i = 0; i < some; i++) {
+      assert(values[i].data || values[i].size == 0);
+      hashes[i] = XXH64(values[i].data, values[i].size, 0);
+    }
     insert_hashes(bits, size, hashes, some);
   }
 }
@@ -96,8 +100,9 @@ void lam_bloom_fold(uint8_t *bits, size_t size) {
  * with probability e^(-n / 32b). */
 uint64_t lam_bloom_distinct(const uint8_t *bits, size_t size) {
   double all = (double)size * 8, set = (double)lam_bits_count(bits, 0, (int64_t)size * 8);
+  double blocks = (double)size / LAM_BLOOM_BLOCK;
   if (set >= all) return UINT64_MAX;
-  return (uint64_t)llround(-log(1 - set / all) * 32 * (double)(size / LAM_BLOOM_BLOCK));
+  return (uint64_t)llround(-log(1 - set / all) * 32 * blocks);
 }
 
 /* ---- the thrift form ---- */

@@ -28,7 +28,6 @@ struct lam_page_list { /* in order */
   struct lam_out_page *first, *last;
   size_t count, bytes;
 };
-void lam_page_list_push(struct lam_page_list *list, struct lam_out_page *page);
 struct lam_out_page *lam_page_list_pop(struct lam_page_list *list);            /* NULL: empty */
 void lam_page_list_move(struct lam_page_list *from, struct lam_page_list *to); /* all of them, behind those there */
 

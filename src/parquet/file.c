@@ -42,6 +42,9 @@ const char *lam_file_name(const struct lam_file *file) {
 uint64_t lam_file_size(const struct lam_file *file) {
   return file->size;
 }
+uint64_t lam_file_footer_size(const struct lam_file *file) {
+  return lam_load32(file->tail.data + file->tail.size - FOOTER_END);
+}
 bool lam_file_checksums(const struct lam_file *file) {
   return file->checksums;
 }
@@ -269,13 +272,6 @@ enum lam_status lam_schema_set_key_values(const struct lam_file_meta *meta, stru
     LAM_TRY(lam_schema_set_metadata(schema, key, pair->value, error));
   }
   return LAM_OK;
-}
-
-bool lam_column_is_readable(const struct lam_file_meta *meta, int32_t column) {
-  struct ArrowSchema schema;
-  bool readable = lam_schema_of_column(meta, column, &schema, NULL) == LAM_OK;
-  if (readable) lam_schema_release(&schema);
-  return readable;
 }
 
 /* All columns that can be read, in a struct that has room for `count`; *readable gets how many. */

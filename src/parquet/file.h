@@ -14,7 +14,8 @@ enum lam_status lam_file_open_in(struct lam_store *store, const char *key, const
 const struct lam_file_meta *lam_file_meta(const struct lam_file *file);
 const struct lam_object_info *lam_file_info(const struct lam_file *file);
 const char *lam_file_name(const struct lam_file *file);
-uint64_t lam_file_size(const struct lam_file *file); /* the explicit one where given */
+uint64_t lam_file_size(const struct lam_file *file);        /* the explicit one where given */
+uint64_t lam_file_footer_size(const struct lam_file *file); /* without its length and the magic behind it */
 /* Bytes of the file: from the tail that the open has read where they lie there, else by the store. Bounds are checked.
  * Any thread. */
 enum lam_status lam_file_read(const struct lam_file *file, uint64_t offset, void *to, size_t size,
@@ -27,9 +28,6 @@ enum lam_status lam_chunk_range(const struct lam_file *file, int32_t row_group, 
 
 bool lam_file_checksums(const struct lam_file *file); /* whether pages are verified */
 struct lam_mem *lam_file_mem(const struct lam_file *file);
-
-/* Whether a top-level column can be read: all of its types are known to us. */
-bool lam_column_is_readable(const struct lam_file_meta *meta, int32_t column);
 /* Key-value metadata of the file as that of a schema; without ARROW:schema, which describes the writer's schema, not
  * the one that is read. */
 enum lam_status lam_schema_set_key_values(const struct lam_file_meta *meta, struct ArrowSchema *schema,

@@ -83,6 +83,7 @@ static enum lam_status assign_stages(struct lam_filter_reader *reader, struct pa
     const struct part *cheapest = NULL;
     for (int32_t i = 0; i < count; i++)
       if (parts[i].stage < 0 && (!cheapest || parts[i].cost < cheapest->cost)) cheapest = &parts[i];
+    assert(cheapest); /* `left` parts have no stage yet */
     bool last = stage == LAM_MOST_STAGES - 1;
     for (size_t c = 0; c < columns; c++) read[c] |= cheapest->columns[c];
     for (int32_t i = 0; i < count; i++) {

@@ -184,7 +184,7 @@ static enum lam_status encode_page(struct lam_chunk_writer *chunk, struct lam_wo
 
 /* ---- pages and their memory ---- */
 
-void lam_page_list_push(struct lam_page_list *list, struct lam_out_page *page) {
+static void list_push(struct lam_page_list *list, struct lam_out_page *page) {
   page->next = NULL;
   *(list->last ? &list->last->next : &list->first) = page;
   list->last = page;
@@ -368,7 +368,7 @@ enum lam_status lam_chunk_collect(struct lam_chunk_writer *chunk, struct lam_err
     count_page(chunk, &page->header, page->bytes.size - page->start);
     lam_index_page_size(&chunk->index, page->bytes.size - page->start);
     if (goes)
-      lam_page_list_push(chunk->outgoing, page);
+      list_push(chunk->outgoing, page);
     else if (status == LAM_OK)
       status = keep_page(chunk, page, error);
     else
@@ -412,7 +412,7 @@ static enum lam_status write_page(struct lam_chunk_writer *chunk, struct lam_wor
   page->header.rows = (int32_t)chunk->page_rows;
   page->header.encoding = encoding == LAM_RLE_DICTIONARY ? index_encoding(chunk) : encoding;
   page->header.nulls = (int32_t)(entries - chunk->page_values);
-  lam_page_list_push(&chunk->encoded, page);
+  list_push(&chunk->encoded, page);
   return LAM_OK;
 }
 

@@ -144,7 +144,8 @@ static enum lam_status open_columns(struct lam_writer *writer, const struct lam_
   return status;
 }
 
-int32_t lam_writer_find_flat(const struct lam_writer *writer, const char *name) {
+/* The index of the leaf that is the top-level column of that name; -1 where there is none, or it is nested. */
+static int32_t find_flat(const struct lam_writer *writer, const char *name) {
   for (int32_t i = 0; i < writer->column_count; i++)
     if (writer->columns[i].shred.depth == 0 && !strcmp(writer->columns[i].name, name)) return i;
   return -1;
@@ -156,7 +157,7 @@ static enum lam_status keep_sorting(struct lam_writer *writer, const struct lam_
   LAM_TRY(lam_arena_array(&writer->arena, count, sizeof *writer->sorting, (void **)&writer->sorting, error));
   for (size_t i = 0; i < count; i++) {
     const struct lam_sort_key *key = &options->sorting[i];
-    int32_t column = lam_writer_find_flat(writer, key->column);
+    int32_t column = find_flat(writer, key->column);
     if (column < 0)
       return lam_fail(error, LAM_NOT_FOUND, "there is no column \"%s\" to record as sorted by", key->column);
     writer->sorting[i] = (struct lam_sorting_column){column, key->descending, key->nulls_first};

@@ -81,9 +81,6 @@ const char *lam_writer_name(const struct lam_writer *writer);
 enum lam_status lam_writer_keep(struct lam_writer *writer, struct lam_bytes bytes, struct lam_bytes *out,
                                 struct lam_error *error);
 
-/* The index of the leaf that is the top-level column of that name; -1 where there is none, or it is nested. */
-int32_t lam_writer_find_flat(const struct lam_writer *writer, const char *name);
-
 /* ---- writer_rows.c ---- */
 
 enum { LAM_SERIAL_BYTES = 128 << 10 }; /* less work than this is not worth waking other threads */

@@ -310,8 +310,8 @@ static enum lam_status decode_head(struct parser *parser, struct lam_bytes text,
   return LAM_OK;
 }
 
-enum lam_status lam_head_decode(struct lam_bytes text, struct lam_mem *mem, struct lam_head *out,
-                                struct lam_error *error) {
+static enum lam_status head_decode(struct lam_bytes text, struct lam_mem *mem, struct lam_head *out,
+                                   struct lam_error *error) {
   *out = (struct lam_head){0};
   lam_arena_init(&out->arena, mem);
   struct parser parser = {.arena = &out->arena};
@@ -355,7 +355,7 @@ enum lam_status lam_head_read(struct lam_store *meta, struct lam_mem *mem, bool 
   *there = status == LAM_OK;
   if (status == LAM_NOT_FOUND) status = LAM_OK;
   if (*there) {
-    status = lam_head_decode(lam_bytes_of(text.data, text.size), mem, out, error);
+    status = head_decode(lam_bytes_of(text.data, text.size), mem, out, error);
     if (status == LAM_CORRUPT)
       lam_fail_in(
           error, status,

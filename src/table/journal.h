@@ -70,8 +70,6 @@ struct lam_head {
 };
 void lam_head_release(struct lam_head *head);
 enum lam_status lam_head_encode(const struct lam_head *head, struct lam_buf *out, struct lam_error *error);
-enum lam_status lam_head_decode(struct lam_bytes text, struct lam_mem *mem, struct lam_head *out,
-                                struct lam_error *error);
 /* Where there is none: sequence 0 (a writer then looks at the folders in retired/). */
 enum lam_status lam_head_read(struct lam_store *meta, struct lam_mem *mem, bool *there, struct lam_head *out,
                               struct lam_error *error);

@@ -18,31 +18,3 @@ enum lam_status lam_path_value(const struct lam_partition *partition, const stru
   }
   return LAM_OK;
 }
-
-static enum lam_status one_value(struct lam_mem *mem, const struct lam_scalar *value, struct ArrowArray *out,
-                                 struct lam_error *error) {
-  struct lam_builder builder;
-  LAM_TRY(lam_builder_init(&builder, mem, &value->type, error));
-  enum lam_status status = lam_type_is_binary(value->type.id)
-                               ? lam_builder_bytes(&builder, value->bytes, error)
-                               : lam_builder_fixed(&builder, &value->value, error); /* the low bytes come first */
-  if (status == LAM_OK) status = lam_builder_finish(&builder, out, error);
-  lam_builder_release(&builder);
-  return status;
-}
-
-enum lam_status lam_path_array(struct lam_mem *mem, const struct lam_scalar *value, int64_t rows,
-                               struct ArrowArray *out, struct lam_error *error) {
-  struct ArrowArray dictionary;
-  struct lam_shared *indices;
-  out->release = NULL;
-  LAM_TRY(one_value(mem, value, &dictionary, error));
-  enum lam_status status = lam_shared_create(mem, (size_t)rows * sizeof(int32_t), &indices, error);
-  if (status == LAM_OK) {
-    memset(indices->data, 0, (size_t)rows * sizeof(int32_t));
-    status = lam_array_init(rows, 0, 2, (struct lam_shared *const[]){NULL, indices}, &dictionary, out, error);
-    lam_shared_release(indices);
-  }
-  lam_array_release(&dictionary);
-  return status;
-}

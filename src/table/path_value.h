@@ -9,9 +9,5 @@
  * dates, strings, binaries); NULL where it has none. Bytes are the partition's. */
 enum lam_status lam_path_value(const struct lam_partition *partition, const struct ArrowSchema *column,
                                struct lam_scalar *out, struct lam_error *error);
-/* An array of `rows` times such a value, not NULL: dictionary-encoded, whatever the column's schema says, as evaluators
- * take it. */
-enum lam_status lam_path_array(struct lam_mem *mem, const struct lam_scalar *value, int64_t rows,
-                               struct ArrowArray *out, struct lam_error *error);
 
 #endif
