@@ -35,6 +35,7 @@ class ReadOptions(c.Structure):
         ("dictionaries", c.c_bool),
         ("leaves", c.POINTER(c.c_int32)),
         ("leaf_count", c.c_int32),
+        ("string_views", c.c_bool),
     ]
 
 
@@ -50,7 +51,9 @@ def library():
     for name in ("lam_context_free", "lam_file_close", "lam_reader_close"):
         getattr(lib, name).argtypes = [c.c_void_p]
         getattr(lib, name).restype = None
-    lib.lam_file_columns.argtypes = [c.c_void_p]
+    lib.lam_file_columns.argtypes = lib.lam_file_row_groups.argtypes = [c.c_void_p]
+    lib.lam_file_row_group_rows.argtypes = [c.c_void_p, c.c_int32]
+    lib.lam_file_row_group_rows.restype = c.c_int64
     return lib
 
 
@@ -88,7 +91,15 @@ class File:
     def __exit__(self, *_):
         LIB.lam_file_close(self.handle)
 
-    def batches(self, columns=None, row_groups=None, batch_rows=0, dictionaries=False, leaves=None):
+    def columns(self):
+        return LIB.lam_file_columns(self.handle)
+
+    def rows(self):
+        """By the row groups: the footer's own number may be wrong."""
+        return sum(LIB.lam_file_row_group_rows(self.handle, i) for i in range(LIB.lam_file_row_groups(self.handle)))
+
+    def batches(self, columns=None, row_groups=None, batch_rows=0, dictionaries=False, leaves=None,
+                string_views=False):
         """A pyarrow.RecordBatchReader over the file."""
 
         def array(values):
@@ -104,6 +115,7 @@ class File:
             dictionaries,
             array(leaves),
             len(leaves or []),
+            string_views,
         )
         reader = c.c_void_p()
         call(LIB.lam_reader_open, self.handle, c.byref(options), c.byref(reader))

@@ -4,7 +4,6 @@ codec and page version that pyarrow writes. tests/integration/test_nested_read.p
 import datetime
 import decimal
 import os
-import pathlib
 import random
 
 import numpy as np
@@ -13,105 +12,16 @@ import pyarrow.parquet as pq
 import pytest
 
 import lamella_library as lamella
-
-SHARED = pathlib.Path(os.environ.get("LAMELLA_SHARED", lamella.ROOT.parent / "shared")) / "parquet-testing"
-LARGE = "large_string_map.brotli.parquet"  # two strings of 1 GiB
-FILES = sorted(path for path in SHARED.glob("data/**/*.parquet") if path.name != LARGE)
-BAD = sorted(SHARED.glob("bad_data/*.parquet"))
-DAMAGED = {"datapage_v1-corrupt-checksum.parquet", "rle-dict-uncompressed-corrupt-checksum.parquet"}
-
-
-def same(ours, theirs):
-    """Equal values, NaN included, whatever the types are called."""
-    assert len(ours) == len(theirs)
-    if ours.type != theirs.type:
-        if pa.types.is_timestamp(ours.type) and pa.types.is_timestamp(theirs.type):
-            theirs = theirs.cast(ours.type, safe=False)
-        else:
-            ours = ours.cast(theirs.type)
-    ours, theirs = ours.combine_chunks(), theirs.combine_chunks()
-    assert ours.null_count == theirs.null_count
-    assert ours.equals(theirs) or repr(ours.to_pylist()) == repr(theirs.to_pylist())
-
-
-# From int96_from_spark.md: pyarrow wraps them differently.
-SPARK_INT96 = [1704141296123456, 1704070800000000, 253402225200000000, 1735599600000000, None, 9089380393200000000]
-
-
-# Its keys are optional, which pyarrow refuses; from incorrect_map_schema.md.
-OPTIONAL_KEYS = [[("parent", "another"), ("name", "report")]]
-
-
-def theirs_of(path, column):
-    if path.name == "incorrect_map_schema.parquet":
-        return pa.chunked_array([pa.array(OPTIONAL_KEYS, pa.map_(pa.string(), pa.string()))])
-    if path.name == "int96_from_spark.parquet":
-        return pa.chunked_array([pa.array(SPARK_INT96, pa.timestamp("us"))])
-    # INT96 of Spark holds dates that nanoseconds do not.
-    file = pq.ParquetFile(path, coerce_int96_timestamp_unit="us")
-    return file.read([column])[column]
-
-
-def compare(path, **options):
-    ours = lamella.read(path, **options)
-    for name in ours.schema.names:
-        same(ours[name], theirs_of(path, name))
-
+from public_files import DAMAGED, FILES, LARGE, columns_of, decoded, same, same_columns
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
 def test_public_file(path):
-    if path.name in DAMAGED:
-        with pytest.raises(lamella.LamellaError, match=r"column '.*page at byte \d+: its checksum is"):
-            lamella.read(path)
-        compare(path, no_checksums=True)
-        return
-    compare(path)
-    compare(path, batch_rows=7)
-    ours = lamella.read(path, dictionaries=True, batch_rows=100)
-    for name in ours.schema.names:
-        column = ours[name]
-        if pa.types.is_dictionary(column.type):
-            plain = [chunk.dictionary_decode() for chunk in column.chunks]
-            column = pa.chunked_array(plain, column.type.value_type)
-        same(column, theirs_of(path, name))
-
-
-@pytest.mark.slow
-def test_public_file_of_large_strings():
-    path = SHARED / "data" / LARGE
-    if not path.exists():
-        pytest.skip("no large file")
-    with lamella.Context(memory_limit=5 << 30) as context, lamella.File(context, path) as file:
-        reader, lengths = file.batches(batch_rows=1), []
-        for batch in reader:
-            keys = batch.column(0).keys
-            lengths += [len(keys[i].as_buffer()) for i in range(len(keys))]
-            del batch, keys
-        reader.close()
-    assert lengths == [1 << 30, 1 << 30]
-
-
-@pytest.mark.parametrize("path", BAD, ids=lambda p: p.name)
-def test_bad_file(path):
-    try:
-        theirs = pq.read_table(path)
-    except (pa.ArrowException, OSError, ValueError):
-        theirs = None
-    try:
-        ours = lamella.read(path)
-    except lamella.LamellaError as error:
-        assert len(str(error)) > 20
-        return
-    for name in ours.schema.names if theirs is not None else []:
-        same(ours[name], theirs[name])
-
-
-def test_encrypted_footer_is_refused():
-    path = next(SHARED.glob("data/encrypt_columns_and_footer.parquet.encrypted"), None)
-    if not path:
-        pytest.skip("no encrypted file")
-    with pytest.raises(lamella.LamellaError, match="encrypted"):
-        lamella.read(path)
+    """Every column, in batches of every size; test_table.py has the whole file at once."""
+    if path.name == LARGE:
+        pytest.skip("test_table.py reads it")
+    wanted, options = columns_of(path), {"no_checksums": path.name in DAMAGED}
+    same_columns(lamella.read(path, batch_rows=7, **options), wanted)
+    same_columns(decoded(lamella.read(path, dictionaries=True, batch_rows=100, **options)), wanted)
 
 
 # ---- random files ----
