@@ -1,4 +1,4 @@
-/* Full scans of one file, timed inside the process: scan_class FILE COLUMN THREADS TIMES [dictionaries]
+/* Full scans of one file, timed inside the process: scan_class FILE COLUMN THREADS TIMES [dictionaries|views]
  * COLUMN is a top-level column's number, or -1 for all. Prints the milliseconds of each time, one a line. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +40,7 @@ int main(int argc, char **argv) {
   with.threads = (uint32_t)atoi(argv[3]);
   if (column >= 0) options.columns = &column, options.column_count = 1;
   options.dictionaries = argc > 5 && strcmp(argv[5], "dictionaries") == 0;
+  options.string_views = argc > 5 && strcmp(argv[5], "views") == 0;
   enum lam_status status = lam_context_create(&with, &context, &error);
   for (int i = 0; status == LAM_OK && i < atoi(argv[4]); i++) {
     int64_t rows = 0;

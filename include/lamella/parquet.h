@@ -59,6 +59,9 @@ struct lam_read_options {
   const int32_t *leaves; /* of nested columns only these leaves (counted over the file); NULL: all. A column of which
                             none is listed comes whole; structs come with the members that have leaves listed */
   int32_t leaf_count;
+  bool string_views; /* strings and binaries that do not come as dictionaries come as Arrow's views ("vu", "vz") into
+                        the pages, whose bytes are not copied: long strings are fastest so. Each batch keeps its pages.
+                        Those below groups keep their offsets */
 };
 #define LAM_READ_OPTIONS_INIT \
   { .struct_size = sizeof(struct lam_read_options) }
@@ -139,7 +142,7 @@ struct lam_write_options {
   int64_t row_group_rows;   /* 0: 1,048,576 */
   int64_t row_group_bytes;  /* encoded; 0: 128 MiB, or less where the budget says so */
   int64_t page_bytes;       /* encoded, before compression; 0: 1 MiB */
-  int64_t page_rows;        /* 0: no limit of their own */
+  int64_t page_rows;        /* of a page, however few bytes they take; 0: 65,536 */
   int64_t dictionary_bytes; /* above this the dictionary is given up; 0: 1 MiB */
   bool data_page_v2;        /* pages V2 and version 2 of the format, for readers known to take them */
   bool no_page_checksums;

@@ -144,11 +144,11 @@ int64_t lam_view_null_count(const struct lam_view *view) {
 
 /* ---- arrays ---- */
 
-enum { MOST_BUFFERS = 3 };
-
 struct owned {
-  const void *buffers[MOST_BUFFERS];
-  struct lam_shared *shared[MOST_BUFFERS];
+  int64_t count;
+  struct lam_shared **shared; /* behind the buffers */
+  int64_t *lengths;           /* of the buffers that views point into, which are the last buffer */
+  const void *buffers[];
 };
 
 /* Children and dictionary are structs of ours, whose contents a consumer may have moved away. */
@@ -161,7 +161,8 @@ static void release_array(struct ArrowArray *array) {
   if (array->dictionary) lam_array_release(array->dictionary);
   free(array->dictionary);
   struct owned *owned = array->private_data;
-  for (int i = 0; i < MOST_BUFFERS; i++) lam_shared_release(owned->shared[i]);
+  for (int64_t i = 0; i < owned->count; i++) lam_shared_release(owned->shared[i]);
+  free(owned->lengths);
   free(owned);
   memset(array, 0, sizeof *array);
 }
@@ -171,19 +172,27 @@ static enum lam_status no_memory(struct ArrowArray *out, struct lam_error *error
   return lam_fail(error, LAM_NO_MEMORY, "no memory for an array");
 }
 
-static enum lam_status init(int64_t length, int64_t null_count, int buffer_count, struct ArrowArray *out,
+static enum lam_status init(int64_t length, int64_t null_count, int64_t buffer_count, struct ArrowArray *out,
                             struct lam_error *error) {
   *out = (struct ArrowArray){.length = length, .null_count = null_count, .n_buffers = buffer_count};
-  struct owned *owned = out->private_data = calloc(1, sizeof *owned);
+  struct owned *owned = calloc(1, sizeof *owned + 2 * (size_t)buffer_count * sizeof(void *));
   if (!owned) return no_memory(out, error);
+  owned->count = buffer_count;
+  owned->shared = (struct lam_shared **)(void *)(owned->buffers + buffer_count);
+  out->private_data = owned;
   out->buffers = owned->buffers;
   out->release = release_array;
   return LAM_OK;
 }
 
+static void set_buffer(struct owned *owned, int64_t index, struct lam_shared *shared) {
+  if (!shared) return;
+  owned->shared[index] = lam_shared_retain(shared);
+  owned->buffers[index] = shared->data;
+}
+
 enum lam_status lam_array_init(int64_t length, int64_t null_count, int buffer_count, struct lam_shared *const *buffers,
                                struct ArrowArray *dictionary, struct ArrowArray *out, struct lam_error *error) {
-  assert(buffer_count <= MOST_BUFFERS);
   LAM_TRY(init(length, null_count, buffer_count, out, error));
   if (dictionary) {
     out->dictionary = malloc(sizeof *out->dictionary);
@@ -191,18 +200,30 @@ enum lam_status lam_array_init(int64_t length, int64_t null_count, int buffer_co
     *out->dictionary = *dictionary;
     dictionary->release = NULL;
   }
+  for (int i = 0; i < buffer_count; i++) set_buffer(out->private_data, i, buffers[i]);
+  return LAM_OK;
+}
+
+enum lam_status lam_array_init_views(int64_t length, int64_t null_count, struct lam_shared *validity,
+                                     struct lam_shared *views, const struct lam_view_buffer *buffers, size_t count,
+                                     struct ArrowArray *out, struct lam_error *error) {
+  LAM_TRY(init(length, null_count, (int64_t)count + 3, out, error));
   struct owned *owned = out->private_data;
-  for (int i = 0; i < buffer_count; i++) {
-    if (!buffers[i]) continue;
-    owned->shared[i] = lam_shared_retain(buffers[i]);
-    owned->buffers[i] = buffers[i]->data;
+  owned->lengths = calloc(count + 1, sizeof *owned->lengths); /* never NULL, which importers take for damage */
+  if (!owned->lengths) return no_memory(out, error);
+  set_buffer(owned, 0, validity);
+  set_buffer(owned, 1, views);
+  for (size_t i = 0; i < count; i++) {
+    set_buffer(owned, (int64_t)i + 2, buffers[i].shared);
+    owned->lengths[i] = (int64_t)buffers[i].size;
   }
+  owned->buffers[count + 2] = owned->lengths;
   return LAM_OK;
 }
 
 struct lam_shared *lam_array_shared(const struct ArrowArray *array, int index) {
-  if (array->release != release_array || index >= MOST_BUFFERS) return NULL;
-  return ((const struct owned *)array->private_data)->shared[index];
+  const struct owned *owned = array->private_data;
+  return array->release == release_array && index < owned->count ? owned->shared[index] : NULL;
 }
 
 enum lam_status lam_array_init_nested(int64_t length, int64_t null_count, int buffer_count,

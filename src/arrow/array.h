@@ -59,6 +59,15 @@ int64_t lam_view_null_count(const struct lam_view *view);
  * released array releases them. `dictionary` is moved in where not NULL. */
 enum lam_status lam_array_init(int64_t length, int64_t null_count, int buffer_count, struct lam_shared *const *buffers,
                                struct ArrowArray *dictionary, struct ArrowArray *out, struct lam_error *error);
+/* A buffer that string and binary views point into, of which `size` bytes are meant. */
+struct lam_view_buffer {
+  struct lam_shared *shared;
+  size_t size;
+};
+/* The same of views (16 bytes each) into `count` such buffers, each retained. */
+enum lam_status lam_array_init_views(int64_t length, int64_t null_count, struct lam_shared *validity,
+                                     struct lam_shared *views, const struct lam_view_buffer *buffers, size_t count,
+                                     struct ArrowArray *out, struct lam_error *error);
 /* Buffer `index` of an array that lam_array_init made, still the maker's and the array's (retain it to keep it); NULL
  * of any other array. While it is held its bytes do not change, which a pointer alone does not promise. */
 struct lam_shared *lam_array_shared(const struct ArrowArray *array, int index);

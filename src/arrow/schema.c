@@ -191,6 +191,20 @@ enum lam_status lam_schema_copy_metadata(const struct ArrowSchema *from, struct 
   return LAM_OK;
 }
 
+enum lam_status lam_schema_as_views(const struct ArrowSchema *values, struct ArrowSchema *out,
+                                    struct lam_error *error) {
+  struct lam_type type;
+  memset(out, 0, sizeof *out);
+  LAM_TRY(lam_type_parse(values, &type, error));
+  assert(lam_type_is_binary(type.id));
+  bool text = type.id == LAM_TYPE_STRING || type.id == LAM_TYPE_LARGE_STRING;
+  type.id = text ? LAM_TYPE_STRING_VIEW : LAM_TYPE_BINARY_VIEW;
+  LAM_TRY(lam_schema_init(&type, values->name, values->flags & ARROW_FLAG_NULLABLE, out, error));
+  enum lam_status status = lam_schema_copy_metadata(values, out, error);
+  if (status != LAM_OK) lam_schema_release(out);
+  return status;
+}
+
 static enum lam_status copy(const struct ArrowSchema *from, int depth, struct ArrowSchema *out,
                             struct lam_error *error) {
   memset(out, 0, sizeof *out);

@@ -94,6 +94,8 @@ enum lam_status lam_schema_init_struct(const char *name, int64_t count, struct A
 enum lam_status lam_schema_copy(const struct ArrowSchema *from, struct ArrowSchema *out, struct lam_error *error);
 /* Wraps `values` (moved) as the dictionary of a schema of int32 indices with the same name, flags and metadata. */
 enum lam_status lam_schema_as_dictionary(struct ArrowSchema *values, struct ArrowSchema *out, struct lam_error *error);
+/* The schema of strings or binaries as one of views, with the same name, flags and metadata. */
+enum lam_status lam_schema_as_views(const struct ArrowSchema *values, struct ArrowSchema *out, struct lam_error *error);
 
 /* Metadata of a schema: pairs. The key "PARQUET:field_id" holds a decimal field id, as pyarrow has it. */
 enum lam_status lam_schema_set_metadata(struct ArrowSchema *schema, const char *key, struct lam_bytes value,

@@ -11,6 +11,7 @@ void lam_chunk_init(struct lam_chunk *chunk, struct lam_mem *mem) {
   struct lam_buf *const buffers[] = {&chunk->page_buffer, &chunk->staging,      &chunk->scratch,
                                      &chunk->lengths,     &chunk->level_values, &chunk->carry};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) lam_buf_init(buffers[i], mem);
+  lam_buf_init(&chunk->held.items, mem);
 }
 
 static void release_values(struct lam_values *values) {
@@ -21,6 +22,7 @@ static void release_values(struct lam_values *values) {
 
 void lam_chunk_release(struct lam_chunk *chunk) {
   lam_nested_release(chunk);
+  lam_views_release(chunk);
   lam_page_stream_release(&chunk->stream);
   lam_buf_release(&chunk->page_buffer);
   lam_buf_release(&chunk->staging);
@@ -42,10 +44,12 @@ enum lam_status lam_chunk_begin(struct lam_chunk *chunk, const struct lam_chunk_
   chunk->source = *source;
   if (leaf->legacy_delta_bytes) chunk->source.pages = NULL; /* its pages depend on those before */
   if (lam_type_is_binary(leaf->type.id))
-    chunk->class = LAM_VALUES_BINARY;
+    chunk->class = source->views && !source->column && !as_dictionary ? LAM_VALUES_VIEWS : LAM_VALUES_BINARY;
   else
     chunk->class = leaf->type.id == LAM_TYPE_BOOL ? LAM_VALUES_BITS : LAM_VALUES_FIXED;
   chunk->width = chunk->class == LAM_VALUES_FIXED ? (size_t)lam_type_bits(&leaf->type) / 8 : 0;
+  if (chunk->class == LAM_VALUES_VIEWS) chunk->width = LAM_VIEW_BYTES;
+  chunk->held.page = false;
   chunk->as_dictionary = as_dictionary && chunk->class != LAM_VALUES_BITS;
   chunk->rows_left = source->values;
   chunk->page_left = 0;
@@ -202,8 +206,11 @@ static enum lam_status begin_data_page(struct lam_chunk *chunk, const struct lam
   const struct lam_page_header *header = &page->header;
   if (header->values == 0) return LAM_OK;
   struct lam_page_parts parts;
-  LAM_TRY(lam_page_split(page, payload, chunk->source.codec, codec, chunk->source.leaf->max_repetition,
-                         chunk->source.leaf->max_definition, &chunk->page_buffer, &parts, error));
+  if (chunk->class == LAM_VALUES_VIEWS)
+    LAM_TRY(lam_views_split(chunk, page, payload, codec, &parts, error));
+  else
+    LAM_TRY(lam_page_split(page, payload, chunk->source.codec, codec, chunk->source.leaf->max_repetition,
+                           chunk->source.leaf->max_definition, &chunk->page_buffer, &parts, error));
   if (chunk->nested)
     LAM_TRY(lam_nested_begin_page(chunk, page, &parts, error));
   else
@@ -340,6 +347,7 @@ static enum lam_status begin_run(struct lam_chunk *chunk, size_t rows, struct la
   struct lam_run *run = &chunk->run;
   run->rows = run->nulls = run->values.count = 0;
   run->dictionary = run->identity = false;
+  if (chunk->class == LAM_VALUES_VIEWS) lam_views_begin_run(chunk);
   if (chunk->source.leaf->max_definition > 0)
     LAM_TRY(lam_shared_renew(chunk->mem, &run->validity, (rows + 7) / 8 + 8, 0, error));
   if (chunk->as_dictionary) LAM_TRY(lam_shared_renew(chunk->mem, &run->indices, rows * sizeof(int32_t), 0, error));
@@ -366,7 +374,8 @@ enum lam_status lam_read_dense(struct lam_chunk *chunk, size_t at, size_t valid,
   bool indices = chunk->page.encoding == LAM_RLE_DICTIONARY;
   if (chunk->class == LAM_VALUES_BITS)
     return lam_read_bits(chunk, chunk->run.values.data->data, (int64_t)at, valid, error);
-  if (chunk->class == LAM_VALUES_FIXED)
+  if (chunk->class == LAM_VALUES_VIEWS && !indices) return lam_read_views(chunk, at, valid, max_bytes, got, error);
+  if (chunk->class == LAM_VALUES_FIXED || chunk->class == LAM_VALUES_VIEWS)
     return indices ? lam_gather_fixed(chunk, at, valid, error) : lam_read_fixed(chunk, at, valid, error);
   return indices ? lam_gather_binary(chunk, at, valid, max_bytes, got, error)
                  : lam_read_binary(chunk, at, valid, max_bytes, got, error);
@@ -430,14 +439,18 @@ static enum lam_status read_rows(struct lam_chunk *chunk, size_t count, size_t m
 }
 
 /* Settles the form of the run by its first page; false where the run cannot go on with this page. */
-static enum lam_status join_page(struct lam_chunk *chunk, size_t rows, bool *joined, struct lam_error *error) {
+static enum lam_status join_page(struct lam_chunk *chunk, size_t rows, size_t max_bytes, bool *joined,
+                                 struct lam_error *error) {
   struct lam_run *run = &chunk->run;
   bool dictionary = chunk->as_dictionary && chunk->page.encoding == LAM_RLE_DICTIONARY;
   *joined = run->rows == 0 || run->dictionary == dictionary;
-  if (run->rows > 0) return LAM_OK;
-  run->dictionary = dictionary;
-  run->identity = chunk->as_dictionary && !dictionary;
-  return dictionary ? LAM_OK : lam_begin_values(chunk, rows, error);
+  if (run->rows == 0) {
+    run->dictionary = dictionary;
+    run->identity = chunk->as_dictionary && !dictionary;
+    if (!dictionary) LAM_TRY(lam_begin_values(chunk, rows, error));
+  }
+  if (chunk->class == LAM_VALUES_VIEWS) *joined = lam_views_join(chunk, max_bytes);
+  return LAM_OK;
 }
 
 static enum lam_status read_range(struct lam_chunk *chunk, struct lam_codec_state *codec, const struct lam_range *range,
@@ -449,7 +462,7 @@ static enum lam_status read_range(struct lam_chunk *chunk, struct lam_codec_stat
     bool joined;
     size_t taken = 0;
     LAM_TRY(next_rows(chunk, range, ranges, codec, error));
-    LAM_TRY(join_page(chunk, max_rows, &joined, error));
+    LAM_TRY(join_page(chunk, max_rows, max_bytes, &joined, error));
     if (!joined) {
       *full = true;
       break;
@@ -487,6 +500,7 @@ enum lam_status lam_chunk_read_ranges(struct lam_chunk *chunk, struct lam_codec_
   size_t most_rows = (size_t)lam_min_i64(max_rows, left);
   if (max_bytes > INT32_MAX) max_bytes = INT32_MAX;
   size_t width = chunk->class == LAM_VALUES_FIXED && !chunk->as_dictionary ? chunk->width : sizeof(int32_t);
+  if (chunk->class == LAM_VALUES_VIEWS) width = LAM_VIEW_BYTES;
   size_t most = width ? max_bytes / width : max_bytes;
   if (most_rows > most) most_rows = most ? most : 1;
   enum lam_status status = fill_run(chunk, codec, rows, count, most_rows, max_bytes, error);

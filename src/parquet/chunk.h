@@ -5,6 +5,7 @@
 #ifndef LAM_PARQUET_CHUNK_H
 #define LAM_PARQUET_CHUNK_H
 
+#include "arrow/array.h"
 #include "base/ranges.h"
 #include "parquet/encoding.h"
 #include "parquet/page.h"
@@ -24,11 +25,13 @@ struct lam_chunk_source {
   int64_t rows;   /* of a leaf of a column of groups */
   int64_t values; /* levels; rows, where nothing is repeated */
   bool checksums;
+  bool views; /* flat binaries that are no dictionaries come as Arrow's views into the pages */
   const struct lam_page_location *pages; /* where its data pages are, from the offset index; NULL: found by reading */
   int32_t page_count;
 };
 
-/* Dense values of the Arrow type. Data of binaries has LAM_VALUES_SLACK readable bytes behind its end. */
+/* Dense values of the Arrow type; views where they are asked for. Data of binaries has LAM_VALUES_SLACK readable bytes
+ * behind its end. */
 struct lam_values {
   struct lam_shared *offsets; /* int32, count + 1; binaries only */
   struct lam_shared *data;
@@ -46,7 +49,18 @@ struct lam_run {
   bool identity;               /* indices into the run's own values: 0, 1, 2, … */
 };
 
-enum lam_value_class { LAM_VALUES_FIXED, LAM_VALUES_BITS, LAM_VALUES_BINARY };
+enum lam_value_class { LAM_VALUES_FIXED, LAM_VALUES_BITS, LAM_VALUES_BINARY, LAM_VALUES_VIEWS };
+
+/* What the views of a run point into: of a chunk with a dictionary its bytes first, then pages, or built bytes. Behind
+ * them stand buffers of runs before that nobody holds any more, to be filled again. */
+struct lam_view_buffers {
+  struct lam_buf items; /* struct lam_view_buffer */
+  size_t used;          /* by the run */
+  bool page;            /* the last one used is the page */
+  bool joined;          /* and the run has rows of it */
+  bool building;        /* the last one used takes built bytes */
+  bool refers;          /* views of the run point into the last one used */
+};
 
 /* The page whose values are being read. */
 struct lam_page_values {
@@ -65,7 +79,7 @@ struct lam_chunk {
   struct lam_mem *mem;
   struct lam_chunk_source source;
   enum lam_value_class class;
-  size_t width;              /* bytes of a value in the Arrow array; FIXED */
+  size_t width;              /* bytes of a value in the Arrow array; FIXED, and 16 of VIEWS */
   bool as_dictionary;        /* runs are dictionary runs */
   struct lam_nested *nested; /* NULL where the leaf is a column */
   int64_t rows_left;         /* of the chunk; of nested leaves levels that are not decoded */
@@ -94,8 +108,9 @@ struct lam_chunk {
   bool has_dictionary;
   size_t longest; /* bytes of the dictionary's longest value */
 
-  struct lam_run run; /* the last one; its buffers are reused where nobody else holds them */
-  size_t data_size;   /* bytes of run.values.data in use; BINARY */
+  struct lam_run run;           /* the last one; its buffers are reused where nobody else holds them */
+  size_t data_size;             /* bytes of run.values.data in use; BINARY. VIEWS: of the buffers that the run keeps */
+  struct lam_view_buffers held; /* VIEWS */
 };
 
 void lam_chunk_init(struct lam_chunk *chunk, struct lam_mem *mem);
@@ -104,7 +119,8 @@ void lam_chunk_release(struct lam_chunk *chunk);
 enum lam_status lam_chunk_begin(struct lam_chunk *chunk, const struct lam_chunk_source *source, bool as_dictionary,
                                 struct lam_error *error);
 /* Decodes the next rows into chunk->run: at least one, at most `max_rows`, and so many that the run's
- * values do not pass `max_bytes` (up to 2^31 - 1) unless one row alone does. The chunk has rows left. */
+ * values do not pass `max_bytes` (up to 2^31 - 1) unless one row alone does; of views the pages count, unless one
+ * page alone does. The chunk has rows left. */
 enum lam_status lam_chunk_read(struct lam_chunk *chunk, struct lam_codec_state *codec, int64_t max_rows,
                                size_t max_bytes, struct lam_error *error);
 /* The row that is next, counted from the chunk's first. */
@@ -161,6 +177,23 @@ enum lam_status lam_read_binary(struct lam_chunk *chunk, size_t at, size_t count
 enum lam_status lam_gather_fixed(struct lam_chunk *chunk, size_t at, size_t count, struct lam_error *error);
 enum lam_status lam_gather_binary(struct lam_chunk *chunk, size_t at, size_t count, size_t max_bytes, size_t *got,
                                   struct lam_error *error);
+
+/* column_views.c: `count` values of the page as views behind the first `at` of the run; *got is less only where they
+ * are built and would pass max_bytes. */
+enum lam_status lam_read_views(struct lam_chunk *chunk, size_t at, size_t count, size_t max_bytes, size_t *got,
+                               struct lam_error *error);
+/* At the beginning of a run: keeps the dictionary's bytes and the page under way. */
+void lam_views_begin_run(struct lam_chunk *chunk);
+/* Lets the page join the run, unless that has rows and its buffers would pass max_bytes. */
+bool lam_views_join(struct lam_chunk *chunk, size_t max_bytes);
+/* lam_page_split into a buffer that arrays can keep. */
+enum lam_status lam_views_split(struct lam_chunk *chunk, const struct lam_page *page, struct lam_bytes payload,
+                                struct lam_codec_state *codec, struct lam_page_parts *out, struct lam_error *error);
+/* The array of rows [first, first + rows) of the run, `nulls` of them NULL. */
+enum lam_status lam_views_array(const struct lam_chunk *chunk, int64_t first, int64_t rows, int64_t nulls,
+                                struct ArrowArray *out, struct lam_error *error);
+void lam_views_release(struct lam_chunk *chunk);
+
 /* Indices into the chunk's dictionary, checked, into run.indices. */
 enum lam_status lam_read_indices(struct lam_chunk *chunk, size_t at, size_t count, struct lam_error *error);
 enum lam_status lam_read_dictionary_page(struct lam_chunk *chunk, const struct lam_page *page, struct lam_bytes payload,

@@ -53,7 +53,10 @@ enum lam_status lam_read_dictionary_page(struct lam_chunk *chunk, const struct l
             lam_encoding_name(encoding));
   LAM_CHECK(chunk->class != LAM_VALUES_BITS, error, "a dictionary of booleans");
   LAM_CHECK(page->header.values >= 0, error, "a dictionary of %" PRId32 " values", page->header.values);
-  LAM_TRY(lam_page_split(page, payload, chunk->source.codec, codec, 0, 0, &chunk->staging, &parts, error));
+  if (chunk->class == LAM_VALUES_VIEWS)
+    LAM_TRY(lam_views_split(chunk, page, payload, codec, &parts, error));
+  else
+    LAM_TRY(lam_page_split(page, payload, chunk->source.codec, codec, 0, 0, &chunk->staging, &parts, error));
   swap_values(chunk);
   enum lam_status status = read_values(chunk, parts.values, (size_t)page->header.values, error);
   swap_values(chunk);

@@ -128,6 +128,16 @@ void lam_strings_release(struct lam_strings *strings);
  * LAM_CORRUPT. `data` grows by what is read only; no value is longer than its page. */
 enum lam_status lam_strings_read(struct lam_strings *strings, size_t max, size_t max_bytes, int32_t *offsets,
                                  struct lam_buf *data, size_t *count, struct lam_error *error);
+enum { LAM_VIEW_BYTES = 16 };
+/* The next `count` values of PLAIN or DELTA_LENGTH_BYTE_ARRAY as Arrow's views, 16 bytes each, to `to`: values of more
+ * than 12 bytes point into buffer number `buffer`, which begins at `base`, holds the page's bytes and has 16 readable
+ * bytes behind them. *refers becomes true where there are such. */
+enum lam_status lam_strings_read_views(struct lam_strings *strings, size_t count, uint32_t buffer, const uint8_t *base,
+                                       uint8_t *to, bool *refers, struct lam_error *error);
+/* Views of values that lie in `data` as Arrow's strings do, and there will be from byte `place` of `buffer` on; 16
+ * readable bytes are behind them. True where a value has more than 12 bytes. */
+bool lam_strings_to_views(const uint8_t *data, const int32_t *offsets, size_t count, uint32_t buffer, uint32_t place,
+                          uint8_t *to);
 enum lam_status lam_strings_skip(struct lam_strings *strings, size_t count, struct lam_error *error);
 
 /* Encoders take slices in the form of Arrow: value i is data[offsets[i], offsets[i + 1]). */

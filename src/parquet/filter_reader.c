@@ -21,6 +21,7 @@ static enum lam_status copy_options(struct lam_filter_reader *reader, const stru
   void *memory;
   reader->options = (struct lam_read_options)LAM_READ_OPTIONS_INIT;
   LAM_TRY(lam_options_read(given, "LAM_READ_OPTIONS_INIT", &reader->options, sizeof reader->options, error));
+  reader->options.string_views = false; /* which neither conditions nor takes of rows read */
   const struct lam_read_options *options = &reader->options;
   int32_t groups = options->row_groups ? options->row_group_count : lam_file_row_groups(reader->file);
   int32_t columns = options->columns ? options->column_count : lam_file_columns(reader->file);

@@ -31,7 +31,7 @@ struct lam_filter_counts {
 
 struct lam_filter_reader;
 /* The batches have the columns of `options`, as those of lam_reader_open_as.
- * One without columns counts the rows. */
+ * One without columns counts the rows. Strings never come as views. */
 enum lam_status lam_filter_reader_open(struct lam_file *file, const struct lam_read_options *options,
                                        const struct lam_filter *filter, bool one_thread, struct lam_mem *mem,
                                        struct lam_filter_reader **out, struct lam_error *error);

@@ -66,6 +66,8 @@ SPREAD_WORD(uint8_t)
 SPREAD_WORD(uint16_t)
 SPREAD_WORD(uint32_t)
 SPREAD_WORD(uint64_t)
+__extension__ typedef unsigned __int128 uint128_t; /* views, decimals */
+SPREAD_WORD(uint128_t)
 
 static void spread_word_any(uint8_t *values, size_t width, size_t to, size_t from, uint64_t word, int count) {
   for (int i = count - 1; i >= 0; i--) {
@@ -94,6 +96,8 @@ void lam_spread(uint8_t *values, size_t width, const uint8_t *validity, int64_t 
       spread_word_uint32_t((uint32_t *)(void *)values, place, from + set, word, n);
     else if (width == 8)
       spread_word_uint64_t((uint64_t *)(void *)values, place, from + set, word, n);
+    else if (width == 16)
+      spread_word_uint128_t((uint128_t *)(void *)values, place, from + set, word, n);
     else if (width == 1)
       spread_word_uint8_t(values, place, from + set, word, n);
     else if (width == 2)

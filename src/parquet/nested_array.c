@@ -20,6 +20,7 @@ static enum lam_status leaf_array(const struct lam_chunk *chunk, int64_t all, in
   int64_t nulls = nullable ? run->nulls : 0;
   if (nulls > 0 && count < all) nulls = count - lam_bits_count(run->validity->data, first, count);
   struct lam_shared *validity = nulls > 0 ? run->validity : NULL;
+  if (chunk->class == LAM_VALUES_VIEWS) return lam_views_array(chunk, first, count, nulls, out, error);
   if (chunk->as_dictionary) {
     const struct lam_values *values = run->dictionary ? &chunk->dictionary : &run->values;
     struct lam_shared *const buffers[] = {validity, run->indices};

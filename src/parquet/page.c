@@ -259,6 +259,13 @@ enum lam_status lam_page_split(const struct lam_page *page, struct lam_bytes pay
   return take_levels_v1(page, header->definition_encoding, max_definition, &out->values, &out->definition, error);
 }
 
+size_t lam_page_room(const struct lam_page *page, struct lam_bytes payload, enum lam_codec codec) {
+  const struct lam_page_header *header = &page->header;
+  bool stored = codec == LAM_UNCOMPRESSED || (header->kind == LAM_DATA_PAGE_V2 && !header->compressed);
+  if (stored) return payload.size;
+  return (size_t)lam_min_u64((uint64_t)header->uncompressed_size, largest_output(codec, payload.size));
+}
+
 /* ---- walking ---- */
 
 static enum lam_status walk(struct lam_page_stream *stream, int64_t expected, struct lam_context *context,

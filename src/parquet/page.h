@@ -61,6 +61,9 @@ struct lam_page_parts {
 enum lam_status lam_page_split(const struct lam_page *page, struct lam_bytes payload, enum lam_codec codec,
                                struct lam_codec_state *state, int max_repetition, int max_definition,
                                struct lam_buf *buffer, struct lam_page_parts *out, struct lam_error *error);
+/* Bytes that lam_page_split has in `buffer` or points to in the payload at most: of what the page's header claims no
+ * more than its codec can make of the payload. */
+size_t lam_page_room(const struct lam_page *page, struct lam_bytes payload, enum lam_codec codec);
 
 /* The source of a file's bytes, and how far a chunk that ends at `end` may go on. */
 struct lam_byte_source lam_file_source(const struct lam_file *file);

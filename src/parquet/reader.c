@@ -33,6 +33,7 @@ struct leaf {
   struct lam_chunk chunk;
   int64_t position; /* rows of the run that were given out */
   bool as_dictionary;
+  bool views;       /* what is no dictionary comes as views */
   bool all_null;    /* flat and of the type null: nothing is decoded */
   bool index_tried; /* whether the row group's offset index was looked for */
 };
@@ -160,6 +161,7 @@ static enum lam_status begin_leaf(struct lam_reader *reader, struct leaf *leaf, 
       .values = chunk->values,
       .rows = group->rows,
       .checksums = lam_file_checksums(reader->file),
+      .views = leaf->views,
   };
   LAM_TRY(check_chunk(group, chunk, leaf, error));
   LAM_TRY(lam_chunk_range(reader->file, reader->row_groups[reader->next_group - 1], leaf->leaf, &source.offset,
@@ -368,6 +370,7 @@ static enum lam_status init_leaf(struct lam_reader *reader, int32_t column, int3
   LAM_TRY(lam_leaf_of_node(meta, node, &leaf->type, error));
   enum lam_type_id type = leaf->type.type.id;
   leaf->as_dictionary = !nested && reader->options.dictionaries && lam_type_is_binary(type);
+  leaf->views = !nested && reader->options.string_views && lam_type_is_binary(type);
   if (reader->mode.all_dictionaries) leaf->as_dictionary = !nested && type != LAM_TYPE_BOOL && type != LAM_TYPE_NULL;
   leaf->all_null = !nested && type == LAM_TYPE_NULL;
   return LAM_OK;
@@ -566,9 +569,11 @@ static enum lam_status column_schema(const struct lam_reader *reader, const stru
   const struct lam_file_meta *meta = lam_file_meta(reader->file);
   struct ArrowSchema values;
   if (column->fields) return lam_field_schema(meta, column->fields, out, error);
-  if (!reader->leaves[column->first].as_dictionary) return lam_schema_of_column(meta, column->top, out, error);
+  const struct leaf *leaf = &reader->leaves[column->first];
+  if (!leaf->as_dictionary && !leaf->views) return lam_schema_of_column(meta, column->top, out, error);
   LAM_TRY(lam_schema_of_column(meta, column->top, &values, error));
-  enum lam_status status = lam_schema_as_dictionary(&values, out, error);
+  enum lam_status status =
+      leaf->as_dictionary ? lam_schema_as_dictionary(&values, out, error) : lam_schema_as_views(&values, out, error);
   lam_schema_release(&values);
   return status;
 }

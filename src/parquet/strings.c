@@ -262,6 +262,101 @@ enum lam_status lam_strings_read(struct lam_strings *strings, size_t max, size_t
   }
 }
 
+/* ---- views ---- */
+
+enum { INLINE = 12 }; /* bytes of a value that a view holds itself */
+
+/* A view is the value's length in 4 bytes, then its first 12 bytes with zeros behind; or 4 bytes of it, the buffer's
+ * number and the offset in it. `head` and `tail` are the 16 bytes that would begin with the length if the value's bytes
+ * followed it, as PLAIN has them. */
+static inline void put_view(uint8_t *to, uint64_t head, uint64_t tail, size_t length, uint64_t place) {
+  static const uint64_t masks[INLINE + 2][2] = {
+      /* of the bytes that are there, by the length */
+      {0x00000000ffffffff, 0x0000000000000000}, {0x000000ffffffffff, 0x0000000000000000},
+      {0x0000ffffffffffff, 0x0000000000000000}, {0x00ffffffffffffff, 0x0000000000000000},
+      {0xffffffffffffffff, 0x0000000000000000}, {0xffffffffffffffff, 0x00000000000000ff},
+      {0xffffffffffffffff, 0x000000000000ffff}, {0xffffffffffffffff, 0x0000000000ffffff},
+      {0xffffffffffffffff, 0x00000000ffffffff}, {0xffffffffffffffff, 0x000000ffffffffff},
+      {0xffffffffffffffff, 0x0000ffffffffffff}, {0xffffffffffffffff, 0x00ffffffffffffff},
+      {0xffffffffffffffff, 0xffffffffffffffff}, {0xffffffffffffffff, 0},
+  };
+  const uint64_t *mask = masks[length > INLINE ? INLINE + 1 : length];
+  lam_store64(to, head & mask[0]);
+  lam_store64(to + 8, (tail & mask[1]) | (length > INLINE ? place : 0));
+}
+
+/* The same of the value at `from`, which has 16 readable bytes. */
+static inline void put_view_of(uint8_t *to, const uint8_t *from, size_t length, uint64_t place) {
+  put_view(to, (uint32_t)length | (uint64_t)lam_load32(from) << 32, lam_load64(from + 4), length, place);
+}
+
+static uint64_t place_of(uint32_t buffer, size_t offset) {
+  return buffer | (uint64_t)offset << 32;
+}
+
+static enum lam_status plain_views(struct lam_strings *strings, size_t count, uint32_t buffer, const uint8_t *base,
+                                   uint8_t *to, bool *refers, struct lam_error *error) {
+  const uint8_t *from = strings->bytes.data;
+  size_t position = strings->position, longest = 0, first = (size_t)(from - base);
+  enum lam_status status = LAM_OK;
+  size_t n = 0;
+  for (; n < count; n++, to += 16) {
+    size_t length;
+    status = plain_length(strings, position, &length, error);
+    if (status != LAM_OK) break;
+    put_view(to, lam_load64(from + position), lam_load64(from + position + 8), length,
+             place_of(buffer, first + position + 4));
+    position += 4 + length;
+    longest = length > longest ? length : longest;
+  }
+  strings->position = position;
+  strings->left -= n;
+  *refers |= longest > INLINE;
+  return status;
+}
+
+static enum lam_status delta_length_views(struct lam_strings *strings, size_t count, uint32_t buffer,
+                                          const uint8_t *base, uint8_t *to, bool *refers, struct lam_error *error) {
+  while (count) {
+    int32_t lengths[AT_ONCE];
+    size_t n = count < AT_ONCE ? count : AT_ONCE, position = strings->position, total = 0, longest = 0;
+    LAM_TRY(next_lengths(&strings->lengths, lengths, n, error));
+    for (size_t i = 0; i < n; i++) total += (size_t)lengths[i];
+    if (total > strings->bytes.size - position) return no_more(strings, strings->left, error);
+    for (size_t i = 0; i < n; i++, to += 16) {
+      const uint8_t *from = strings->bytes.data + position;
+      size_t length = (size_t)lengths[i];
+      put_view_of(to, from, length, place_of(buffer, (size_t)(from - base)));
+      position += length;
+      longest = length > longest ? length : longest;
+    }
+    strings->position = position;
+    strings->left -= n;
+    *refers |= longest > INLINE;
+    count -= n;
+  }
+  return LAM_OK;
+}
+
+enum lam_status lam_strings_read_views(struct lam_strings *strings, size_t count, uint32_t buffer, const uint8_t *base,
+                                       uint8_t *to, bool *refers, struct lam_error *error) {
+  if (count > strings->left) return no_more(strings, count, error);
+  assert(strings->encoding == LAM_PLAIN || strings->encoding == LAM_DELTA_LENGTH_BYTE_ARRAY);
+  return strings->encoding == LAM_PLAIN ? plain_views(strings, count, buffer, base, to, refers, error)
+                                        : delta_length_views(strings, count, buffer, base, to, refers, error);
+}
+
+bool lam_strings_to_views(const uint8_t *data, const int32_t *offsets, size_t count, uint32_t buffer, uint32_t place,
+                          uint8_t *to) {
+  size_t longest = 0;
+  for (size_t i = 0; i < count; i++, to += 16) {
+    size_t length = (size_t)(offsets[i + 1] - offsets[i]), at = (size_t)(offsets[i] - offsets[0]);
+    put_view_of(to, data + at, length, place_of(buffer, place + at));
+    longest = length > longest ? length : longest;
+  }
+  return longest > INLINE;
+}
+
 /* ---- skipping ---- */
 
 static enum lam_status skip_plain(struct lam_strings *strings, size_t count, struct lam_error *error) {

@@ -1,5 +1,5 @@
 /* Rows read by ranges are those of the whole read: every encoding, nullability, page version, with and without an
- * offset index; and what is not wanted is neither read nor decompressed. */
+ * offset index, strings as views or not; and what is not wanted is neither read nor decompressed. */
 #include <stdio.h>
 
 #include "base/checksum.h"
@@ -51,14 +51,15 @@ struct made {
 /* The bytes of `count` values, numbers below DICTIONARY, in an encoding. */
 static void put_values(struct lam_buf *out, const struct kind *kind, enum lam_encoding encoding, const uint32_t *values,
                        size_t count) {
-  uint8_t text[16 * ROWS];
+  uint8_t text[33 * ROWS];
   int32_t offsets[ROWS + 1] = {0}, narrow[ROWS];
   int64_t wide[ROWS];
   for (size_t i = 0; i < count; i++) {
     narrow[i] = (int32_t)values[i] * 1000 - 7;
     wide[i] = (int64_t)values[i] << 33;
-    memset(text + offsets[i], (int)('a' + values[i] % 26), values[i] % 12);
-    offsets[i + 1] = offsets[i] + (int32_t)(values[i] % 12);
+    size_t size = values[i] % 12 * 3;
+    memset(text + offsets[i], (int)('a' + values[i] % 26), size);
+    offsets[i + 1] = offsets[i] + (int32_t)size;
   }
   bool is_narrow = kind->leaf.width == 4;
   struct lam_bytes raw = is_narrow ? lam_bytes_of(narrow, count * 4) : lam_bytes_of(wide, count * 8);
@@ -172,8 +173,34 @@ static void make(struct made *made, struct lam_mem *mem, const struct kind *kind
 
 struct value {
   bool valid;
-  uint8_t size, bytes[16];
+  uint8_t size, bytes[33];
 };
+
+/* The values of an array of views; what they point at lies within its buffers, whose lengths it has. */
+static void take_views(const struct ArrowArray *array, struct value *out) {
+  const uint8_t *validity = array->buffers[0], *views = array->buffers[1];
+  const int64_t *lengths = array->buffers[array->n_buffers - 1];
+  for (int64_t i = 0; i < array->length; i++) {
+    int64_t at = array->offset + i;
+    struct value v = {.valid = !validity || lam_bit_get(validity, at)};
+    const uint8_t *view = views + at * LAM_VIEW_BYTES, *from = view + 4;
+    if (v.valid) {
+      v.size = (uint8_t)lam_load32(view);
+      assert_in_range(lam_load32(view), 0, sizeof v.bytes);
+    }
+    if (v.size > 12) {
+      assert_in_range(lam_load32(view + 8), 0, (uintmax_t)array->n_buffers - 4);
+      from = (const uint8_t *)array->buffers[2 + lam_load32(view + 8)] + lam_load32(view + 12);
+      assert_in_range(lam_load32(view + 12) + v.size, 0, lengths[lam_load32(view + 8)]);
+      assert_memory_equal(from, view + 4, 4);
+    } else {
+      static const uint8_t zeros[12];
+      assert_memory_equal(view + 4 + v.size, zeros, 12u - v.size);
+    }
+    lam_copy(v.bytes, from, v.size);
+    out[i] = v;
+  }
+}
 
 static void take_run(const struct lam_chunk *chunk, struct value *out) {
   const struct lam_run *run = &chunk->run;
@@ -216,6 +243,38 @@ static size_t random_ranges(struct lam_range *out, size_t most) {
   return count;
 }
 
+/* Arrays of views that are held while other runs are read, and some of them longer than their chunk. */
+struct kept {
+  struct ArrowArray array;
+  struct value values[ROWS];
+};
+enum { KEPT = 6 };
+static struct kept kept[KEPT];
+
+static void check_kept(struct kept *k) {
+  static struct value now[ROWS];
+  if (!k->array.release) return;
+  take_views(&k->array, now);
+  assert_memory_equal(now, k->values, (size_t)k->array.length * sizeof *now);
+  lam_array_release(&k->array);
+}
+
+static void take_views_of_run(const struct lam_chunk *chunk, struct value *out) {
+  struct kept *k = &kept[pick(KEPT)];
+  int64_t rows = chunk->run.rows, cut = pick((uint32_t)rows);
+  struct ArrowArray first;
+  check_kept(k);
+  int64_t nulls = chunk->run.nulls > 0 ? -1 : 0;
+  assert_int_equal(lam_views_array(chunk, 0, cut, chunk->run.nulls, &first, NULL), LAM_OK);
+  assert_int_equal(lam_views_array(chunk, cut, rows - cut, chunk->run.nulls, &k->array, NULL), LAM_OK);
+  first.null_count = k->array.null_count = nulls;
+  take_views(&first, out);
+  take_views(&k->array, out + cut);
+  memcpy(k->values, out + cut, (size_t)(rows - cut) * sizeof *out);
+  lam_array_release(&first);
+  if (pick(2)) check_kept(k);
+}
+
 /* Reads the ranges in calls of random sizes, at times after a skip of its own. */
 static void check_ranges(struct page_fixture *f, const struct lam_chunk_source *source, bool as_dictionary,
                          const struct value *all) {
@@ -235,7 +294,10 @@ static void check_ranges(struct page_fixture *f, const struct lam_chunk_source *
     if (lam_chunk_read_ranges(&chunk, &f->codec, ranges + r, count - r, most, limit, &error) != LAM_OK)
       fail_msg("%s", error.message);
     assert_in_range(chunk.run.rows, 1, most);
-    take_run(&chunk, got);
+    if (chunk.class == LAM_VALUES_VIEWS)
+      take_views_of_run(&chunk, got);
+    else
+      take_run(&chunk, got);
     int64_t nulls = 0;
     for (int64_t i = 0; i < chunk.run.rows; i++) {
       assert_memory_equal(&got[i], &all[ranges[r].first], sizeof *got);
@@ -261,14 +323,16 @@ static void ranges_are_slices_of_the_whole(void **state) {
         make(&made, f.mem, &kinds[k], max, (enum levels)form);
         struct lam_chunk_source source = source_of(&made.bytes, &made.leaf, ROWS);
         read_all(&f, &source, all);
-        for (int i = 0; i < 8; i++) {
+        for (int i = 0; i < 16; i++) {
           source.pages = i & 1 ? made.pages : NULL;
           source.page_count = i & 1 ? made.page_count : 0;
           source.window = pick(2) ? 64 : 4096;
+          source.views = i & 4;
           check_ranges(&f, &source, i & 2, all);
         }
         lam_buf_release(&made.bytes);
       }
+  for (int i = 0; i < KEPT; i++) check_kept(&kept[i]);
   page_fixture_end(&f);
 }
 

@@ -49,13 +49,31 @@ static void check_batch(const struct ArrowSchema *schema, const struct ArrowArra
   }
 }
 
+/* The same where "text" comes as views. */
+static void check_views(struct lam_mem *mem, const struct ArrowSchema *schema, const struct ArrowArray *batch,
+                        int64_t first) {
+  struct ArrowSchema plain_schema, *schemas[] = {&plain_schema, schema->children[1]};
+  struct ArrowArray plain, *arrays[] = {&plain, batch->children[1]};
+  bool changed;
+  assert_string_equal(schema->children[0]->format, "vu");
+  assert_string_equal(schema->children[0]->name, "text");
+  assert_int_equal(lam_array_plain(mem, schema->children[0], batch->children[0], &plain_schema, &plain, &changed, NULL),
+                   LAM_OK);
+  assert_true(changed);
+  struct ArrowSchema top_schema = {.n_children = 2, .children = schemas};
+  struct ArrowArray top = {.length = batch->length, .n_children = 2, .children = arrays};
+  check_batch(&top_schema, &top, first);
+  lam_schema_release(&plain_schema);
+  lam_array_release(&plain);
+}
+
 static void batches_of_any_size(void **state) {
   (void)state;
   static const int64_t sizes[] = {0, 1, 7, 999, 1000, 5000};
   static const int32_t columns[] = {1, 0}, groups[] = {2, 0};
   struct opened o;
   open_file(&o, 2, 3);
-  for (size_t s = 0; s < 12; s++) {
+  for (size_t s = 0; s < 18; s++) {
     struct lam_read_options options = LAM_READ_OPTIONS_INIT;
     struct lam_reader *reader;
     struct ArrowSchema schema;
@@ -63,7 +81,8 @@ static void batches_of_any_size(void **state) {
     options.columns = columns, options.column_count = 2;
     options.row_groups = groups, options.row_group_count = 2;
     options.batch_rows = sizes[s % 6];
-    options.dictionaries = s >= 6;
+    options.dictionaries = s / 6 == 1;
+    options.string_views = s / 6 == 2;
     assert_int_equal(lam_reader_open_in(o.file, &options, o.f.mem, &reader, NULL), LAM_OK);
     assert_int_equal(lam_reader_schema(reader, &schema, NULL), LAM_OK);
     assert_string_equal(schema.children[0]->name, "text");
@@ -72,7 +91,10 @@ static void batches_of_any_size(void **state) {
       assert_int_equal(lam_reader_next(reader, &batch, NULL), LAM_OK);
       if (!batch.release) break;
       assert_true(options.batch_rows == 0 || batch.length <= options.batch_rows);
-      check_batch(&schema, &batch, rows % FILE_ROWS);
+      if (options.string_views)
+        check_views(o.f.mem, &schema, &batch, rows % FILE_ROWS);
+      else
+        check_batch(&schema, &batch, rows % FILE_ROWS);
       rows += batch.length;
       lam_array_release(&batch);
     }
