@@ -5,6 +5,7 @@
 #include "lamella/arrow.h"
 #include "lamella/context.h"
 #include "lamella/parquet.h"
+#include "lamella/sidecar.h"
 #include "lamella/status.h"
 #include "lamella/table.h"
 

@@ -1,0 +1,83 @@
+/* Sidecars: what a planner needs of a Parquet file, in a mapped file (`_pm`) that is used in place.
+ *
+ * See docs/pm-format.md. Slices that are handed out point into the mapping and live until the sidecar is closed. */
+#ifndef LAMELLA_SIDECAR_H
+#define LAMELLA_SIDECAR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lamella/context.h"
+#include "lamella/status.h"
+#include "lamella/table.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- reading one ---- */
+
+struct lam_sidecar;
+
+/* Maps the `_pm` at `path`. `size` is the committed size of the Parquet file: LAM_NOT_FOUND where the sidecar does not
+ * describe that state (it is stale); 0: its newest. LAM_CORRUPT where it is damaged. */
+LAM_API enum lam_status lam_sidecar_open(struct lam_context *context, const char *path, uint64_t size,
+                                         struct lam_sidecar **out, struct lam_error *error);
+/* NULL is allowed. */
+LAM_API void lam_sidecar_close(struct lam_sidecar *sidecar);
+
+LAM_API int32_t lam_sidecar_columns(const struct lam_sidecar *sidecar); /* leaves of the schema */
+LAM_API int32_t lam_sidecar_row_groups(const struct lam_sidecar *sidecar);
+LAM_API uint64_t lam_sidecar_file_size(const struct lam_sidecar *sidecar); /* of the Parquet file it describes */
+LAM_API enum lam_status lam_sidecar_rows(struct lam_sidecar *sidecar, int32_t row_group, uint64_t *out,
+                                         struct lam_error *error);
+
+struct lam_sidecar_column {
+  uint32_t struct_size;
+  int32_t field_id;    /* of the top-level column; -1 where there is none */
+  int32_t type;        /* QuestDB's type code, or -1 */
+  int32_t physical;    /* Parquet's enum Type */
+  int32_t type_length; /* of FIXED_LEN_BYTE_ARRAY, bytes */
+  int32_t repetition;  /* of the top-level column: 0 required, 1 optional, 2 repeated */
+  int32_t max_definition, max_repetition;
+  const char *name; /* of the top-level column; UTF-8, not terminated */
+  size_t name_size;
+  const char *path; /* of the leaf: names joined by dots; NULL in sidecars of others */
+  size_t path_size;
+};
+#define LAM_SIDECAR_COLUMN_INIT \
+  { .struct_size = sizeof(struct lam_sidecar_column) }
+LAM_API enum lam_status lam_sidecar_column(struct lam_sidecar *sidecar, int32_t column, struct lam_sidecar_column *out,
+                                           struct lam_error *error);
+/* The column of a dotted path (of a name, in sidecars of others), or -1. */
+LAM_API enum lam_status lam_sidecar_find(struct lam_sidecar *sidecar, const char *path, int32_t *column,
+                                         struct lam_error *error);
+
+/* One column of one row group. What the sidecar does not know is -1 or NULL. */
+struct lam_sidecar_chunk {
+  uint32_t struct_size;
+  int32_t codec;         /* Parquet's enum CompressionCodec */
+  uint64_t values;       /* nulls and entries of lists included */
+  uint64_t offset, size; /* bytes to fetch: of all its pages */
+  int64_t null_count, distinct_count;
+  const void *min, *max; /* as in Parquet's statistics; NULL where absent */
+  size_t min_size, max_size;
+  bool min_exact, max_exact; /* else they are only bounds */
+  bool dictionary_only;      /* every data page is known to be dictionary-coded */
+  int64_t uncompressed_size;
+  int64_t offset_index_offset, offset_index_length; /* length 0: there is none */
+  int64_t column_index_offset, column_index_length;
+  const void *bloom; /* bitset of a split-block filter that is inlined */
+  size_t bloom_size;
+  uint64_t bloom_offset, bloom_length; /* of one in the Parquet file, its header included; 0: none */
+};
+#define LAM_SIDECAR_CHUNK_INIT \
+  { .struct_size = sizeof(struct lam_sidecar_chunk) }
+LAM_API enum lam_status lam_sidecar_chunk(struct lam_sidecar *sidecar, int32_t row_group, int32_t column,
+                                          struct lam_sidecar_chunk *out, struct lam_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,135 @@
+/* Sidecars inside the library: made from a file's metadata, read where they are mapped, appended to.
+ *
+ * docs/pm-format.md is the layout. A sidecar belongs to one state of one file; one that is stale (LAM_NOT_FOUND) or
+ * damaged (LAM_CORRUPT, LAM_UNSUPPORTED) is built anew by who may write, and passed over in favour of the Parquet
+ * footer by who may not. */
+#ifndef LAM_SIDECAR_SIDECAR_H
+#define LAM_SIDECAR_SIDECAR_H
+
+#include "lamella/sidecar.h"
+#include "parquet/file.h"
+#include "sidecar/pm.h"
+#include "store/store.h"
+
+/* ---- pm_open.c: the handle, its only allocation ---- */
+
+struct lam_sidecar {
+  struct lam_store *store; /* that the bytes are unmapped by; NULL: they are the caller's */
+  struct lam_mem *mem;
+  bool owns_store, owns_mem;
+  size_t allocated;
+  struct lam_bytes map;
+  uint64_t end; /* of the snapshot: the committed size that its footer belongs to */
+  uint64_t footer_at;
+  uint64_t limit; /* what is read through pm_bytes lies below: the segments' section, or the CRC */
+  struct pm_header header;
+  struct pm_footer footer;
+  uint64_t matrix;     /* of bloom filters, in the footer; 0: none */
+  uint64_t bloom_list; /* its u32 count and columns in the header's sections; 0: not found yet, or none */
+  uint32_t bloom_count;
+  bool sections_found;                             /* bloom_list and schema are */
+  struct lam_bytes schema, file, chunks, segments; /* our sections; data NULL where there is none */
+  struct pm_schema schema_head;
+  struct pm_file file_head;
+  const char *name;  /* for messages */
+  uint8_t *verified; /* a bit for each segment whose checksum has been compared */
+};
+
+struct lam_sidecar_open_options {
+  uint64_t token;   /* the committed size of the Parquet file; 0: the newest footer, whatever it describes */
+  bool whole;       /* verify the CRC of all bytes even where segments have checksums */
+  const char *name; /* for messages; NULL: the store's root and the key */
+};
+/* Maps the sidecar at `key`. LAM_NOT_FOUND: there is none, or none for the token. The store outlives it. */
+enum lam_status lam_sidecar_open_in(struct lam_store *store, const char *key,
+                                    const struct lam_sidecar_open_options *options, struct lam_mem *mem,
+                                    struct lam_sidecar **out, struct lam_error *error);
+/* The same of bytes that outlive it. */
+enum lam_status lam_sidecar_open_bytes(struct lam_bytes bytes, const struct lam_sidecar_open_options *options,
+                                       struct lam_mem *mem, struct lam_sidecar **out, struct lam_error *error);
+
+/* What tells whether a sidecar is of the file as it is now. */
+enum lam_sidecar_match {
+  LAM_SIDECAR_CURRENT, /* size, inode and time agree */
+  LAM_SIDECAR_MAYBE,   /* the size does: compare the checksum of the footer's bytes */
+  LAM_SIDECAR_STALE,
+};
+enum lam_sidecar_match lam_sidecar_match(const struct lam_sidecar *sidecar, const struct lam_object_info *info);
+
+/* `size` bytes at `offset`, compared with the checksums of their segments. */
+enum lam_status pm_bytes(struct lam_sidecar *sidecar, uint64_t offset, uint64_t size, const uint8_t **out,
+                         struct lam_error *error);
+
+/* ---- pm_read.c: what it says; indices are checked. Slices point into the mapping ---- */
+
+enum lam_status pm_column(struct lam_sidecar *sidecar, int32_t column, struct pm_column *out, struct lam_bytes *name,
+                          struct lam_error *error);
+enum lam_status pm_rows(struct lam_sidecar *sidecar, int32_t row_group, uint64_t *out, struct lam_error *error);
+/* The place of a row group's block. */
+enum lam_status pm_block(struct lam_sidecar *sidecar, int32_t row_group, uint64_t *out, struct lam_error *error);
+/* A chunk whose range lies before the Parquet footer, and its statistics (what is absent as lam_statistics has it). */
+enum lam_status pm_chunk(struct lam_sidecar *sidecar, int32_t row_group, int32_t column, struct pm_chunk *out,
+                         struct lam_statistics *statistics, struct lam_error *error);
+struct pm_bloom {
+  struct lam_bytes bits;   /* inlined; else empty */
+  uint64_t offset, length; /* in the Parquet file, header included; 0, 0 where inlined or absent */
+};
+enum lam_status pm_bloom(struct lam_sidecar *sidecar, int32_t row_group, int32_t column, struct pm_bloom *out,
+                         struct lam_error *error);
+/* *there is false where our sections are missing; so below. */
+enum lam_status pm_extra(struct lam_sidecar *sidecar, int32_t row_group, int32_t column, bool *there,
+                         struct pm_extra *out, struct lam_error *error);
+enum lam_status pm_leaf_path(struct lam_sidecar *sidecar, int32_t column, bool *there, struct lam_bytes *out,
+                             struct lam_error *error);
+/* The leaf of that dotted path, or -1. */
+enum lam_status pm_find_path(struct lam_sidecar *sidecar, struct lam_bytes path, int32_t *column,
+                             struct lam_error *error);
+/* Descriptor indices that every row group is sorted by; with the flag of its descriptor for descending. */
+enum lam_status pm_sorting(struct lam_sidecar *sidecar, int32_t place, int32_t *column, struct lam_error *error);
+int32_t pm_sorting_count(const struct lam_sidecar *sidecar);
+/* pm_section.c: schema, created_by, orders and key-values as a footer would give them, into `arena`, without row
+ * groups. */
+enum lam_status pm_file_meta(struct lam_sidecar *sidecar, struct lam_arena *arena, bool *there,
+                             struct lam_file_meta *out, struct lam_error *error);
+
+/* ---- pm_build.c, pm_append.c ---- */
+
+/* One state of a Parquet file, to be described. */
+struct lam_sidecar_source {
+  const struct lam_file_meta *meta;
+  const struct lam_file *file; /* for bloom filters; NULL: there are none, or they have positions and lengths */
+  uint64_t footer_offset;      /* of its thrift bytes */
+  uint32_t footer_length;
+  uint64_t footer_hash; /* XXH64 of them */
+  uint64_t inode;
+  int64_t mtime_ns;
+  uint64_t dead_bytes;
+};
+static inline uint64_t lam_sidecar_token(const struct lam_sidecar_source *source) {
+  return source->footer_offset + source->footer_length + 8;
+}
+/* Of an open file; it outlives the source. */
+enum lam_status lam_sidecar_source_of(const struct lam_file *file, struct lam_mem *mem, struct lam_sidecar_source *out,
+                                      struct lam_error *error);
+
+struct lam_sidecar_format {
+  bool inline_blooms; /* copy filters into the sidecar; else it says where they are in the file */
+  bool plain;         /* none of our sections */
+};
+/* Appends a whole `_pm` to an empty buffer. LAM_UNSUPPORTED for encrypted columns and chunks in other files. */
+enum lam_status lam_sidecar_build_in(const struct lam_sidecar_source *source, const struct lam_sidecar_format *format,
+                                     struct lam_buf *out, struct lam_error *error);
+/* Builds it and puts it at `key`, atomically and durably. */
+enum lam_status lam_sidecar_put(const struct lam_sidecar_source *source, const struct lam_sidecar_format *format,
+                                struct lam_store *store, const char *key, struct lam_mem *mem, struct lam_error *error);
+/* Describes a later state of the same Parquet file behind what is there, in the order of docs/pm-format.md, so that
+ * readers of the state `token` keep it. kept[i] is the row group of that state which row group i of the source still
+ * is, or -1. Our sections are written where the sidecar has one in its header. One writer at a time. LAM_NOT_FOUND: the
+ * sidecar does not know the state; LAM_UNSUPPORTED: the schema or order changed. Both: build it anew. After another
+ * failure the sidecar is what it was, or damaged only behind its committed size. */
+enum lam_status lam_sidecar_append(struct lam_store *store, const char *key, uint64_t token,
+                                   const struct lam_sidecar_source *source, const int32_t *kept,
+                                   const struct lam_sidecar_format *format, struct lam_mem *mem,
+                                   struct lam_error *error);
+
+#endif
