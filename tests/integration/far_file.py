@@ -1,4 +1,5 @@
-"""A Parquet file whose pages lie beyond 4 GiB, behind a hole: its footer is copied with all offsets moved."""
+"""A Parquet file whose pages lie beyond 4 GiB, behind a hole: its footer is copied with all offsets moved, and so are its
+offset indexes, which are written anew behind what there was."""
 
 import os
 import struct
@@ -8,17 +9,20 @@ OFFSETS = {
     (4, 1, 2),  # RowGroup.columns.file_offset
     (4, 1, 3, 9),  # .meta_data.data_page_offset
     (4, 1, 3, 11),  # .meta_data.dictionary_page_offset
-    (4, 1, 4),  # .offset_index_offset
     (4, 1, 6),  # .column_index_offset
     (4, 5),  # RowGroup.file_offset
 }
+INDEX_OFFSET, INDEX_LENGTH = (4, 1, 4), (4, 1, 5)  # RowGroup.columns.offset_index_offset, .offset_index_length
+LOCATIONS = {(1, 1)}  # OffsetIndex.page_locations.offset
 
 
 class Copier:
-    """Copies thrift's compact protocol, adding `delta` to the 64-bit integers at OFFSETS."""
+    """Copies thrift's compact protocol, adding `delta` to the 64-bit integers at `offsets`. `index`, where given, takes the
+    place of an offset index and gives where it lies and its length."""
 
-    def __init__(self, data, delta):
+    def __init__(self, data, delta, offsets, index=None):
         self.data, self.at, self.delta, self.out = data, 0, delta, bytearray()
+        self.offsets, self.index, self.length = offsets, index, 0
 
     def byte(self):
         self.at += 1
@@ -42,8 +46,13 @@ class Copier:
     def value(self, type, path):
         if type in (4, 5, 6):
             number = self.varint()
-            if path in OFFSETS and number:
+            if path in self.offsets and number:
                 number += 2 * self.delta  # zigzag of a positive number
+            if self.index and path == INDEX_OFFSET:
+                offset, self.length = self.index(number // 2)
+                number = 2 * offset
+            if self.index and path == INDEX_LENGTH:
+                number = 2 * self.length
             self.put(number)
         elif type in (3, 7, 8):
             size = {3: 1, 7: 8}.get(type)
@@ -89,7 +98,14 @@ def move_far(path, to, hole):
     data = path.read_bytes()
     size = struct.unpack("<I", data[-8:-4])[0]
     body, footer = data[4 : -8 - size], data[-8 - size : -8]
-    moved = Copier(footer, hole).struct()
+    body = bytearray(body)
+
+    def index(at):
+        moved = Copier(data[at:], hole, LOCATIONS).struct()
+        body.extend(moved)
+        return hole + 4 + len(body) - len(moved), len(moved)
+
+    moved = Copier(footer, hole, OFFSETS, index).struct()
     with open(to, "wb") as out:
         out.write(b"PAR1")
         out.seek(hole + 4)

@@ -67,7 +67,7 @@ def test_help_of_a_command(lamella, command):
         (["import", "x", "--into", "t", "--type", "a"], "--type 'a': expected column=type"),
         (["import", "x", "--into", "t", "--type", "a=quux"], "quux"),
         (["import", "x", "--into", "t", "--delimiter", "ab"], "--delimiter 'ab': expected one character"),
-        (["import", "x", "--into", "t", "--format", "xls"], "--format 'xls': expected parquet or csv"),
+        (["import", "x", "--into", "t", "--format", "xls"], "--format 'xls': expected parquet, csv or json"),
     ],
 )
 def test_wrong_usage(lamella, tmp_path, arguments, message):
