@@ -7,9 +7,9 @@
 enum { TAG_LITERAL = 0, TAG_COPY_1 = 1, TAG_COPY_2 = 2, TAG_COPY_4 = 3 };
 
 enum {
-  /* The longest copy has 64 bytes, and a literal without extra length bytes has 60. With this much room on both sides
-   * an element is moved as 64 bytes, whatever its size. */
-  SLACK = 96,
+  /* With this much room on both sides a literal of up to 60 bytes and a copy of up to 64 are moved in parts of 32,
+   * whatever their sizes, and the tags behind them are read. */
+  SLACK = 160,
 };
 
 struct snappy {
@@ -24,11 +24,13 @@ static enum lam_status corrupt(const struct snappy *s, const uint8_t *at, const 
 
 typedef uint8_t half_move __attribute__((vector_size(32), aligned(1)));
 
-/* Moves 64 bytes; all are read before the first is written. */
-static inline void move64(uint8_t *to, const uint8_t *from) {
-  half_move low = *(const half_move *)(const void *)from, high = *(const half_move *)(const void *)(from + 32);
-  *(half_move *)(void *)to = low;
-  *(half_move *)(void *)(to + 32) = high;
+/* Moves 32 or 64 bytes, whichever `size` needs; all of 32 are read before the first is written. */
+static inline void move(uint8_t *to, const uint8_t *from, size_t size) {
+  half_move part = *(const half_move *)(const void *)from;
+  *(half_move *)(void *)to = part;
+  if (__builtin_expect(size <= 32, 1)) return;
+  part = *(const half_move *)(const void *)(from + 32);
+  *(half_move *)(void *)(to + 32) = part;
 }
 
 /* The length of what decompression gives: a varint of at most 32 bits. */
@@ -46,45 +48,71 @@ static enum lam_status read_length(struct snappy *s, size_t *out, struct lam_err
 
 /* A copy that overlaps itself repeats the `offset` bytes before it. There is room to overshoot. */
 static inline void repeat(uint8_t *out, size_t offset, size_t size) {
+  /* A few bytes are repeated in a register, by a factor that has a one wherever they are to stand; as many whole
+   * repetitions as eight bytes hold are what a step can go on by. To read what was just written in smaller parts would
+   * take longer than all that. */
+  static const uint64_t factors[8] = {0,
+                                      UINT64_C(0x0101010101010101),
+                                      UINT64_C(0x0001000100010001),
+                                      UINT64_C(0x0001000001000001),
+                                      UINT64_C(0x0000000100000001),
+                                      UINT64_C(0x0000010000000001),
+                                      UINT64_C(0x0001000000000001),
+                                      UINT64_C(0x0100000000000001)};
+  static const uint8_t steps[8] = {0, 8, 8, 6, 8, 5, 6, 7};
   const uint8_t *from = out - offset;
   uint8_t *end = out + size;
-  /* Each step doubles the distance, until eight bytes at a time no longer overlap. */
-  while (out - from < 8) {
-    memcpy(out, from, 8);
-    out += out - from;
+  if (offset >= 8) {
+    for (; out < end; out += 8, from += 8) memcpy(out, from, 8);
+    return;
   }
-  for (; out < end; out += 8, from += 8) memcpy(out, from, 8);
+  uint64_t bytes = (lam_load64(from) & ((UINT64_C(1) << (8 * offset)) - 1)) * factors[offset];
+  for (size_t step = steps[offset]; out < end; out += step) lam_store64(out, bytes);
 }
 
-/* What the tag of an element says of its bytes; size 0 marks what the careful functions must look at: copies with four
- * bytes of offset, which no compressor writes, and literals with bytes of length. */
+/* What a tag says: the bytes of a literal, or of a copy with one or two bytes of offset, and the high bits of that. All
+ * of it is 0 for what the careful functions must look at: copies with four bytes of offset, which no compressor writes.
+ * They see to literals of more than MOST bytes as well, whose length is not in the tag. */
+enum { MOST = 60 };
 struct element {
-  uint16_t size;
-  uint16_t offset; /* the high bits of a copy's offset that are in the tag */
+  uint16_t literal, copy, offset;
 };
-#define ELEMENT(tag)                                                     \
-  {                                                                      \
-    ((tag)&3) == TAG_LITERAL  ? ((tag) >> 2 < 60 ? ((tag) >> 2) + 1 : 0) \
-    : ((tag)&3) == TAG_COPY_1 ? (((tag) >> 2) & 7) + 4                   \
-    : ((tag)&3) == TAG_COPY_2 ? ((tag) >> 2) + 1                         \
-                              : 0,                                       \
-        ((tag)&3) == TAG_COPY_1 ? ((tag) >> 5) << 8 : 0                  \
+#define ELEMENT(tag)                                       \
+  {                                                        \
+    ((tag)&3) == TAG_LITERAL ? ((tag) >> 2) + 1 : 0,       \
+        ((tag)&3) == TAG_COPY_1   ? (((tag) >> 2) & 7) + 4 \
+        : ((tag)&3) == TAG_COPY_2 ? ((tag) >> 2) + 1       \
+                                  : 0,                     \
+        ((tag)&3) == TAG_COPY_1 ? ((tag) >> 5) << 8 : 0    \
   }
 #define ELEMENTS_4(tag) ELEMENT(tag), ELEMENT((tag) + 1), ELEMENT((tag) + 2), ELEMENT((tag) + 3)
 #define ELEMENTS_16(tag) ELEMENTS_4(tag), ELEMENTS_4((tag) + 4), ELEMENTS_4((tag) + 8), ELEMENTS_4((tag) + 12)
 #define ELEMENTS_64(tag) ELEMENTS_16(tag), ELEMENTS_16((tag) + 16), ELEMENTS_16((tag) + 32), ELEMENTS_16((tag) + 48)
 static const struct element elements[256] = {ELEMENTS_64(0), ELEMENTS_64(64), ELEMENTS_64(128), ELEMENTS_64(192)};
 
-/* `a` where the mask is all ones, `b` where it is 0: compilers make branches of `?:`. */
-static inline size_t choose(size_t mask, size_t a, size_t b) {
-  return b ^ ((a ^ b) & mask);
-}
+/* `zero` where none of the mask's bits is set in `bits`, else `other`: compilers make branches of `?:`. */
+#if defined(__x86_64__) && defined(__GNUC__)
+#define CHOOSE(bits, mask, zero, other)                           \
+  __extension__({                                                 \
+    size_t chosen = (other);                                      \
+    __asm__("testb %3, %b2\n\tcmovzq %1, %0"                      \
+            : "+r"(chosen)                                        \
+            : "r"((size_t)(zero)), "r"((size_t)(bits)), "i"(mask) \
+            : "cc");                                              \
+    chosen;                                                       \
+  })
+#else
+#define CHOOSE(bits, mask, zero, other) \
+  ((size_t)(other) ^ (((size_t)(zero) ^ (size_t)(other)) & ((size_t)0 - (((bits) & (mask)) == 0))))
+#endif
 
 /* Elements while there is slack on both sides, up to one that the careful functions must look at.
  *
- * Literals and copies take one path without a branch between them: which of the two comes is as good as random, and a
- * wrong guess costs more than the move. What is left is the time from one tag to the next, so that the next
- * position is computed from the tag by arithmetic, and before anything else. */
+ * Each round has a copy and the literal before it, which may be missing: whether it is is as good as random, and a
+ * wrong guess costs more than an empty move, so that there is no branch. Two literals never follow one another but at
+ * the ends of a compressor's blocks. What is left is the time from one tag to the next: all that may be the copy's
+ * element and all that may be the next tag is read before it is known which it is, since the choice takes less than to
+ * wait with the reading for it. */
 LAM_KERNEL static void decode_fast(struct snappy *s) {
   static const uint32_t offset_masks[4] = {0, 0xff, 0xffff, 0};
   const uint8_t *in = s->in, *to = s->to;
@@ -93,21 +121,24 @@ LAM_KERNEL static void decode_fast(struct snappy *s) {
   const uint8_t *in_limit = s->in_end - SLACK, *out_limit = s->out_end - SLACK;
   size_t tag = *in;
   while (in < in_limit && out < out_limit) {
-    size_t kind = tag & 3, if_literal = (size_t)0 - (kind == TAG_LITERAL);
-    const uint8_t *next = in + choose(if_literal, (tag >> 2) + 2, kind + 1);
-    size_t next_tag = *next, size = elements[tag].size;
-    size_t offset = elements[tag].offset | (lam_load32(in + 1) & offset_masks[kind]);
-    const uint8_t *from = (const uint8_t *)choose(if_literal, (uintptr_t)(in + 1), (uintptr_t)out - offset);
-    if (__builtin_expect(offset > (size_t)(out - to) || size == 0, 0)) break;
-    if (__builtin_expect((offset | if_literal) < size, 0)) { /* overlaps itself; no literal does */
+    size_t literal = elements[tag].literal;
+    const uint8_t *behind = in + (tag >> 2) + 2; /* of a literal */
+    size_t word = CHOOSE(tag, 3, lam_load32(behind), lam_load32(in));
+    const uint8_t *copy = (const uint8_t *)CHOOSE(tag, 3, (uintptr_t)behind, (uintptr_t)in);
+    tag = CHOOSE(word, 1, word >> 24, (word >> 16) & 255);
+    struct element element = elements[word & 255];
+    size_t kind = word & 3, size = element.copy, offset = element.offset | ((word >> 8) & offset_masks[kind]);
+    move(out, in + 1, literal);
+    uint8_t *at = out + literal;
+    if (__builtin_expect(literal > MOST || size == 0 || offset > (size_t)(at - to), 0)) break;
+    if (__builtin_expect(offset < size, 0)) { /* overlaps itself */
       if (offset == 0) break;
-      repeat(out, offset, size);
+      repeat(at, offset, size);
     } else {
-      move64(out, from);
+      move(at, at - offset, size);
     }
-    in = next;
-    tag = next_tag;
-    out += size;
+    in = copy + kind + 1;
+    out = at + size;
   }
   s->in = in;
   s->out = out;
@@ -270,7 +301,7 @@ static inline void put_literal(struct packer *p) {
     return;
   }
   *p->out = (uint8_t)((size - 1) << 2 | TAG_LITERAL);
-  move64(p->out + 1, p->kept);
+  move(p->out + 1, p->kept, size);
   p->out += size + 1;
 }
 
