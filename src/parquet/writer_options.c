@@ -6,6 +6,7 @@
 
 enum {
   DEFAULT_PAGE_BYTES = 1 << 20,
+  DEFAULT_PAGE_ROWS = 1 << 16, /* what a reader that wants one row decodes of each column */
   DEFAULT_DICTIONARY_BYTES = 1 << 20,
 };
 
@@ -177,7 +178,7 @@ enum lam_status lam_writer_resolve(const struct lam_write_options *options, cons
       .statistics = true,
       .page_index = !options->no_page_index,
       .page_bytes = options->page_bytes ? (size_t)options->page_bytes : DEFAULT_PAGE_BYTES,
-      .page_rows = options->page_rows,
+      .page_rows = options->page_rows ? options->page_rows : DEFAULT_PAGE_ROWS,
       .dictionary_bytes = options->dictionary_bytes ? (size_t)options->dictionary_bytes : DEFAULT_DICTIONARY_BYTES,
       .row_group_rows = writer->row_group_rows};
   /* A budget that is small for the columns makes their pages smaller, within reason. */

@@ -156,6 +156,24 @@ static void test_strings(void **state) {
   }
 }
 
+/* Dictionary indices take few bytes, nulls next to none: rows end their pages. */
+static void test_pages_end_by_rows(void **state) {
+  (void)state;
+  enum { ROWS = 70000, PAGE_ROWS = 65536 };
+  static const char *texts[ROWS];
+  static const char *const values[][2] = {{"7", "8"}, {"\1", "\1"}};
+  const struct lam_write_options options = LAM_WRITE_OPTIONS_INIT;
+  const struct lam_column_options column = {.codec = LAM_WRITE_NONE};
+  for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+    struct written written;
+    for (int k = 0; k < ROWS; k++) texts[k] = values[i][k % 2];
+    write_texts("bigint", texts, ROWS, &column, &options, &written);
+    assert_int_equal(written.offsets.count, 2);
+    assert_int_equal(written.offsets.pages[1].first_row, PAGE_ROWS);
+    close_written(&written);
+  }
+}
+
 /* What leaves a chunk without a column index has an offset index still. */
 static void test_without_column_index(void **state) {
   (void)state;
@@ -166,7 +184,7 @@ static void test_without_column_index(void **state) {
     bool no_statistics, column_index, offset_index;
   } cases[] = {
       {"double", {"NaN", "1"}, false, false, true}, /* a page of NaN only */
-      {"double", {"\1", "1"}, false, true, true},     {"double", {"2", "1"}, false, true, true},
+      {"double", {"\1", "1"}, false, true, true},      {"double", {"2", "1"}, false, true, true},
       {"varbinary", {"61", high}, false, false, true}, /* no maximum */
       {"integer", {"1", "2"}, true, false, true},
   };
@@ -282,6 +300,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       MEM_TEST(test_known_pages),          MEM_TEST(test_orders),       MEM_TEST(test_strings),
       MEM_TEST(test_without_column_index), MEM_TEST(test_random_pages), MEM_TEST(test_places),
+      MEM_TEST(test_pages_end_by_rows),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
