@@ -82,6 +82,133 @@ LAM_API enum lam_status lam_scan_schema(const struct lam_scan *scan, struct Arro
 /* At the end `out->release` is NULL. As lam_reader_next. */
 LAM_API enum lam_status lam_scan_next(struct lam_scan *scan, struct ArrowArray *out, struct lam_error *error);
 
+/* ---- plan: what a scan would read ---- */
+
+struct lam_plan_options {
+  uint32_t struct_size;
+  const char *const *columns; /* as of lam_scan_options; NULL: all */
+  int32_t column_count;
+  const char *where; /* NULL: all rows */
+  int64_t gap; /* bytes between two ranges that are fetched along; 0: 65,536; -1: only ranges that touch are joined */
+  int64_t range_size; /* bytes of a range at most; 0: 8 MiB */
+};
+#define LAM_PLAN_OPTIONS_INIT \
+  { .struct_size = sizeof(struct lam_plan_options) }
+
+enum lam_plan_verdict {
+  LAM_PLAN_SKIPPED, /* no row matches */
+  LAM_PLAN_KEPT,    /* rows may match */
+  LAM_PLAN_WHOLE,   /* every one of the rows given matches: the condition's columns need not be read for it */
+};
+/* What decided: of what is skipped, what proves it; of what is whole, the same; of what is kept, LAM_PLAN_BY_PAGES
+ * where the page index leaves only some of the rows. */
+enum lam_plan_rule {
+  LAM_PLAN_BY_NOTHING,
+  LAM_PLAN_BY_PARTITION, /* a value of the path */
+  LAM_PLAN_BY_STATISTICS,
+  LAM_PLAN_BY_BLOOM,
+  LAM_PLAN_BY_DICTIONARY,
+  LAM_PLAN_BY_PAGES,
+  LAM_PLAN_RULES /* how many there are */
+};
+struct lam_plan_rows {
+  int64_t first, end; /* counted from the row group's first; end is the first row behind them */
+};
+struct lam_plan_range {
+  uint64_t offset, size; /* bytes of the file */
+};
+struct lam_plan_row_group {
+  int32_t index;
+  enum lam_plan_verdict verdict;
+  enum lam_plan_rule rule;
+  uint64_t rows, rows_kept;         /* that it has; that may match */
+  const struct lam_plan_rows *kept; /* those, ascending, not adjacent */
+  size_t kept_count;
+};
+struct lam_plan_file {
+  uint32_t struct_size;
+  const char *path;
+  enum lam_plan_verdict verdict; /* SKIPPED: of no row group rows may match. WHOLE: each is whole or skipped */
+  enum lam_plan_rule rule;       /* LAM_PLAN_BY_PARTITION where that skips the file, else LAM_PLAN_BY_NOTHING */
+  uint64_t rows, rows_kept;
+  uint64_t bytes;                       /* of the file */
+  uint64_t bytes_wanted, bytes_fetched; /* that the plan's pages take; with the gaps between them */
+  uint32_t row_group_count;             /* of the file; `row_groups` has as many, none where the path skips it */
+  const struct lam_plan_row_group *row_groups;
+  const struct lam_plan_range *ranges; /* ascending, disjoint; footers and page indexes not included */
+  size_t range_count;
+};
+/* Called for every file in the order of a scan's rows. All of it is the callee's for the call. A return of false stops.
+ */
+typedef bool (*lam_plan_fn)(void *user, const struct lam_plan_file *file);
+
+struct lam_plan_result {
+  uint32_t struct_size;
+  uint64_t files, files_skipped;
+  uint64_t row_groups, row_groups_whole;
+  uint64_t row_groups_skipped[LAM_PLAN_RULES]; /* by rule */
+  uint64_t pages, pages_skipped;               /* of the condition's columns, where page indexes were read */
+  uint64_t rows, rows_kept, rows_whole;        /* of the table; that may match; of them those proved to match */
+  uint64_t bytes, bytes_wanted, bytes_fetched; /* of the table; as of lam_plan_file */
+  uint64_t ranges;
+};
+#define LAM_PLAN_RESULT_INIT \
+  { .struct_size = sizeof(struct lam_plan_result) }
+
+/* Which files and row groups a scan would read and the byte ranges that it needs of them, from footers, bloom filters,
+ * dictionary pages and page indexes; no data page is read. `each` and `result` may be NULL. */
+LAM_API enum lam_status lam_plan(struct lam_table *table, const struct lam_plan_options *options, lam_plan_fn each,
+                                 void *user, struct lam_plan_result *result, struct lam_error *error);
+/* "partition_value", "statistics", "bloom_filter", "dictionary", "page_index"; "" for LAM_PLAN_BY_NOTHING. */
+LAM_API const char *lam_plan_rule_name(enum lam_plan_rule rule);
+
+/* ---- partitions ---- */
+
+struct lam_partitions_options {
+  uint32_t struct_size;
+  const char *const *columns; /* whose min and max are wanted, as expressions name them; NULL: of none */
+  int32_t column_count;
+  uint64_t small_size; /* files below it are small; 0: 96 MB, as compact takes them */
+};
+#define LAM_PARTITIONS_OPTIONS_INIT \
+  { .struct_size = sizeof(struct lam_partitions_options) }
+
+/* A column in a partition, by statistics that can be trusted. */
+struct lam_partition_column {
+  const char *name;
+  const char *min, *max;     /* as text, NUL-terminated; NULL: not known, or there is no value */
+  size_t min_size, max_size; /* bytes */
+  bool min_exact, max_exact; /* it is a value of the column; else a bound */
+  bool is_literal;           /* min and max are numbers or booleans as JSON has them */
+  bool may_be_nan;           /* beside min and max, which are of the others */
+  int64_t nulls;             /* -1: not known */
+};
+struct lam_partition_info {
+  uint32_t struct_size;
+  const char *directory;                    /* below the table; "" is the table itself */
+  const char *const *names, *const *values; /* of the path; a value is NULL where it is the null value */
+  size_t value_count;
+  uint64_t files, small_files, row_groups, rows, bytes;
+  int64_t dead_bytes; /* that no chunk, index, bloom filter or footer of the files accounts for; -1: not known */
+  const struct lam_partition_column *columns; /* those asked for */
+  int32_t column_count;
+};
+/* Called for each partition, by name. All of it is the callee's for the call. A return of false stops. */
+typedef bool (*lam_partition_fn)(void *user, const struct lam_partition_info *partition);
+
+struct lam_partitions_result {
+  uint32_t struct_size;
+  uint64_t partitions, files, small_files, row_groups, rows, bytes;
+  int64_t dead_bytes; /* -1: not known of some partition */
+};
+#define LAM_PARTITIONS_RESULT_INIT \
+  { .struct_size = sizeof(struct lam_partitions_result) }
+
+/* From footers alone. `each` and `result` may be NULL. */
+LAM_API enum lam_status lam_partitions(struct lam_table *table, const struct lam_partitions_options *options,
+                                       lam_partition_fn each, void *user, struct lam_partitions_result *result,
+                                       struct lam_error *error);
+
 /* ---- what every change has ---- */
 
 struct lam_change_options {

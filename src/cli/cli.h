@@ -80,6 +80,9 @@ enum lam_status cli_change(const struct change_arguments *arguments, struct lam_
 enum lam_status run_inspect(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_cat(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_count(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
+enum lam_status run_plan(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
+enum lam_status run_partitions(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
+enum lam_status run_sidecar(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_verify(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_import(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_compact(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);

@@ -20,6 +20,14 @@ const struct command commands[] = {
      "[--no-checksums] [--meta-dir DIR]",
      run_cat},
     {"count", "count TABLE [--where EXPR] [--partition col=value]… [--no-checksums] [--meta-dir DIR]", run_count},
+    {"plan", "plan TABLE [--where EXPR] [--columns a,b] [--partition col=value]… [--meta-dir DIR]", run_plan},
+    {"partitions", "partitions TABLE [--columns a,b] [--partition col=value]… [--max-file-size SIZE] [--meta-dir DIR]",
+     run_partitions},
+    {"sidecar",
+     "sidecar build PATH [--bloom inline] [--force] [--partition col=value]… [--meta-dir DIR]\n"
+     "  lamella sidecar check PATH [--partition col=value]… [--meta-dir DIR]\n"
+     "  lamella sidecar show PATH",
+     run_sidecar},
     {"verify", "verify PATH [--full] [--partition col=value]… [--no-checksums] [--meta-dir DIR]", run_verify},
     {"import",
      "import SRC… --into TABLE [--partition-by a,b] [--rows-per-file N] [--target-size SIZE] [--sort-by a,b]\n"

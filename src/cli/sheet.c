@@ -137,16 +137,20 @@ enum lam_status sheet_clean(struct lam_buf *out, struct lam_bytes text, struct l
   return put_clean(out, text, INT_MAX, &width, error);
 }
 
-static enum lam_status table_cell(struct sheet *sheet, struct lam_bytes text, bool right, bool absent) {
+static enum lam_status table_cell_of(struct sheet *sheet, struct lam_bytes text, bool right, bool absent, int most) {
   struct sheet_cell cell = {.at = sheet->text.size, .width = sheet->indent, .right = right, .absent = absent};
   LAM_TRY(pad(&sheet->text, sheet->indent, sheet->error));
   sheet->indent = 0;
-  LAM_TRY(put_clean(&sheet->text, text, CELL_CHARACTERS, &cell.width, sheet->error));
+  LAM_TRY(put_clean(&sheet->text, text, most, &cell.width, sheet->error));
   cell.size = sheet->text.size - cell.at;
   LAM_TRY(lam_buf_append(&sheet->cells, &cell, sizeof cell, sheet->error));
   if (++sheet->column < sheet->columns) return LAM_OK;
   sheet->column = 0;
   return ++sheet->rows == WAITING_ROWS ? put_table(sheet) : LAM_OK;
+}
+
+static enum lam_status table_cell(struct sheet *sheet, struct lam_bytes text, bool right, bool absent) {
+  return table_cell_of(sheet, text, right, absent, CELL_CHARACTERS);
 }
 
 /* ---- JSON ---- */
@@ -202,6 +206,12 @@ void sheet_text(struct sheet *sheet, struct lam_bytes text) {
 
 void sheet_string(struct sheet *sheet, const char *text) {
   sheet_text(sheet, lam_bytes_of_string(text));
+}
+
+void sheet_whole(struct sheet *sheet, const char *text) {
+  struct lam_bytes bytes = lam_bytes_of_string(text);
+  if (sheet->status == LAM_OK)
+    failed(sheet, sheet->json ? json_text(sheet, bytes) : table_cell_of(sheet, bytes, false, false, INT_MAX));
 }
 
 void sheet_literal(struct sheet *sheet, const char *text) {

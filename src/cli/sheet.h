@@ -23,6 +23,8 @@ void sheet_begin(struct sheet *sheet, struct lam_mem *mem, bool json, const char
                  struct lam_error *error);
 void sheet_text(struct sheet *sheet, struct lam_bytes text);
 void sheet_string(struct sheet *sheet, const char *text);
+/* Text that is not cut, however long it is. */
+void sheet_whole(struct sheet *sheet, const char *text);
 void sheet_number(struct sheet *sheet, int64_t value);
 /* Text that is a JSON value as it stands: a number or true. */
 void sheet_literal(struct sheet *sheet, const char *text);

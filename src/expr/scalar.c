@@ -549,6 +549,23 @@ static enum lam_status put_bytes(const struct lam_scalar *scalar, struct lam_buf
   return put(out, "'", error);
 }
 
+enum lam_status lam_scalar_text(const struct lam_scalar *scalar, struct lam_buf *out, bool *is_literal,
+                                struct lam_error *error) {
+  enum holding holding = holding_of(scalar->type.id);
+  *is_literal = false;
+  if (scalar->is_null || holding == HELD_NOT) return LAM_OK;
+  if (holding == HELD_BYTES && is_text(scalar->type.id))
+    return lam_buf_append(out, scalar->bytes.data, scalar->bytes.size, error);
+  if (holding == HELD_BYTES) return lam_hex_append(out, scalar->bytes, error);
+  uint8_t value[32];
+  char text[LAM_VALUE_TEXT_ROOM];
+  store_fixed(scalar, value);
+  size_t size = lam_value_format(&scalar->type, value, text);
+  *is_literal = scalar->type.id >= LAM_TYPE_BOOL && scalar->type.id <= LAM_TYPE_FLOAT64 &&
+                (holding != HELD_DOUBLE || isfinite(scalar->value.d));
+  return lam_buf_append(out, text, size, error);
+}
+
 enum lam_status lam_scalar_print(const struct lam_scalar *scalar, struct lam_buf *out, struct lam_error *error) {
   enum holding holding = holding_of(scalar->type.id);
   if (scalar->is_null || holding == HELD_NOT) return put(out, "NULL", error);

@@ -28,6 +28,10 @@ void lam_scalar_load(const struct lam_type *type, const void *value, struct lam_
 /* Row `row` of a plain or dictionary-encoded view; bytes are borrowed from it. */
 enum lam_status lam_scalar_of_view(const struct lam_view *view, int64_t row, struct lam_scalar *out,
                                    struct lam_error *error);
+/* Appends it as plain text: as CSV has it, binaries in hexadecimal digits, nothing for NULL. *is_literal: it is a
+ * number or a boolean as JSON has them. */
+enum lam_status lam_scalar_text(const struct lam_scalar *scalar, struct lam_buf *out, bool *is_literal,
+                                struct lam_error *error);
 /* Appends it as an expression's literal: 3, 'it''s', DATE '2025-11-26', NULL. */
 enum lam_status lam_scalar_print(const struct lam_scalar *scalar, struct lam_buf *out, struct lam_error *error);
 

@@ -281,6 +281,12 @@ enum lam_status lam_prune_statistics(struct lam_prune *prune, int32_t row_group,
   return lam_expr_decide(prune->condition, &facts, outcomes, error);
 }
 
+enum lam_status lam_prune_facts(struct lam_prune *prune, int32_t row_group, const struct lam_expr *column,
+                                struct lam_facts_column *out, struct lam_error *error) {
+  LAM_TRY(lam_prune_begin(prune, row_group, error));
+  return chunk_facts(prune, column, out, error);
+}
+
 /* What statistics left open. */
 static enum lam_status decide_further(struct lam_prune *prune, unsigned *outcomes, struct lam_error *error) {
   struct lam_facts facts = facts_of_group(prune, true);

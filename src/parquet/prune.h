@@ -30,6 +30,10 @@ enum lam_status lam_prune_group(struct lam_prune *prune, int32_t row_group, unsi
 /* The same from statistics alone: nothing is read, nothing counted. */
 enum lam_status lam_prune_statistics(struct lam_prune *prune, int32_t row_group, unsigned *outcomes,
                                      struct lam_error *error);
+/* What statistics say of a column, a node of the condition, in a row group. Values live until another one is asked
+ * about. */
+enum lam_status lam_prune_facts(struct lam_prune *prune, int32_t row_group, const struct lam_expr *column,
+                                struct lam_facts_column *out, struct lam_error *error);
 /* The rows of the group (counted from 0) whose pages may hold a match; all of them where there is no index that can be
  * trusted. *all: every row in `rows` matches for certain. */
 enum lam_status lam_prune_rows(struct lam_prune *prune, int32_t row_group, struct lam_ranges *rows, bool *all,

@@ -2,7 +2,7 @@
 #include "arrow/cast.h"
 #include "base/context.h"
 #include "base/options.h"
-#include "table/project.h"
+#include "table/columns.h"
 #include "table/where.h"
 
 struct lam_scan {
@@ -24,24 +24,6 @@ struct lam_scan {
   struct ArrowSchema read;          /* the schema of the reader's batches, where columns are partial */
 };
 
-static enum lam_status choose_columns(struct lam_scan *scan, const struct lam_scan_options *options,
-                                      struct lam_error *error) {
-  const struct lam_table *table = scan->table;
-  const struct ArrowSchema *all = &table->merge.schema;
-  if (!options->columns) {
-    if (table->unreadable)
-      return lam_fail(error, LAM_UNSUPPORTED,
-                      "column \"%s\" of %s is of a type that cannot be read; choose other columns", table->unreadable,
-                      table->directory->name);
-    return lam_schema_copy(all, &scan->schema, error);
-  }
-  for (int32_t i = 0; table->unreadable && i < options->column_count; i++)
-    if (strcmp(table->unreadable, options->columns[i]) == 0)
-      return lam_fail(error, LAM_UNSUPPORTED, "column \"%s\" is of a type that cannot be read", table->unreadable);
-  return lam_project(all, table->directory->name, options->columns, options->column_count, &scan->own, &scan->schema,
-                     &scan->partial, error);
-}
-
 enum lam_status lam_scan_open(struct lam_table *table, const struct lam_scan_options *given, struct lam_scan **out,
                               struct lam_error *error) {
   struct lam_scan_options options = LAM_SCAN_OPTIONS_INIT;
@@ -55,7 +37,8 @@ enum lam_status lam_scan_open(struct lam_table *table, const struct lam_scan_opt
   scan->left = options.limit;
   lam_arena_init(&scan->arena, table->mem);
   lam_arena_init(&scan->own, table->mem);
-  enum lam_status status = choose_columns(scan, &options, error);
+  enum lam_status status = lam_columns_choose(table, options.columns, options.column_count, &scan->own, &scan->schema,
+                                              &scan->partial, error);
   if (status == LAM_OK && options.where)
     status = lam_where_bind(table, options.where, &scan->own, &scan->condition, error);
   if (status == LAM_OK)
@@ -95,12 +78,7 @@ static enum lam_status choose_leaves(struct lam_scan *scan, struct lam_read_opti
   void *memory;
   LAM_TRY(lam_arena_array(&scan->arena, (size_t)meta->leaf_count, sizeof(bool), &memory, error));
   bool *wanted = memory;
-  for (int64_t c = 0; c < scan->schema.n_children; c++) {
-    int32_t column = scan->sources[c].column;
-    if (column < 0) continue;
-    const struct lam_schema_node *node = &meta->nodes[lam_top_node(meta, scan->columns.columns[column])];
-    lam_project_leaves(scan->schema.children[c], scan->columns.schema.children[column], wanted + node->leaf);
-  }
+  lam_columns_leaves(meta, &scan->schema, &scan->columns, scan->sources, true, wanted);
   LAM_TRY(lam_arena_array(&scan->arena, (size_t)meta->leaf_count, sizeof(int32_t), &memory, error));
   int32_t *leaves = memory;
   for (int32_t i = 0; i < meta->leaf_count; i++)
@@ -126,11 +104,7 @@ static enum lam_status open_reader(struct lam_scan *scan, struct lam_error *erro
   scan->sources = memory;
   LAM_TRY(lam_arena_array(&scan->arena, (size_t)count + 1, sizeof(int32_t), &memory, error));
   int32_t *columns = memory, chosen = 0;
-  if (scan->table->snapshot.file_count == 1 && lam_merge_same(&scan->schema, &scan->columns.schema)) {
-    for (int32_t c = 0; c < count; c++) scan->sources[c].column = c;
-  } else {
-    lam_merge_map(&scan->schema, &scan->columns.schema, scan->sources);
-  }
+  lam_columns_map(scan->table, &scan->schema, &scan->columns, scan->sources);
   for (int64_t c = 0; c < count; c++)
     if (scan->sources[c].column >= 0) columns[chosen++] = scan->columns.columns[scan->sources[c].column];
   struct lam_read_options options = LAM_READ_OPTIONS_INIT;

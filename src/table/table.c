@@ -111,6 +111,7 @@ static enum lam_status merge_footer(struct lam_table *table, size_t index, struc
   const char *key = table->snapshot.files[index].key;
   table->rows += (uint64_t)footer->rows;
   table->row_groups += (uint64_t)footer->row_groups;
+  table->files[index] = (struct lam_table_file){(uint64_t)footer->rows, (uint32_t)footer->row_groups};
   if (footer->unreadable && !table->unreadable) {
     char *name;
     LAM_TRY(lam_arena_string(&table->arena, lam_bytes_of_string(footer->unreadable), &name, error));
@@ -126,6 +127,9 @@ static enum lam_status merge_footer(struct lam_table *table, size_t index, struc
 
 static enum lam_status merge_files(struct lam_table *table, struct lam_error *error) {
   struct footers *f;
+  void *memory;
+  LAM_TRY(lam_arena_array(&table->arena, table->snapshot.file_count, sizeof *table->files, &memory, error));
+  table->files = memory;
   LAM_TRY(lam_alloc_zero(table->mem, sizeof *f, (void **)&f, error));
   enum lam_status status = LAM_OK;
   f->table = table;

@@ -25,6 +25,12 @@ enum lam_status lam_snapshot_file(struct lam_directory *directory, const struct 
                                   const struct lam_data_file *file, const struct lam_file_options *options,
                                   struct lam_mem *mem, struct lam_file **out, struct lam_error *error);
 
+/* What a file's footer said when the table was opened. */
+struct lam_table_file {
+  uint64_t rows;
+  uint32_t row_groups;
+};
+
 struct lam_table {
   struct lam_context *context;
   struct lam_mem *mem; /* of the table and its scans */
@@ -37,6 +43,7 @@ struct lam_table {
   const char *unreadable; /* a column that no scan of all columns may pass over in silence, or NULL */
   struct lam_file_options file_options;
   uint64_t rows, row_groups;
+  struct lam_table_file *files; /* of the snapshot's, in its order */
 };
 
 /* As lam_table_open within the caller's account of the budget: an operation has one account, because one that

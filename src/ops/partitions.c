@@ -1,0 +1,402 @@
+/* Partitions at a glance, from footers: rows, bytes, dead bytes, and bounds of columns by their statistics. */
+#include <stdlib.h>
+
+#include "base/context.h"
+#include "base/options.h"
+#include "base/threads.h"
+#include "parquet/bloom.h"
+#include "table/where.h"
+
+enum {
+  FILES_AT_ONCE = 256,
+  SMALL_SIZE = 96000000, /* three quarters of compact's target size */
+  FILE_ENDS = 4 + 8,     /* bytes: the magic in front, and behind the footer its length and the magic */
+  BLOOM_HEADER = 64,     /* bytes at most */
+};
+
+/* What is known of a column in some rows. */
+struct summary {
+  bool any;                      /* a value that is neither NULL nor NaN may be there */
+  bool unknown_min, unknown_max; /* of some of those rows */
+  struct lam_scalar min, max;    /* where any and not unknown */
+  bool min_exact, max_exact, may_be_nan;
+  int64_t nulls; /* -1: unknown */
+};
+
+struct survey {
+  struct lam_table *table;
+  struct lam_arena arena;
+  struct lam_partitions_options options;
+  const struct lam_expr **columns; /* bound to the table's schema */
+  lam_partition_fn each;
+  void *user;
+  struct lam_partitions_result result;
+  size_t first; /* of the files under way */
+  struct surveyed {
+    struct lam_arena arena; /* of `summaries` */
+    struct summary *summaries;
+    int64_t dead;
+  } * surveyed;
+  /* Of the partition under way. */
+  struct lam_arena partition_arena;
+  struct lam_partition_info info;
+  struct summary *summaries;
+};
+
+/* ---- bounds ---- */
+
+/* A copy whose bytes live as long as the arena. */
+static enum lam_status keep_scalar(struct lam_arena *arena, const struct lam_scalar *from, struct lam_scalar *out,
+                                   struct lam_error *error) {
+  char *bytes;
+  *out = *from;
+  if (!from->bytes.size) return LAM_OK;
+  LAM_TRY(lam_arena_string(arena, from->bytes, &bytes, error));
+  out->bytes.data = (const uint8_t *)bytes;
+  return LAM_OK;
+}
+
+/* Makes *bound the lesser (sign 1) or the greater (-1) of both. */
+static enum lam_status take_bound(struct lam_arena *arena, bool first, int sign, const struct lam_scalar *other,
+                                  bool other_exact, struct lam_scalar *bound, bool *exact, struct lam_error *error) {
+  int order = first ? -1 : sign * lam_scalar_compare(other, bound);
+  if (order == 0) *exact |= other_exact;
+  if (order >= 0) return LAM_OK;
+  *exact = other_exact;
+  return keep_scalar(arena, other, bound, error);
+}
+
+static enum lam_status add_summary(struct lam_arena *arena, struct summary *to, const struct summary *from,
+                                   struct lam_error *error) {
+  to->nulls = to->nulls < 0 || from->nulls < 0 ? -1 : to->nulls + from->nulls;
+  to->may_be_nan |= from->may_be_nan;
+  if (!from->any) return LAM_OK;
+  bool first_min = !to->any, first_max = !to->any;
+  to->any = true;
+  to->unknown_min |= from->unknown_min;
+  to->unknown_max |= from->unknown_max;
+  if (!to->unknown_min)
+    LAM_TRY(take_bound(arena, first_min, 1, &from->min, from->min_exact, &to->min, &to->min_exact, error));
+  if (to->unknown_max) return LAM_OK;
+  return take_bound(arena, first_max, -1, &from->max, from->max_exact, &to->max, &to->max_exact, error);
+}
+
+static struct summary summary_of(const struct lam_facts_column *facts, int64_t rows) {
+  return (struct summary){.any = facts->nulls != rows,
+                          .unknown_min = !facts->has_min,
+                          .unknown_max = !facts->has_max,
+                          .min = facts->min,
+                          .max = facts->max,
+                          .min_exact = facts->min_exact,
+                          .max_exact = facts->max_exact,
+                          .may_be_nan = facts->may_be_nan && facts->nulls != rows,
+                          .nulls = facts->nulls};
+}
+
+static enum lam_status survey_column(struct survey *survey, struct surveyed *out, const struct lam_file *file,
+                                     const struct lam_filter *filter, int32_t index, struct lam_error *error) {
+  struct lam_prune *prune;
+  const struct lam_expr *column = survey->columns[index];
+  LAM_TRY(lam_prune_open(file, column, filter->schema, filter->sources, filter->constants, survey->table->mem, &prune,
+                         error));
+  enum lam_status status = LAM_OK;
+  for (int32_t group = 0; status == LAM_OK && group < lam_file_row_groups(file); group++) {
+    struct lam_facts_column facts;
+    int64_t rows = lam_file_row_group_rows(file, group);
+    if (rows == 0) continue;
+    status = lam_prune_facts(prune, group, column, &facts, error);
+    if (status != LAM_OK) break;
+    struct summary one = summary_of(&facts, rows);
+    status = add_summary(&out->arena, &out->summaries[index], &one, error);
+  }
+  lam_prune_close(prune);
+  return status;
+}
+
+/* ---- dead bytes ---- */
+
+static int compare_extents(const void *a, const void *b) {
+  const struct lam_range *x = a, *y = b;
+  return (x->first > y->first) - (x->first < y->first);
+}
+
+static enum lam_status add_extent(struct lam_buf *extents, int64_t offset, uint64_t size, struct lam_error *error) {
+  struct lam_range range = {offset, offset + (int64_t)size};
+  if (offset <= 0 || size == 0) return LAM_OK;
+  return lam_buf_append(extents, &range, sizeof range, error);
+}
+
+/* The bytes of a bloom filter; *known is false where its header cannot be read. */
+static enum lam_status bloom_bytes(const struct lam_file *file, const struct lam_chunk_meta *chunk, uint64_t *size,
+                                   bool *known, struct lam_error *error) {
+  uint64_t offset = (uint64_t)chunk->bloom_offset;
+  uint8_t bytes[BLOOM_HEADER];
+  size_t have = (size_t)lam_min_u64(sizeof bytes, lam_file_size(file) - offset), header, bits;
+  *size = (uint64_t)chunk->bloom_length;
+  *known = true;
+  if (chunk->bloom_offset <= 0 || chunk->bloom_length_known) return LAM_OK;
+  LAM_TRY(lam_file_read(file, offset, bytes, have, error));
+  *known = lam_bloom_parse_header(lam_bytes_of(bytes, have), &header, &bits, NULL) == LAM_OK && header > 0;
+  if (*known) *size = header + bits;
+  return LAM_OK;
+}
+
+static enum lam_status add_chunk(const struct lam_file *file, int32_t group, int32_t leaf, struct lam_buf *extents,
+                                 bool *known, struct lam_error *error) {
+  const struct lam_chunk_meta *chunk = &lam_file_meta(file)->row_groups[group].chunks[leaf];
+  uint64_t offset, size, bloom;
+  *known = !chunk->encrypted && chunk->has_metadata;
+  if (!*known || chunk->elsewhere) return LAM_OK;
+  LAM_TRY(lam_chunk_range(file, group, leaf, &offset, &size, error));
+  LAM_TRY(bloom_bytes(file, chunk, &bloom, known, error));
+  LAM_TRY(add_extent(extents, (int64_t)offset, size, error));
+  LAM_TRY(add_extent(extents, chunk->bloom_offset, bloom, error));
+  LAM_TRY(add_extent(extents, chunk->offset_index_offset, (uint64_t)chunk->offset_index_length, error));
+  return add_extent(extents, chunk->column_index_offset, (uint64_t)chunk->column_index_length, error);
+}
+
+static int64_t covered(struct lam_buf *extents, int64_t limit) {
+  struct lam_range *ranges = (struct lam_range *)(void *)extents->data;
+  size_t count = extents->size / sizeof *ranges;
+  int64_t end = 0, total = 0;
+  if (count == 0) return 0;
+  qsort(ranges, count, sizeof *ranges, compare_extents);
+  for (size_t i = 0; i < count; i++) {
+    int64_t first = lam_max_i64(ranges[i].first, end), last = lam_min_i64(ranges[i].end, limit);
+    if (last <= first) continue;
+    total += last - first;
+    end = last;
+  }
+  return total;
+}
+
+static enum lam_status dead_bytes(struct lam_table *table, const struct lam_file *file, int64_t *out,
+                                  struct lam_error *error) {
+  const struct lam_file_meta *meta = lam_file_meta(file);
+  struct lam_buf extents;
+  enum lam_status status = LAM_OK;
+  bool known = true;
+  *out = -1;
+  lam_buf_init(&extents, table->mem);
+  for (int32_t group = 0; status == LAM_OK && known && group < meta->row_group_count; group++)
+    for (int32_t leaf = 0; status == LAM_OK && known && leaf < meta->leaf_count; leaf++)
+      status = add_chunk(file, group, leaf, &extents, &known, error);
+  int64_t rest = (int64_t)(lam_file_size(file) - lam_file_footer_size(file)) - FILE_ENDS;
+  if (status == LAM_OK && known) *out = lam_max_i64(rest - covered(&extents, rest + 4), 0);
+  lam_buf_release(&extents);
+  return status;
+}
+
+/* ---- files ---- */
+
+static enum lam_status survey_open(struct survey *survey, struct surveyed *out, const struct lam_data_file *data,
+                                   const struct lam_file *file, struct lam_error *error) {
+  struct lam_table *table = survey->table;
+  struct lam_file_columns columns;
+  struct lam_filter filter;
+  LAM_TRY(dead_bytes(table, file, &out->dead, error));
+  if (survey->options.column_count == 0) return LAM_OK;
+  LAM_TRY(lam_file_columns_of(file, &out->arena, &columns, error));
+  enum lam_status status = lam_where_of_file(table, NULL, &columns, &table->snapshot.partitions[data->partition].values,
+                                             &out->arena, &filter, error);
+  for (int32_t i = 0; status == LAM_OK && i < survey->options.column_count; i++)
+    status = survey_column(survey, out, file, &filter, i, error);
+  lam_schema_release(&columns.schema);
+  return status;
+}
+
+static enum lam_status survey_file(void *user, size_t index, struct lam_error *error) {
+  struct survey *survey = user;
+  struct lam_table *table = survey->table;
+  struct surveyed *out = &survey->surveyed[index];
+  const struct lam_data_file *data = &table->snapshot.files[survey->first + index];
+  struct lam_file *file;
+  LAM_TRY(lam_check_cancel(table->context, error));
+  LAM_TRY(lam_arena_array(&out->arena, (size_t)survey->options.column_count, sizeof *out->summaries,
+                          (void **)&out->summaries, error));
+  LAM_TRY(lam_snapshot_file(table->directory, &table->snapshot, data, &table->file_options, table->mem, &file, error));
+  enum lam_status status = survey_open(survey, out, data, file, error);
+  lam_progress_add(table->context, (uint64_t)lam_file_rows(file), 0);
+  lam_file_close(file);
+  return status;
+}
+
+/* ---- partitions ---- */
+
+static enum lam_status begin_partition(struct survey *survey, const struct lam_directory_partition *partition,
+                                       struct lam_error *error) {
+  struct lam_arena *arena = &survey->partition_arena;
+  const struct lam_partition *path = &partition->values;
+  const char **names, **values;
+  lam_arena_release(arena);
+  LAM_TRY(lam_arena_array(arena, path->count, sizeof *names, (void **)&names, error));
+  LAM_TRY(lam_arena_array(arena, path->count, sizeof *values, (void **)&values, error));
+  LAM_TRY(lam_arena_array(arena, (size_t)survey->options.column_count, sizeof *survey->summaries,
+                          (void **)&survey->summaries, error));
+  for (size_t i = 0; i < path->count; i++) {
+    names[i] = path->values[i].column;
+    values[i] = path->values[i].value;
+  }
+  survey->info = (struct lam_partition_info){.struct_size = sizeof survey->info,
+                                             .directory = partition->directory,
+                                             .names = names,
+                                             .values = values,
+                                             .value_count = path->count,
+                                             .column_count = survey->options.column_count};
+  return LAM_OK;
+}
+
+static enum lam_status add_file(struct survey *survey, size_t index, const struct surveyed *file,
+                                struct lam_error *error) {
+  const struct lam_table *table = survey->table;
+  uint64_t bytes = table->snapshot.files[index].identity.size;
+  struct lam_partition_info *info = &survey->info;
+  info->files++;
+  info->small_files += bytes < survey->options.small_size;
+  info->row_groups += table->files[index].row_groups;
+  info->rows += table->files[index].rows;
+  info->bytes += bytes;
+  info->dead_bytes = info->dead_bytes < 0 || file->dead < 0 ? -1 : info->dead_bytes + file->dead;
+  for (int32_t i = 0; i < info->column_count; i++)
+    LAM_TRY(add_summary(&survey->partition_arena, &survey->summaries[i], &file->summaries[i], error));
+  return LAM_OK;
+}
+
+static enum lam_status bound_text(struct lam_arena *arena, const struct lam_scalar *bound, const char **out,
+                                  size_t *size, bool *is_literal, struct lam_error *error) {
+  struct lam_buf text;
+  struct lam_scalar value = *bound;
+  char *copy;
+  if (lam_type_is_float(value.type.id) && value.value.d == 0) value.value.d = 0; /* writers say -0.0 for either zero */
+  lam_buf_init(&text, arena->mem);
+  enum lam_status status = lam_scalar_text(&value, &text, is_literal, error);
+  if (status == LAM_OK) status = lam_arena_string(arena, lam_bytes_of(text.data, text.size), &copy, error);
+  if (status == LAM_OK) *out = copy;
+  *size = text.size;
+  lam_buf_release(&text);
+  return status;
+}
+
+static enum lam_status describe_columns(struct survey *survey, struct lam_error *error) {
+  struct lam_arena *arena = &survey->partition_arena;
+  struct lam_partition_column *columns;
+  LAM_TRY(lam_arena_array(arena, (size_t)survey->info.column_count, sizeof *columns, (void **)&columns, error));
+  survey->info.columns = columns;
+  for (int32_t i = 0; i < survey->info.column_count; i++) {
+    const struct summary *from = &survey->summaries[i];
+    struct lam_partition_column *to = &columns[i];
+    bool literals[2] = {true, true};
+    *to = (struct lam_partition_column){
+        .name = survey->options.columns[i], .may_be_nan = from->may_be_nan, .nulls = from->nulls};
+    if (from->any && !from->unknown_min) {
+      LAM_TRY(bound_text(arena, &from->min, &to->min, &to->min_size, &literals[0], error));
+      to->min_exact = from->min_exact;
+    }
+    if (from->any && !from->unknown_max) {
+      LAM_TRY(bound_text(arena, &from->max, &to->max, &to->max_size, &literals[1], error));
+      to->max_exact = from->max_exact;
+    }
+    to->is_literal = literals[0] && literals[1] && (to->min || to->max);
+  }
+  return LAM_OK;
+}
+
+static enum lam_status end_partition(struct survey *survey, bool *more, struct lam_error *error) {
+  struct lam_partitions_result *result = &survey->result;
+  const struct lam_partition_info *info = &survey->info;
+  LAM_TRY(describe_columns(survey, error));
+  result->partitions++;
+  result->files += info->files;
+  result->small_files += info->small_files;
+  result->row_groups += info->row_groups;
+  result->rows += info->rows;
+  result->bytes += info->bytes;
+  result->dead_bytes = result->dead_bytes < 0 || info->dead_bytes < 0 ? -1 : result->dead_bytes + info->dead_bytes;
+  *more = !survey->each || survey->each(survey->user, info);
+  return LAM_OK;
+}
+
+/* File `index` of the snapshot, in order: files of a partition are neighbours. */
+static enum lam_status take_file(struct survey *survey, size_t index, const struct surveyed *file, bool *more,
+                                 struct lam_error *error) {
+  const struct lam_snapshot *snapshot = &survey->table->snapshot;
+  const struct lam_directory_partition *partition = &snapshot->partitions[snapshot->files[index].partition];
+  if (index == partition->first_file) LAM_TRY(begin_partition(survey, partition, error));
+  LAM_TRY(add_file(survey, index, file, error));
+  if (index + 1 < partition->first_file + partition->file_count) return LAM_OK;
+  return end_partition(survey, more, error);
+}
+
+/* ---- the table ---- */
+
+/* A name that a column has, in quotes or not, else a path into one. */
+static enum lam_status bind_column(struct survey *survey, const char *name, const struct lam_expr **out,
+                                   struct lam_error *error) {
+  const struct ArrowSchema *schema = &survey->table->merge.schema;
+  const struct lam_expr *parsed;
+  struct lam_bytes *names;
+  bool found = false;
+  for (int64_t c = 0; c < schema->n_children; c++) found |= strcmp(schema->children[c]->name, name) == 0;
+  if (found) {
+    struct lam_expr *column;
+    LAM_TRY(lam_arena_array(&survey->arena, 1, sizeof *column, (void **)&column, error));
+    LAM_TRY(lam_arena_array(&survey->arena, 1, sizeof *names, (void **)&names, error));
+    *names = lam_bytes_of_string(name);
+    *column = (struct lam_expr){.kind = LAM_EXPR_COLUMN, .depth = 1, .names = names};
+    parsed = column;
+  } else if (lam_expr_parse(name, &survey->arena, &parsed, NULL) != LAM_OK || parsed->kind != LAM_EXPR_COLUMN) {
+    return lam_fail(error, LAM_NOT_FOUND, "%s has no column \"%s\"", survey->table->directory->name, name);
+  }
+  return lam_expr_bind(parsed, schema, &survey->arena, out, error);
+}
+
+/* Files [survey->first, + count) at the same time, then taken in order. */
+static enum lam_status survey_some(struct survey *survey, size_t count, bool *more, struct lam_error *error) {
+  struct lam_table *table = survey->table;
+  memset(survey->surveyed, 0, FILES_AT_ONCE * sizeof *survey->surveyed);
+  for (size_t i = 0; i < count; i++) lam_arena_init(&survey->surveyed[i].arena, table->mem);
+  enum lam_status status = lam_pool_run(lam_context_pool(table->context), count, 0, survey_file, survey, error);
+  for (size_t i = 0; i < count; i++) {
+    if (status == LAM_OK && *more) status = take_file(survey, survey->first + i, &survey->surveyed[i], more, error);
+    lam_arena_release(&survey->surveyed[i].arena);
+  }
+  return status;
+}
+
+static enum lam_status survey_table(struct survey *survey, struct lam_error *error) {
+  struct lam_table *table = survey->table;
+  const struct lam_partitions_options *options = &survey->options;
+  size_t files = table->snapshot.file_count;
+  bool more = true;
+  LAM_TRY(lam_arena_array(&survey->arena, FILES_AT_ONCE, sizeof *survey->surveyed, (void **)&survey->surveyed, error));
+  LAM_TRY(lam_arena_array(&survey->arena, (size_t)options->column_count, sizeof *survey->columns,
+                          (void **)&survey->columns, error));
+  for (int32_t i = 0; i < options->column_count; i++)
+    LAM_TRY(bind_column(survey, options->columns[i], &survey->columns[i], error));
+  lam_progress_begin(table->context, "partitions", table->rows, 0);
+  enum lam_status status = LAM_OK;
+  for (; status == LAM_OK && more && survey->first < files; survey->first += FILES_AT_ONCE)
+    status = survey_some(survey, (size_t)lam_min_u64(FILES_AT_ONCE, files - survey->first), &more, error);
+  lam_progress_end(table->context);
+  return status;
+}
+
+enum lam_status lam_partitions(struct lam_table *table, const struct lam_partitions_options *options,
+                               lam_partition_fn each, void *user, struct lam_partitions_result *result,
+                               struct lam_error *error) {
+  struct survey survey = {.table = table,
+                          .each = each,
+                          .user = user,
+                          .options = LAM_PARTITIONS_OPTIONS_INIT,
+                          .result = LAM_PARTITIONS_RESULT_INIT};
+  LAM_TRY(lam_options_read(options, "LAM_PARTITIONS_OPTIONS_INIT", &survey.options, sizeof survey.options, error));
+  if (!survey.options.columns) survey.options.column_count = 0;
+  if (survey.options.small_size == 0) survey.options.small_size = SMALL_SIZE;
+  lam_arena_init(&survey.arena, table->mem);
+  lam_arena_init(&survey.partition_arena, table->mem);
+  enum lam_status status = survey_table(&survey, error);
+  lam_arena_release(&survey.partition_arena);
+  lam_arena_release(&survey.arena);
+  if (status == LAM_OK) lam_result_write(&survey.result, sizeof survey.result, result);
+  return status;
+}
