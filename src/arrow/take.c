@@ -1,5 +1,7 @@
 #include "arrow/take.h"
 
+#include <assert.h>
+
 /* The views of one column over all sources. */
 struct column {
   const struct lam_view *views;
@@ -218,6 +220,7 @@ static enum lam_status take_any(struct lam_mem *mem, const struct ArrowSchema *s
                                 const struct lam_row *rows, int64_t count, int depth, struct ArrowArray *out,
                                 struct lam_error *error) {
   struct lam_buf memory;
+  assert(source_count > 0);
   lam_buf_init(&memory, mem);
   if (depth > LAM_TYPE_DEEPEST)
     return lam_fail(error, LAM_UNSUPPORTED, "a column is nested deeper than %d levels", LAM_TYPE_DEEPEST);
@@ -242,6 +245,7 @@ static uint64_t rows_bytes(const struct lam_view *view, int64_t first, int64_t c
   if (count == 0 || depth > LAM_TYPE_DEEPEST) return bytes;
   if (lam_type_is_binary(view->type.id)) {
     int64_t at = view->offset + first;
+    assert(view->offsets64 || view->offsets32);
     return bytes + (uint64_t)(view->offsets64 ? view->offsets64[at + count] - view->offsets64[at]
                                               : (int64_t)view->offsets32[at + count] - view->offsets32[at]);
   }
