@@ -1,6 +1,6 @@
 /* The pages of one chunk, from a description of it that the first bytes give: without a footer in the way, the
  * decoder's own paths are reached. Read in long runs from memory, in short ones through a small window, as
- * dictionaries, in ranges of rows, and by the places of its pages, it has the same rows. */
+ * dictionaries or views, in ranges of rows, and by the places of its pages, it has the same rows. */
 #include "fuzz_support.h"
 #include "parquet/nested.h"
 
@@ -12,7 +12,7 @@ struct choice {
   uint16_t max_bytes;
 };
 _Static_assert(sizeof(struct choice) == 12, "the head of an input has twelve bytes");
-enum mode { DICTIONARIES = 1, LEGACY_DELTA = 2, V2_COMPRESSED = 4 };
+enum mode { DICTIONARIES = 1, LEGACY_DELTA = 2, V2_COMPRESSED = 4, VIEWS = 8 };
 
 /* ---- the columns: a leaf each ---- */
 
@@ -59,7 +59,7 @@ struct column {
   struct lam_leaf leaf;
   bool nested;
   struct lam_field fields[FIELDS];
-  struct ArrowSchema schema, dictionary;
+  struct ArrowSchema schema, dictionary, views;
 };
 
 static void make_column(struct lam_mem *mem, int32_t index, struct column *out) {
@@ -87,6 +87,8 @@ static void make_column(struct lam_mem *mem, int32_t index, struct column *out) 
   fuzz_check(lam_schema_of_column(&meta, index, &out->schema, NULL) == LAM_OK);
   fuzz_check(lam_schema_copy(&out->schema, &values, NULL) == LAM_OK);
   fuzz_check(lam_schema_as_dictionary(&values, &out->dictionary, NULL) == LAM_OK);
+  struct lam_type view_type = {.id = LAM_TYPE_BINARY_VIEW, .timezone = ""};
+  fuzz_check(lam_schema_init(&view_type, "c", true, &out->views, NULL) == LAM_OK);
   if (out->nested) {
     fuzz_check(lam_field_room(&meta, index) <= FIELDS);
     fuzz_check(lam_field_make(&meta, index, NULL, out->fields, NULL) == LAM_OK);
@@ -115,7 +117,7 @@ static enum lam_status read_bytes(const void *user, uint64_t offset, void *to, s
 }
 
 struct way {
-  bool resident, dictionaries, pages;
+  bool resident, dictionaries, views, pages;
   int64_t max_rows;
   size_t max_bytes;
   const struct lam_range *ranges; /* NULL: all rows */
@@ -129,6 +131,7 @@ static void add_run(struct input *input, struct lam_chunk *chunk, struct fuzz_ro
   if (input->column.nested) {
     rows->status = lam_nested_array(input->mem, input->column.fields, &part, count, false, &array, NULL);
   } else {
+    if (chunk->class == LAM_VALUES_VIEWS) schema = &input->column.views;
     if (chunk->run.dictionary || chunk->run.identity) schema = &input->column.dictionary;
     rows->status = lam_leaf_array(chunk, 0, count, &array, NULL);
   }
@@ -152,6 +155,7 @@ static void read_chunk(struct input *input, const struct way *way, struct fuzz_r
       .column = input->column.nested ? input->column.fields : NULL,
       .rows = everything.end,
       .values = choice->values,
+      .views = way->views,
       .pages = way->pages ? input->pages : NULL,
       .page_count = way->pages ? input->page_count : 0,
   };
@@ -206,10 +210,15 @@ static void read_all(struct input *input) {
   int64_t most = input->column.leaf.max_repetition ? choice->rows : choice->values;
   struct way ways[] = {{.resident = true, .max_rows = 1 << 16, .max_bytes = 1 << 24},
                        {.dictionaries = choice->mode & DICTIONARIES && !input->column.nested,
+                        .views = choice->mode & VIEWS && !input->column.nested,
                         .max_rows = 1 + choice->length,
                         .max_bytes = choice->max_bytes + 1u},
                        {.max_rows = 1 + choice->gap, .max_bytes = 1 << 24, .ranges = &range},
-                       {.pages = true, .max_rows = 1 + choice->gap, .max_bytes = 1 << 24, .ranges = &range}};
+                       {.pages = true,
+                        .views = choice->mode & VIEWS && !input->column.nested,
+                        .max_rows = 1 + choice->gap,
+                        .max_bytes = 1 << 24,
+                        .ranges = &range}};
   read_chunk(input, &ways[0], &whole);
   read_chunk(input, &ways[1], &rows);
   fuzz_check_same(&whole, &rows);
@@ -259,6 +268,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   read_all(&input);
   lam_schema_release(&input.column.schema);
   lam_schema_release(&input.column.dictionary);
+  lam_schema_release(&input.column.views);
   lam_arena_release(&arena);
   lam_codec_release(&input.codec);
   fuzz_check(lam_mem_used(input.mem) == 0);
