@@ -36,7 +36,7 @@ LAM_API enum lam_status lam_file_open(struct lam_context *context, const char *p
 /* Its readers are closed. NULL is allowed. */
 LAM_API void lam_file_close(struct lam_file *file);
 
-LAM_API int64_t lam_file_rows(const struct lam_file *file);
+LAM_API int64_t lam_file_rows(const struct lam_file *file); /* of all row groups, whatever the footer's own number is */
 LAM_API int32_t lam_file_row_groups(const struct lam_file *file);
 LAM_API int64_t lam_file_row_group_rows(const struct lam_file *file, int32_t row_group);
 LAM_API int32_t lam_file_columns(const struct lam_file *file); /* top-level ones */

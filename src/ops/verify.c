@@ -177,8 +177,10 @@ static enum lam_status take_values(struct check *check, const struct lam_view *v
   for (int64_t row = 0, some; row < rows; row += some) {
     some = lam_index_check_rows(&check->index, rows - row);
     int64_t end = ends ? ends[row + some - 1] : row + some, nulls = 0;
-    if (view->type.id == LAM_TYPE_NULL || !check->stores)
+    if (view->type.id == LAM_TYPE_NULL)
       nulls = end - at;
+    else if (!check->stores) /* decimals in BYTE_ARRAY: their bytes are not made again, so bounds are not compared */
+      for (int64_t i = at; i < end; i++) nulls += !lam_view_valid(view, i);
     else
       LAM_TRY(check->storing.rule == LAM_STORE_BYTES ? take_bytes(check, view, at, end - at, &nulls, error)
                                                      : take_fixed(check, view, at, end - at, &nulls, error));

@@ -27,6 +27,7 @@ struct lam_file {
   uint64_t tail_offset;
   struct lam_arena arena;
   struct lam_file_meta meta;
+  int64_t rows; /* of all row groups */
   bool checksums;
 };
 
@@ -52,7 +53,7 @@ struct lam_mem *lam_file_mem(const struct lam_file *file) {
   return file->mem;
 }
 int64_t lam_file_rows(const struct lam_file *file) {
-  return file->meta.rows;
+  return file->rows;
 }
 int32_t lam_file_row_groups(const struct lam_file *file) {
   return file->meta.row_group_count;
@@ -93,6 +94,15 @@ static enum lam_status extend_tail(struct lam_file *file, uint64_t size, struct 
   return LAM_OK;
 }
 
+/* The footer's own number of rows is wrong in files of early writers (0), and nothing is read by it. */
+static enum lam_status add_rows(struct lam_file *file, struct lam_error *error) {
+  for (int32_t i = 0; i < file->meta.row_group_count; i++)
+    LAM_CHECK(!__builtin_add_overflow(file->rows, file->meta.row_groups[i].rows, &file->rows), error,
+              "row group %" PRId32 ": its %" PRId64 " rows and those before it are more than 64 bits count", i,
+              file->meta.row_groups[i].rows);
+  return LAM_OK;
+}
+
 static enum lam_status read_footer(struct lam_file *file, struct lam_error *error) {
   uint64_t size = file->size;
   LAM_CHECK(size >= SMALLEST, error, "%" PRIu64 " bytes are too few for a Parquet file", size);
@@ -110,7 +120,8 @@ static enum lam_status read_footer(struct lam_file *file, struct lam_error *erro
   if (length + FOOTER_END > file->tail.size) LAM_TRY(extend_tail(file, length + FOOTER_END, error));
   end = file->tail.data + file->tail.size;
   struct lam_bytes footer = lam_bytes_of(end - FOOTER_END - length, (size_t)length);
-  return lam_file_meta_parse(footer, size, &file->arena, &file->meta, error);
+  LAM_TRY(lam_file_meta_parse(footer, size, &file->arena, &file->meta, error));
+  return add_rows(file, error);
 }
 
 static enum lam_status copy_name(struct lam_file *file, const char *key, struct lam_error *error) {

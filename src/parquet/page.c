@@ -289,9 +289,13 @@ static enum lam_status walk(struct lam_page_stream *stream, int64_t expected, st
 enum lam_status lam_chunk_walk(const struct lam_file *file, int32_t row_group, int32_t leaf, bool checksums,
                                struct lam_mem *mem, lam_page_fn each, void *user, struct lam_error *error) {
   uint64_t offset, size;
-  LAM_TRY(lam_chunk_range(file, row_group, leaf, &offset, &size, error));
   const struct lam_file_meta *meta = lam_file_meta(file);
   const struct lam_bytes name = meta->nodes[meta->leaves[leaf]].name;
+  if (meta->row_groups[row_group].chunks[leaf].encrypted)
+    return lam_fail(error, LAM_UNSUPPORTED,
+                    "%s: row group %" PRId32 ", column '%.*s': it is encrypted, which this version cannot read",
+                    lam_file_name(file), row_group, (int)name.size, (const char *)name.data);
+  LAM_TRY(lam_chunk_range(file, row_group, leaf, &offset, &size, error));
   struct lam_byte_source source = lam_file_source(file);
   struct lam_page_stream stream;
   lam_page_stream_init(&stream, mem);
