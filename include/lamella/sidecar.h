@@ -77,6 +77,42 @@ struct lam_sidecar_chunk {
 LAM_API enum lam_status lam_sidecar_chunk(struct lam_sidecar *sidecar, int32_t row_group, int32_t column,
                                           struct lam_sidecar_chunk *out, struct lam_error *error);
 
+/* ---- those of a table ---- */
+
+struct lam_sidecar_build_options {
+  uint32_t struct_size;
+  struct lam_table_options table;
+  bool inline_blooms; /* copy bloom filters into the sidecars */
+  bool force;         /* build those anew that are up to date */
+};
+#define LAM_SIDECAR_BUILD_OPTIONS_INIT \
+  { .struct_size = sizeof(struct lam_sidecar_build_options), .table = LAM_TABLE_OPTIONS_INIT }
+
+struct lam_sidecar_build_result {
+  uint32_t struct_size;
+  uint64_t files;
+  uint64_t built;
+  uint64_t current;           /* were up to date */
+  uint64_t missing;           /* of a check: files without a sidecar */
+  uint64_t failed;            /* files of which no sidecar could be made or checked */
+  uint64_t faults;            /* reported */
+  uint64_t bytes, file_bytes; /* of the sidecars built, and of their files */
+};
+#define LAM_SIDECAR_BUILD_RESULT_INIT \
+  { .struct_size = sizeof(struct lam_sidecar_build_result) }
+
+/* Makes the sidecars of all files of a table that have none that is up to date, on all threads. `path` is a directory
+ * (they go to "<path>.lamella/pm/<file>._pm") or a file called data.parquet (it goes to _pm beside it). The files are
+ * not touched; those that are empty or corrupt are handed to `each` (NULL: only counted) and the others done. */
+LAM_API enum lam_status lam_sidecar_build(struct lam_context *context, const char *path,
+                                          const struct lam_sidecar_build_options *options, lam_fault_fn each,
+                                          void *user, struct lam_sidecar_build_result *result, struct lam_error *error);
+/* Compares each sidecar, checksums included, with its file; one that is stale is a fault, one that is missing is not.
+ */
+LAM_API enum lam_status lam_sidecar_check(struct lam_context *context, const char *path,
+                                          const struct lam_table_options *table, lam_fault_fn each, void *user,
+                                          struct lam_sidecar_build_result *result, struct lam_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -132,4 +132,12 @@ enum lam_status lam_sidecar_append(struct lam_store *store, const char *key, uin
                                    const struct lam_sidecar_format *format, struct lam_mem *mem,
                                    struct lam_error *error);
 
+/* ---- pm_check.c ---- */
+
+/* Compares all that the sidecar says with itself and with the file (NULL: only with itself). A return of false stops.
+ */
+enum lam_status lam_sidecar_compare(struct lam_sidecar *sidecar, const struct lam_file *file, struct lam_mem *mem,
+                                    bool (*fault)(void *user, const char *message), void *user,
+                                    struct lam_error *error);
+
 #endif

@@ -1,0 +1,259 @@
+/* Sidecars of a table's files: made where they are missing or stale, and checked. The files are only read. */
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+
+#include "base/context.h"
+#include "base/options.h"
+#include "base/threads.h"
+#include "sidecar/sidecar.h"
+#include "table/table.h"
+
+enum { SIDECAR_MEMORY = 16 << 20 };
+
+struct run {
+  struct lam_context *context;
+  struct lam_mem *mem;
+  struct lam_directory *directory;
+  struct lam_snapshot snapshot;
+  struct lam_store *store; /* of the sidecars */
+  struct lam_sidecar_build_options options;
+  lam_fault_fn each;
+  void *user;
+  pthread_mutex_t lock; /* of what follows, and around `each` */
+  _Atomic bool stopped;
+  uint64_t built, current, missing, failed, faults, bytes, file_bytes;
+};
+
+/* ---- where they are ---- */
+
+/* "_pm" beside a lone data.parquet, else "pm/<file>._pm" in the table's state. */
+static enum lam_status sidecar_key(const struct run *run, const struct lam_data_file *file, char *out, size_t room,
+                                   struct lam_error *error) {
+  int size = run->directory->single ? snprintf(out, room, "_pm") : snprintf(out, room, "pm/%s._pm", file->key);
+  if (size < 0 || (size_t)size >= room) return lam_fail(error, LAM_UNSUPPORTED, "the path of its sidecar is too long");
+  return LAM_OK;
+}
+
+static enum lam_status place_of(struct run *run, bool write, struct lam_error *error) {
+  struct lam_directory *directory = run->directory;
+  run->store = directory->single ? directory->data : directory->meta;
+  if (directory->single) {
+    if (strcmp(directory->pattern, "data.parquet") != 0)
+      return lam_fail(error, LAM_INVALID,
+                      "%s: a file has its sidecar, _pm, beside it where it is called data.parquet; for another give "
+                      "the directory that is its table",
+                      directory->name);
+    return LAM_OK;
+  }
+  if (!run->store)
+    return lam_fail(error, LAM_INVALID, "%s is a glob: give the directory that is the table", directory->name);
+  return write ? lam_directory_prepare(directory, error) : LAM_OK;
+}
+
+/* ---- faults ---- */
+
+static void report(struct run *run, const char *file, const char *message) {
+  char path[LAM_KEY_MAX + 1024];
+  snprintf(path, sizeof path, "%s%s%s", run->directory->name, run->directory->single ? "" : "/",
+           run->directory->single ? "" : file);
+  /* Messages of the layers below begin with the file where they know it. */
+  size_t size = strlen(path);
+  if (strncmp(message, path, size) == 0 && strncmp(message + size, ": ", 2) == 0) message += size + 2;
+  const struct lam_fault fault = {.struct_size = sizeof fault, .file = path, .message = message};
+  pthread_mutex_lock(&run->lock);
+  run->faults++;
+  if (run->each && !run->stopped && !run->each(run->user, &fault)) run->stopped = true;
+  pthread_mutex_unlock(&run->lock);
+}
+
+/* What a failure says of one file is listed, and the others are gone on with. */
+static enum lam_status settle(struct run *run, const char *file, enum lam_status status, const struct lam_error *why,
+                              struct lam_error *error) {
+  bool fault = status == LAM_CORRUPT || status == LAM_INVALID || status == LAM_UNSUPPORTED || status == LAM_NOT_FOUND;
+  if (status != LAM_OK && !fault) {
+    lam_error_copy(error, why);
+    return status;
+  }
+  if (!fault) return LAM_OK;
+  report(run, file, why->message);
+  pthread_mutex_lock(&run->lock);
+  run->failed++;
+  pthread_mutex_unlock(&run->lock);
+  return LAM_OK;
+}
+
+/* ---- build ---- */
+
+static bool is_current(const struct run *run, const struct lam_data_file *file, const char *key) {
+  struct lam_sidecar *sidecar;
+  const struct lam_sidecar_open_options options = {.token = file->identity.size};
+  const struct lam_object_info info = {
+      .size = file->identity.size, .inode = file->identity.inode, .mtime_ns = file->identity.mtime_ns};
+  if (run->options.force || lam_sidecar_open_in(run->store, key, &options, run->mem, &sidecar, NULL) != LAM_OK)
+    return false;
+  bool out = lam_sidecar_match(sidecar, &info) == LAM_SIDECAR_CURRENT;
+  if (run->options.inline_blooms && (sidecar->header.features & PM_BLOOM_EXTERNAL)) out = false;
+  lam_sidecar_close(sidecar);
+  return out;
+}
+
+static enum lam_status put(struct run *run, const struct lam_data_file *file, const char *key,
+                           struct lam_error *error) {
+  struct lam_file *opened;
+  struct lam_sidecar_source source;
+  struct lam_buf bytes;
+  const struct lam_sidecar_format format = {.inline_blooms = run->options.inline_blooms};
+  LAM_TRY(lam_snapshot_file(run->directory, &run->snapshot, file, NULL, run->mem, &opened, error));
+  lam_buf_init(&bytes, run->mem);
+  enum lam_status status = lam_sidecar_source_of(opened, run->mem, &source, error);
+  if (status == LAM_OK) status = lam_sidecar_build_in(&source, &format, &bytes, error);
+  if (status == LAM_OK && !run->directory->single) {
+    char parent[LAM_KEY_MAX + 1];
+    snprintf(parent, sizeof parent, "%.*s", (int)(strrchr(key, '/') - key), key);
+    status = lam_store_make_directories(run->store, parent, error);
+  }
+  if (status == LAM_OK) status = lam_store_put(run->store, key, lam_bytes_of(bytes.data, bytes.size), error);
+  if (status == LAM_OK) {
+    pthread_mutex_lock(&run->lock);
+    run->built++;
+    run->bytes += bytes.size;
+    run->file_bytes += file->identity.size;
+    pthread_mutex_unlock(&run->lock);
+  }
+  lam_buf_release(&bytes);
+  lam_file_close(opened);
+  return status;
+}
+
+static enum lam_status build_one(void *user, size_t index, struct lam_error *error) {
+  struct run *run = user;
+  const struct lam_data_file *file = &run->snapshot.files[index];
+  struct lam_error why = LAM_ERROR_INIT;
+  char key[LAM_KEY_MAX + 1];
+  LAM_TRY(lam_check_cancel(run->context, error));
+  if (run->stopped) return LAM_OK;
+  enum lam_status status = sidecar_key(run, file, key, sizeof key, &why);
+  if (status == LAM_OK && is_current(run, file, key)) {
+    pthread_mutex_lock(&run->lock);
+    run->current++;
+    pthread_mutex_unlock(&run->lock);
+  } else if (status == LAM_OK) {
+    status = put(run, file, key, &why);
+  }
+  lam_progress_add(run->context, 0, file->identity.size);
+  return settle(run, file->key, status, &why, error);
+}
+
+/* ---- check ---- */
+
+struct check {
+  struct run *run;
+  const struct lam_data_file *file;
+};
+static bool check_fault(void *user, const char *message) {
+  struct check *check = user;
+  report(check->run, check->file->key, message);
+  return !check->run->stopped;
+}
+
+static enum lam_status check_file(struct run *run, const struct lam_data_file *file, const char *key,
+                                  struct lam_error *error) {
+  struct lam_sidecar *sidecar;
+  struct lam_file *opened;
+  struct check check = {run, file};
+  const struct lam_sidecar_open_options options = {.token = file->identity.size, .whole = true};
+  bool there;
+  LAM_TRY(lam_store_exists(run->store, key, &there, error));
+  if (!there) {
+    pthread_mutex_lock(&run->lock);
+    run->missing++;
+    pthread_mutex_unlock(&run->lock);
+    return LAM_OK;
+  }
+  LAM_TRY(lam_sidecar_open_in(run->store, key, &options, run->mem, &sidecar, error));
+  enum lam_status status = lam_snapshot_file(run->directory, &run->snapshot, file, NULL, run->mem, &opened, error);
+  if (status == LAM_OK) {
+    status = lam_sidecar_compare(sidecar, opened, run->mem, check_fault, &check, error);
+    lam_file_close(opened);
+  }
+  lam_sidecar_close(sidecar);
+  return status;
+}
+
+static enum lam_status check_one(void *user, size_t index, struct lam_error *error) {
+  struct run *run = user;
+  const struct lam_data_file *file = &run->snapshot.files[index];
+  struct lam_error why = LAM_ERROR_INIT;
+  char key[LAM_KEY_MAX + 1];
+  LAM_TRY(lam_check_cancel(run->context, error));
+  if (run->stopped) return LAM_OK;
+  enum lam_status status = sidecar_key(run, file, key, sizeof key, &why);
+  if (status == LAM_OK) status = check_file(run, file, key, &why);
+  lam_progress_add(run->context, 0, file->identity.size);
+  return settle(run, file->key, status, &why, error);
+}
+
+/* ---- both ---- */
+
+static enum lam_status each_file(struct run *run, bool write, struct lam_error *error) {
+  struct lam_partition_filter filter;
+  struct lam_arena arena;
+  LAM_TRY(place_of(run, write, error));
+  lam_arena_init(&arena, run->mem);
+  enum lam_status status = lam_partition_filter_parse(&arena, run->options.table.partitions,
+                                                      (size_t)run->options.table.partition_count, &filter, error);
+  if (status == LAM_OK)
+    status = lam_snapshot_open(run->directory, filter.count ? &filter : NULL, &run->snapshot, error);
+  if (status == LAM_OK) {
+    lam_progress_begin(run->context, write ? "sidecar build" : "sidecar check", 0, run->snapshot.bytes);
+    status = lam_pool_run(lam_context_pool(run->context), run->snapshot.file_count, 0, write ? build_one : check_one,
+                          run, error);
+    lam_progress_end(run->context);
+  }
+  return lam_arena_release(&arena), status;
+}
+
+static enum lam_status go(struct run *run, const char *path, bool write, struct lam_sidecar_build_result *result,
+                          struct lam_error *error) {
+  struct lam_memory_use use = {.struct_size = sizeof use};
+  lam_context_memory(run->context, &use);
+  LAM_TRY(lam_mem_open(run->context, lam_min_u64(use.limit / 2, SIDECAR_MEMORY), &run->mem, error));
+  pthread_mutex_init(&run->lock, NULL);
+  enum lam_status status =
+      lam_directory_open(run->context, path, run->options.table.meta_dir, false, run->mem, &run->directory, error);
+  if (status == LAM_OK) status = each_file(run, write, error);
+  const struct lam_sidecar_build_result counts = {
+      .struct_size = sizeof counts,
+      .files = run->snapshot.file_count,
+      .built = run->built,
+      .current = run->current,
+      .missing = run->missing,
+      .failed = run->failed,
+      .faults = run->faults,
+      .bytes = run->bytes,
+      .file_bytes = run->file_bytes,
+  };
+  lam_result_write(&counts, sizeof counts, result);
+  if (run->snapshot.arena.mem) lam_snapshot_release(&run->snapshot);
+  lam_directory_close(run->directory);
+  pthread_mutex_destroy(&run->lock);
+  lam_mem_close(run->mem);
+  return status;
+}
+
+enum lam_status lam_sidecar_build(struct lam_context *context, const char *path,
+                                  const struct lam_sidecar_build_options *options, lam_fault_fn each, void *user,
+                                  struct lam_sidecar_build_result *result, struct lam_error *error) {
+  struct run run = {.context = context, .options = LAM_SIDECAR_BUILD_OPTIONS_INIT, .each = each, .user = user};
+  LAM_TRY(lam_options_read(options, "LAM_SIDECAR_BUILD_OPTIONS_INIT", &run.options, sizeof run.options, error));
+  return go(&run, path, true, result, error);
+}
+
+enum lam_status lam_sidecar_check(struct lam_context *context, const char *path, const struct lam_table_options *table,
+                                  lam_fault_fn each, void *user, struct lam_sidecar_build_result *result,
+                                  struct lam_error *error) {
+  struct run run = {.context = context, .options = LAM_SIDECAR_BUILD_OPTIONS_INIT, .each = each, .user = user};
+  LAM_TRY(lam_options_read(table, "LAM_TABLE_OPTIONS_INIT", &run.options.table, sizeof run.options.table, error));
+  return go(&run, path, false, result, error);
+}
