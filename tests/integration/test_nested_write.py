@@ -5,6 +5,7 @@ import datetime
 import decimal
 import os
 import random
+import re
 
 import duckdb
 import polars
@@ -174,12 +175,67 @@ def check_peers(path, batch):
 
 
 def check_ours(path, batch):
-    try:
-        found = read(path)
-    except LamellaError as error:
-        assert "nested" in str(error)
-        pytest.skip("nested columns are not read yet")
+    expect(read(path), batch)
+
+
+@pytest.mark.parametrize("turn", range(24))
+def test_there_and_back(tmp_path, turn):
+    """Written by us, read and written by pyarrow, read by us, written by us as it came, and read by both."""
+    r = random.Random(f"{SEED} back {turn}")
+    print(f"LAMELLA_TEST_SEED={SEED}")
+    batch = random_batch(r, r.choice([0, 1, 20, 200]))
+    print(batch.schema)
+    ours, theirs, again = (tmp_path / name for name in ("ours", "theirs", "again"))
+    write_batch(ours, batch, [r.randint(1, 50) for _ in range(5)])
+    pq.write_table(
+        pq.read_table(ours),
+        theirs,
+        data_page_version=r.choice(["1.0", "2.0"]),
+        data_page_size=r.choice([50, 1 << 20]),
+        row_group_size=r.choice([9, 1 << 20]),
+        store_schema=False,
+    )
+    found = read(theirs, batch_rows=r.choice([0, 1, 7]))
     expect(found, batch)
+    write(again, found, batch_rows=[r.randint(1, 50) for _ in range(5)] if found.num_rows else None)
+    assert shapes(again) == shapes(ours)
+    last = read(again)
+    assert last.schema.types == found.schema.types
+    expect(last, batch)
+    expect(pq.read_table(again), batch)
+
+
+def shapes(path):
+    """The elements of the schema but for field ids."""
+    return [re.sub(r" field_id=-?\d+", "", line) for line in str(pq.ParquetFile(path).schema).splitlines()[1:]]
+
+
+def depth(kind):
+    if pa.types.is_map(kind):
+        return 1 + depth(kind.item_type)
+    return 1 + max((depth(kind.field(i).type) for i in range(kind.num_fields)), default=0)
+
+
+def lengths(array):
+    """None where a list is NULL, else how many entries it has, at every level."""
+    kind = array.type
+    if pa.types.is_struct(kind):
+        return [n for i in range(kind.num_fields) for n in lengths(array.field(i))]
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_map(kind)):
+        return []
+    entries = array.items if pa.types.is_map(kind) else array.values
+    return [None if entry is None else len(entry) for entry in array.to_pylist()] + lengths(entries)
+
+
+def test_what_is_random():
+    """The random batches have what they are for."""
+    batches = [random_batch(random.Random(f"{SEED} {turn}"), 100) for turn in range(40)]
+    columns = [column for batch in batches for column in batch.columns]
+    assert max(depth(column.type) for column in columns) == DEPTH
+    assert sum(depth(column.type) == DEPTH for column in columns) > 40
+    assert sum(column.offset > 0 for column in columns) > 20
+    found = [n for column in columns for n in lengths(column)]
+    assert sum(n is None for n in found) > 1000 and sum(n == 0 for n in found) > 1000
 
 
 def check_metadata(path, table):
