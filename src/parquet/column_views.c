@@ -162,7 +162,7 @@ enum lam_status lam_views_array(const struct lam_chunk *chunk, int64_t first, in
   const struct lam_view_buffers *held = &chunk->held;
   size_t count = held->used - (held->page && !held->refers); /* the page that is next is not the run's */
   LAM_TRY(lam_array_init_views(rows, nulls, nulls > 0 ? chunk->run.validity : NULL, chunk->run.values.data,
-                               item_at(held, 0), count, out, error));
+                               count ? item_at(held, 0) : NULL, count, out, error));
   out->offset = first;
   return LAM_OK;
 }
