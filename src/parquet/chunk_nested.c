@@ -106,7 +106,7 @@ static enum lam_status choose_piece(struct job *job, size_t first, struct piece 
   size_t bytes = string_bytes(job, out);
   for (; bytes > chunk->options.page_bytes && out->rows > 1; bytes = string_bytes(job, out))
     *out = piece_of(job, first, out->entries / 2);
-  size_t used = chunk->dictionary_on ? chunk->page_plain_bytes : chunk->data.size;
+  size_t used = chunk->dictionary_on ? chunk->page_plain_bytes : lam_chunk_data_size(chunk);
   bool full = bytes > 0 ? used + bytes > chunk->options.page_bytes : out->entries > entries_left(chunk);
   if (chunk->page_rows > 0 && full) LAM_TRY(lam_chunk_end_page(chunk, job->workspace, error));
   if (chunk->levels.size + out->entries > INT32_MAX)

@@ -6,8 +6,8 @@
 /* Room behind what the page has, the levels' room in front being there. */
 static enum lam_status data_room(struct lam_chunk_writer *chunk, size_t more, struct lam_error *error) {
   if (chunk->data.size == 0) {
-    LAM_TRY(lam_buf_room(&chunk->data, LAM_LEVELS_ROOM + more, error));
-    chunk->data.size = LAM_LEVELS_ROOM;
+    LAM_TRY(lam_buf_room(&chunk->data, chunk->data_room + more, error));
+    chunk->data.size = chunk->data_room;
   }
   return lam_buf_room(&chunk->data, more, error);
 }
@@ -92,7 +92,7 @@ static enum lam_status copy_apart(struct lam_chunk_writer *chunk, const struct l
   for (size_t i = 0; i < count; i++) {
     lam_copy(to, values[i].data, values[i].size);
     to += values[i].size;
-    lam_store32(chunk->ends.data + chunk->ends.size, (uint32_t)(to - chunk->data.data - LAM_LEVELS_ROOM));
+    lam_store32(chunk->ends.data + chunk->ends.size, (uint32_t)((size_t)(to - chunk->data.data) - chunk->data_room));
     chunk->ends.size += 4;
   }
   return LAM_OK;

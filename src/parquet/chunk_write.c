@@ -50,6 +50,7 @@ enum lam_status lam_chunk_writer_init(struct lam_chunk_writer *chunk, struct lam
   chunk->pool = pool;
   chunk->leaf = leaf;
   chunk->nested = leaf->parent > 0;
+  chunk->data_room = LAM_LEVELS_ROOM;
   chunk->options = *options;
   chunk->plain = plain_encoding(options->encoding, (enum lam_physical)leaf->physical);
   struct lam_buf *bufs[] = {
@@ -247,7 +248,7 @@ static enum lam_status choose_block(struct lam_chunk_writer *chunk, struct lam_w
   size_t bytes = string_bytes(chunk, block);
   for (; bytes > chunk->options.page_bytes && block->rows > 1; bytes = string_bytes(chunk, block))
     LAM_TRY(begin_block(chunk, block, block->rows / 2, error));
-  size_t used = chunk->dictionary_on ? chunk->page_plain_bytes : chunk->data.size;
+  size_t used = chunk->dictionary_on ? chunk->page_plain_bytes : lam_chunk_data_size(chunk);
   if (bytes > 0 && chunk->page_rows > 0 && used + bytes > chunk->options.page_bytes)
     LAM_TRY(lam_chunk_end_page(chunk, workspace, error));
   return LAM_OK;
@@ -333,7 +334,7 @@ static uint64_t packed_size(const struct lam_chunk_writer *chunk, uint64_t bytes
 }
 
 uint64_t lam_chunk_pending(const struct lam_chunk_writer *chunk) {
-  size_t page = chunk->data.size + (chunk->nested ? lam_chunk_levels_bytes(chunk) : chunk->levels.size);
+  size_t page = lam_chunk_data_size(chunk) + (chunk->nested ? lam_chunk_levels_bytes(chunk) : chunk->levels.size);
   if (chunk->dictionary_on)
     page += chunk->page_values * (size_t)lam_bit_width(chunk->dictionary.count) / 8 + chunk->dictionary.values.size;
   return (uint64_t)chunk->compressed_size + packed_size(chunk, chunk->encoded.bytes + chunk->packing.bytes + page) +

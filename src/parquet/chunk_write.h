@@ -112,6 +112,7 @@ struct lam_chunk_writer {
   size_t row_values;         /* nested: of page_values, those of rows whose levels are still to come */
   int64_t row_unencoded;     /* nested: page_unencoded before those rows */
   struct lam_buf data;       /* values, behind room for the levels */
+  size_t data_room;          /* bytes of it, the header's included: where they suffice the values are not copied */
   struct lam_buf ends;       /* int32_t offsets, for encodings that split lengths from bytes */
   struct lam_buf indices;    /* uint32_t, while dictionary_on */
   size_t page_plain_bytes;   /* what PLAIN would take; kept up for the first page of a dictionary */
@@ -205,8 +206,14 @@ enum lam_status lam_chunk_add_dictionary_bounds(struct lam_chunk_writer *chunk, 
 
 enum {
   LAM_HEADER_ROOM = 64,                   /* bytes in front of a page that its header will fit */
-  LAM_LEVELS_ROOM = LAM_HEADER_ROOM + 64, /* bytes in front of the values of chunk->data: short levels need no copy */
+  LAM_LEVELS_ROOM = LAM_HEADER_ROOM + 64, /* bytes in front of the values of chunk->data, before any page has shown how
+                                             long its levels are */
 };
+
+/* Bytes of the values in chunk->data. */
+static inline size_t lam_chunk_data_size(const struct lam_chunk_writer *chunk) {
+  return chunk->data.size ? chunk->data.size - chunk->data_room : 0;
+}
 
 /* Encodes the page under way, for chunk->encoded, and begins the next one. */
 enum lam_status lam_chunk_end_page(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,

@@ -54,10 +54,7 @@ static enum lam_status append_levels(const struct lam_chunk_writer *chunk, struc
 /* ---- values ---- */
 
 static const uint8_t *page_data(const struct lam_chunk_writer *chunk) {
-  return chunk->data.data ? chunk->data.data + LAM_LEVELS_ROOM : NULL;
-}
-static size_t page_data_size(const struct lam_chunk_writer *chunk) {
-  return chunk->data.size ? chunk->data.size - LAM_LEVELS_ROOM : 0;
+  return chunk->data.size ? chunk->data.data + chunk->data_room : NULL;
 }
 
 /* A byte each to a bit each. */
@@ -171,14 +168,17 @@ static enum lam_status encode_page(struct lam_chunk_writer *chunk, struct lam_wo
   out->start = LAM_HEADER_ROOM;
   if (encoding != LAM_PLAIN || chunk->storing.rule == LAM_STORE_BITS) {
     LAM_TRY(append_values(chunk, encoding, page, error));
-  } else if (page->size <= LAM_LEVELS_ROOM && chunk->data.size) {
-    out->start = LAM_LEVELS_ROOM - levels_size;
+  } else if (page->size <= chunk->data_room && chunk->data.size) {
+    out->start = chunk->data_room - levels_size;
     lam_copy(chunk->data.data + out->start, page->data + LAM_HEADER_ROOM, levels_size);
     page = &chunk->data;
   } else {
-    LAM_TRY(lam_buf_append(page, page_data(chunk), page_data_size(chunk), error));
+    LAM_TRY(lam_buf_append(page, page_data(chunk), lam_chunk_data_size(chunk), error));
   }
   swap_bufs(page, &out->bytes);
+  chunk->data.size = 0;
+  chunk->data_room =
+      lam_max_u64(LAM_LEVELS_ROOM, LAM_HEADER_ROOM + levels_size + levels_size / 8); /* of the next page */
   return LAM_OK;
 }
 
@@ -486,14 +486,14 @@ static enum lam_status indices_to_values(struct lam_chunk_writer *chunk, struct 
   size_t total = 0;
   for (size_t i = 0; i < chunk->page_values; i++) total += lam_dictionary_plain(&chunk->dictionary, indices[i]).size;
   chunk->data.size = 0;
-  LAM_TRY(lam_buf_room(&chunk->data, LAM_LEVELS_ROOM + total, error));
-  uint8_t *to = chunk->data.data + LAM_LEVELS_ROOM;
+  LAM_TRY(lam_buf_room(&chunk->data, chunk->data_room + total, error));
+  uint8_t *to = chunk->data.data + chunk->data_room;
   for (size_t i = 0; i < chunk->page_values; i++) {
     struct lam_bytes value = lam_dictionary_plain(&chunk->dictionary, indices[i]);
     memcpy(to, value.data, value.size);
     to += value.size;
   }
-  chunk->data.size = LAM_LEVELS_ROOM + total;
+  chunk->data.size = chunk->data_room + total;
   if (!chunk->dictionary.width) chunk->page_unencoded = (int64_t)(total - 4 * chunk->page_values);
   return LAM_OK;
 }
