@@ -20,12 +20,13 @@ _lamella() {
     --verify) words='full' ;;
     *)
       case $command in
-        '') words="$global inspect cat count plan partitions verify import compact" ;;
+        '') words="$global inspect cat count plan partitions sidecar verify import compact" ;;
         inspect) words="--pages $global" ;;
         cat) words="--columns --where --limit --format -o --output --partition --no-checksums --meta-dir $global" ;;
         count) words="--where --partition --no-checksums --meta-dir $global" ;;
         plan) words="--where --columns --partition --meta-dir $global" ;;
         partitions) words="--columns --partition --max-file-size --meta-dir $global" ;;
+        sidecar) words="build check show --bloom --force --partition --meta-dir $global" ;;
         verify) words="--full --partition --no-checksums --meta-dir $global" ;;
         import) words="--into --partition-by --rows-per-file --target-size --sort-by --format --delimiter --no-header
           --type --null $change $global" ;;
