@@ -187,8 +187,20 @@ static void test_totals(void **state) {
   OK(lam_plan(table, NULL, take_first, &rows, &r, &error));
   assert_int_equal(rows, 300);
   assert_int_equal(r.files, 1);
-  /* What only the path has needs no bytes; a count of rows needs the condition's. */
-  options = (struct lam_plan_options)LAM_PLAN_OPTIONS_INIT;
+  lam_table_close(table);
+  end(&p);
+}
+
+static void test_columns(void **state) {
+  (void)state;
+  struct place p;
+  struct lam_table *table;
+  struct lam_plan_options options = LAM_PLAN_OPTIONS_INIT;
+  struct lam_plan_result r = LAM_PLAN_RESULT_INIT;
+  begin(&p);
+  put_groups(&p, "g=1/a.parquet", 0, 400);
+  OK(lam_table_open_in(mem, p.path, NULL, &table, &error));
+  /* What only the path has needs no bytes. */
   options.columns = (const char *const[]){"g"};
   options.column_count = 1;
   OK(lam_plan(table, &options, NULL, NULL, &r, &error));
@@ -207,6 +219,7 @@ static void test_totals(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {OPS_TEST(test_verdicts), OPS_TEST(test_filters), OPS_TEST(test_totals)};
+  const struct CMUnitTest tests[] = {OPS_TEST(test_verdicts), OPS_TEST(test_filters), OPS_TEST(test_totals),
+                                     OPS_TEST(test_columns)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
