@@ -273,11 +273,33 @@ static void a_value_beyond_the_limit_goes_alone(void **state) {
   }
 }
 
+/* Views of damaged pages end at the damage: nothing behind the page is pointed at. */
+static void views_stay_within_their_page(void **state) {
+  (void)state;
+  uint8_t page[64] = {3, 0, 0, 0, 'a', 'b', 'c', 13, 0, 0, 0}, views[2 * LAM_VIEW_BYTES];
+  static const uint8_t first[LAM_VIEW_BYTES] = {3, 0, 0, 0, 'a', 'b', 'c'};
+  static const size_t sizes[] = {24, 23, 9}; /* whole; a value cut off; a length cut off */
+  for (size_t i = 0; i < 3; i++) {
+    struct lam_strings strings;
+    bool refers = false;
+    assert_int_equal(lam_strings_begin(&strings, NULL, LAM_PLAIN, lam_bytes_of(page, sizes[i]), 2, NULL), LAM_OK);
+    assert_int_equal(lam_strings_read_views(&strings, 2, 5, page, views, &refers, NULL), i ? LAM_CORRUPT : LAM_OK);
+    assert_memory_equal(views, first, sizeof first);
+    assert_int_equal(refers, i == 0);
+    if (i) continue;
+    assert_int_equal(lam_load32(views + 16), 13);
+    assert_int_equal(lam_load32(views + 24), 5);
+    assert_int_equal(lam_load32(views + 28), 11);
+    assert_int_equal(lam_strings_read_views(&strings, 1, 5, page, views, &refers, NULL), LAM_CORRUPT);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(written_values_read_back_in_parts), cmocka_unit_test(a_page_cut_anywhere_is_an_error),
-      cmocka_unit_test(writes_the_bytes_of_the_format),    cmocka_unit_test(pages_that_lie_are_refused),
-      cmocka_unit_test(growth_is_bounded_by_the_call),     cmocka_unit_test(a_value_beyond_the_limit_goes_alone),
+      cmocka_unit_test(views_stay_within_their_page),        cmocka_unit_test(written_values_read_back_in_parts),
+      cmocka_unit_test(a_page_cut_anywhere_is_an_error),     cmocka_unit_test(writes_the_bytes_of_the_format),
+      cmocka_unit_test(pages_that_lie_are_refused),          cmocka_unit_test(growth_is_bounded_by_the_call),
+      cmocka_unit_test(a_value_beyond_the_limit_goes_alone),
   };
   fixture_begin(&fixture);
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
