@@ -248,7 +248,7 @@ static enum lam_status decode(struct lam_chunk *chunk, struct lam_codec_state *c
   if (chunk->class == LAM_VALUES_BITS) out->values_needed = ((size_t)total + 7) / 8;
   bool fits = out->values_needed <= out->values_size;
   while (fits && out->rows < total) {
-    while (rows->end <= lam_chunk_position(chunk)) rows++, count--;
+    while (count > 1 && rows->end <= lam_chunk_position(chunk)) rows++, count--;
     LAM_TRY(lam_chunk_read_ranges(chunk, codec, rows, count, RUN_ROWS, RUN_BYTES, error));
     LAM_TRY(copy_run(chunk, out, error));
   }

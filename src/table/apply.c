@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/uuid.h"
 #include "base/context.h"
+#include "base/uuid.h"
 #include "table/listing.h"
 #include "table/sweep.h"
 

@@ -2,8 +2,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "base/uuid.h"
 #include "base/context.h"
+#include "base/uuid.h"
 #include "table/commit.h"
 #include "table/listing.h"
 #include "table/sweep.h"
