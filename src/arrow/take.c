@@ -226,6 +226,7 @@ static enum lam_status take_any(struct lam_mem *mem, const struct ArrowSchema *s
     return lam_fail(error, LAM_UNSUPPORTED, "a column is nested deeper than %d levels", LAM_TYPE_DEEPEST);
   enum lam_status status = lam_buf_room(&memory, source_count * sizeof(struct lam_view), error);
   struct lam_view *views = (struct lam_view *)(void *)memory.data;
+  assert(status != LAM_OK || views);
   for (uint32_t s = 0; status == LAM_OK && s < source_count; s++)
     status = lam_view_init(schema, arrays[s], &views[s], error);
   struct column column = {views, source_count, rows, count};
