@@ -172,6 +172,7 @@ static enum lam_status append_to(struct append *a, struct lam_store *store, cons
   if (status == LAM_OK) status = publish(a, store, key, error);
   lam_buf_release(&out);
   lam_arena_release(&arena);
+  a->w.out = NULL, a->w.arena = NULL;
   store->ops->unmap(store, a->all);
   return status;
 }

@@ -1,5 +1,6 @@
 /* Our own sections: the schema, the file's identity and keys, what the layout lacks of chunks, checksums of segments.
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -68,6 +69,7 @@ static enum lam_status add_path(const struct lam_file_meta *meta, int32_t leaf, 
   for (int32_t n = meta->leaves[leaf]; n > 0; n = meta->nodes[n].parent) size += meta->nodes[n].name.size + 1;
   if (size > UINT32_MAX - text->size) return too_large(error);
   LAM_TRY(lam_buf_room(text, size + 1, error));
+  assert(text->data);
   uint8_t *end = text->data + text->size + size;
   for (int32_t n = meta->leaves[leaf]; n > 0; n = meta->nodes[n].parent) {
     struct lam_bytes name = meta->nodes[n].name;
