@@ -36,7 +36,7 @@ static i128 decimal_value(const struct lam_scalar *scalar) {
 static struct value value_of(const struct lam_scalar *scalar) {
   static const int64_t units[] = {1000000000, 1000000, 1000, 1};
   int64_t i = scalar->value.i;
-  if (scalar->is_null) return (struct value){NOTHING};
+  if (scalar->is_null) return (struct value){.kind = NOTHING};
   switch (scalar->type.id) {
     case LAM_TYPE_BOOL: return (struct value){.kind = BOOLEAN, .exact = i};
     case LAM_TYPE_FLOAT32:
@@ -107,7 +107,7 @@ static struct value cell(const struct table *table, const struct lam_expr *expr,
 }
 
 static struct value compare(int comparison, struct value a, struct value b) {
-  if (a.kind == NOTHING || b.kind == NOTHING) return (struct value){NOTHING};
+  if (a.kind == NOTHING || b.kind == NOTHING) return (struct value){.kind = NOTHING};
   assert_int_equal(a.kind, b.kind);
   int order = order_of(&a, &b);
   switch (comparison) {
@@ -121,7 +121,7 @@ static struct value compare(int comparison, struct value a, struct value b) {
 }
 
 static struct value arithmetic(int operation, struct value a, struct value b) {
-  if (a.kind == NOTHING || b.kind == NOTHING) return (struct value){NOTHING};
+  if (a.kind == NOTHING || b.kind == NOTHING) return (struct value){.kind = NOTHING};
   struct value out = {.kind = NUMBER};
   out.exact = operation == LAM_ADD        ? a.exact + b.exact
               : operation == LAM_SUBTRACT ? a.exact - b.exact
@@ -138,7 +138,7 @@ static struct value logic(const struct table *table, const struct lam_expr *expr
     else if ((value.exact != 0) != is_and)
       return truth(!is_and);
   }
-  return null ? (struct value){NOTHING} : truth(is_and);
+  return null ? (struct value){.kind = NOTHING} : truth(is_and);
 }
 
 static struct value in(const struct table *table, const struct lam_expr *expr, int64_t row) {
@@ -152,7 +152,7 @@ static struct value in(const struct table *table, const struct lam_expr *expr, i
 }
 
 static struct value evaluate(const struct table *table, const struct lam_expr *expr, int64_t row) {
-  struct value a = {NOTHING}, b = a;
+  struct value a = {.kind = NOTHING}, b = a;
   bool one = expr->kind == LAM_EXPR_NOT || expr->kind == LAM_EXPR_IS_NULL || expr->kind == LAM_EXPR_LIKE;
   bool two = expr->kind == LAM_EXPR_COMPARE || expr->kind == LAM_EXPR_ARITHMETIC;
   if (one || two) a = evaluate(table, expr->arguments[0], row);
