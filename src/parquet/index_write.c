@@ -195,7 +195,8 @@ static enum lam_status finish_columns(const struct lam_index_builder *index, str
                                       struct lam_buf *out, struct lam_error *error) {
   struct lam_column_index columns = {.count = (int32_t)count_of(index)};
   const struct lam_index_entry *entries = entries_of(index);
-  const uint8_t *bound = index->bounds.data;
+  static const uint8_t nothing; /* bounds may all be empty texts; arithmetic on a NULL is undefined, even with 0 */
+  const uint8_t *bound = index->bounds.data ? index->bounds.data : &nothing;
   size_t count = count_of(index);
   LAM_TRY(lam_arena_array(arena, count, sizeof *columns.null_pages, (void **)&columns.null_pages, error));
   LAM_TRY(lam_arena_array(arena, count, sizeof *columns.null_counts, (void **)&columns.null_counts, error));

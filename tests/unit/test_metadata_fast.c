@@ -36,6 +36,7 @@ static bool same(const struct lam_chunk_meta *a, const struct lam_chunk_meta *b)
 static bool both(struct lam_bytes bytes) {
   struct lam_chunk_meta fast, whole;
   struct lam_chunk_details details;
+  if (bytes.size == 0) return false;
   const uint8_t *behind = lam_chunk_parse_fast(bytes.data, bytes.data + bytes.size, &fast);
   if (!behind) return false;
   agreed++;
