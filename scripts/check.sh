@@ -65,9 +65,9 @@ if [ -z "${FAST:-}" ]; then
 fi
 if [ -x build/release/lamella ]; then
   mkdir -p tests/integration tests/conformance
-  run_pytest release tests/integration tests/conformance
+  run_pytest release -m 'not soak' tests/integration tests/conformance
   # Under the sanitizers what matters most: hostile files and every kind of page. Marks: see pytest.ini.
-  run_pytest asan -m 'not slow and not bulk' tests/integration tests/conformance
+  run_pytest asan -m 'not slow and not bulk and not soak' tests/integration tests/conformance
 fi
 if [ -z "${FAST:-}" ]; then step "lint" scripts/lint.sh; fi
 

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 export ASAN_OPTIONS=exitcode=99:allocator_may_return_null=1 UBSAN_OPTIONS=exitcode=99:print_stacktrace=1
 for preset in release asan; do
   echo "== slow tests ($preset)"
-  LAMELLA=$PWD/build/$preset/lamella .venv/bin/python -m pytest -q -rs -m 'slow or bulk' tests/integration tests/conformance ||
+  LAMELLA=$PWD/build/$preset/lamella .venv/bin/python -m pytest -q -rs -m 'slow or bulk or soak' tests/integration tests/conformance ||
     [ $? -eq 5 ]
 done
 echo "== fuzzing, ${FUZZ_SECONDS:-60} s a target"

@@ -473,6 +473,7 @@ static enum lam_status fill_batch(struct lam_filter_reader *reader, int64_t rows
   LAM_TRY(lam_array_init_struct(rows, reader->column_count, out, error));
   for (int32_t i = 0; i < reader->column_count; i++) {
     if (reader->from_rest[i] < 0) continue;
+    assert(out->children && rest->children);
     *out->children[i] = *rest->children[reader->from_rest[i]];
     rest->children[reader->from_rest[i]]->release = NULL;
   }

@@ -44,7 +44,7 @@ def test_public_file(path):
         assert part in line
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_large_strings():
     (path,) = [path for path in FILES if path.name == LARGE]
     assert verify(path) == []

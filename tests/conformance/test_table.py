@@ -33,7 +33,7 @@ def test_row(path, lines):
     assert any(line.startswith(wanted(path, result)) for line in lines)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_row_of_large_strings(lines):
     (path,) = [p for p in FILES if p.name == LARGE]
     assert any(line.startswith(wanted(path, our_result(path))) for line in lines)

@@ -55,16 +55,19 @@ def test_many_row_groups(lamella, tmp_path):
     check_row_groups(lamella, tmp_path, 2_000)
 
 
+@pytest.mark.soak
 @pytest.mark.bulk
 def test_200_000_columns(lamella, tmp_path):
     check_wide(lamella, tmp_path, 200_000)
 
 
+@pytest.mark.soak
 @pytest.mark.bulk
 def test_100_000_row_groups(lamella, tmp_path):
     check_row_groups(lamella, tmp_path, 100_000)
 
 
+@pytest.mark.soak
 @pytest.mark.bulk
 def test_chunks_beyond_4_gib(lamella, tmp_path):
     """Two chunks of 5 GiB in pages of 64 MiB, the last value of each page being its number."""
@@ -85,6 +88,7 @@ def test_chunks_beyond_4_gib(lamella, tmp_path):
     assert lamella(*limit, "cat", path, "--where", "a > 0 or b > 0").text.splitlines() == ["a,b", *wanted]
 
 
+@pytest.mark.soak
 @pytest.mark.bulk
 def test_3_gib_of_strings_in_a_row_group(lamella, tmp_path):
     """3,072 strings of 1 MiB, four a page, among few bytes of numbers."""
