@@ -126,7 +126,7 @@ static enum lam_status prune(const struct ArrowSchema *from, const bool *wanted,
 
 static enum lam_status choose(const struct ArrowSchema *all, const char *name, struct lam_arena *arena,
                               struct choice *choices, int64_t *count, bool *found, struct lam_error *error) {
-  int32_t leaf;
+  int32_t leaf = 0;
   const struct ArrowSchema *column = member(all, lam_bytes_of_string(name), &leaf);
   *found = column != NULL;
   if (!column) return add_path(all, name, arena, choices, count, found, error);

@@ -11,10 +11,10 @@ static void describe(const struct ArrowSchema *schema, char *out, size_t room) {
     at += (size_t)snprintf(out + at, room - at, "%s%s:%s", c ? " " : "", child->name,
                            child->n_children ? "" : lam_type_name(&type, name, sizeof name));
     if (!child->n_children) continue;
-    at += (size_t)snprintf(out + at, room - at, strcmp(child->format, "+l") == 0 ? "[" : "{");
+    snprintf(out + at, room - at, "%s", strcmp(child->format, "+l") == 0 ? "[" : "{");
     describe(child, out, room);
     at = strlen(out);
-    at += (size_t)snprintf(out + at, room - at, strcmp(child->format, "+l") == 0 ? "]" : "}");
+    at += (size_t)snprintf(out + at, room - at, "%s", strcmp(child->format, "+l") == 0 ? "]" : "}");
   }
 }
 

@@ -61,7 +61,7 @@ static void want_groups(struct lam_store *from, uint64_t token, int32_t groups) 
 
 static void golden_vectors(void **state) {
   (void)state;
-  uint8_t expected[GOLDEN2];
+  uint8_t expected[GOLDEN2] = {0};
   struct lam_buf found = {.mem = mem};
   format = (struct lam_sidecar_format){.plain = true};
   OK(put1(store, &error));

@@ -38,7 +38,7 @@ static void build(bool plain, bool inlined) {
 
 static void golden_vector(void **state) {
   (void)state;
-  uint8_t expected[GOLDEN2];
+  uint8_t expected[GOLDEN2] = {0};
   golden_bytes(1, expected);
   build(true, false);
   assert_int_equal(bytes.size, GOLDEN1);
