@@ -1,3 +1,4 @@
+#include <assert.h>
 #include "page_support.h"
 
 #include "arrow/json_write.h"
@@ -16,6 +17,7 @@ static int64_t put_levels(struct lam_buf *chunk, const struct lam_leaf *leaf, co
   size_t count = 0, valid = 0;
   int64_t all = 0, rows = 0, first_row = 0;
   *page_count = 0;
+  assert(text);
   for (;; text++) {
     if (*text >= '0' && *text <= '9') {
       assert_true(count < MOST_LEVELS);
