@@ -3,6 +3,7 @@
 #define LAMELLA_LAMELLA_H
 
 #include "lamella/arrow.h"
+#include "lamella/change.h"
 #include "lamella/context.h"
 #include "lamella/parquet.h"
 #include "lamella/sidecar.h"

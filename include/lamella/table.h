@@ -211,6 +211,11 @@ LAM_API enum lam_status lam_partitions(struct lam_table *table, const struct lam
 
 /* ---- what every change has ---- */
 
+enum lam_change_mode {
+  LAM_MODE_REWRITE = 0, /* files with changed rows are replaced */
+  LAM_MODE_APPEND = 1,  /* … or, where few of their row groups change, continued in place: docs/directory-tables.md */
+};
+
 struct lam_change_options {
   uint32_t struct_size;
   const char *meta_dir;
@@ -226,7 +231,9 @@ struct lam_change_options {
   bool no_sync;            /* do not make the change durable (benchmarks, scratch data) */
   const char *bloom;    /* "col,col[:rate]": rows that are written get bloom filters of these columns; NULL: those that
                            the columns have */
-  uint64_t reserved[7]; /* 0; room to grow, for this struct is part of others */
+  uint32_t mode;        /* enum lam_change_mode */
+  uint32_t reserved32;  /* 0 */
+  uint64_t reserved[6]; /* 0; room to grow, for this struct is part of others */
 };
 #define LAM_CHANGE_OPTIONS_INIT \
   { .struct_size = sizeof(struct lam_change_options) }

@@ -18,6 +18,16 @@ enum lam_status lam_writer_open_in(struct lam_store *store, const char *key, con
  * lam_raw_copy_allowed. */
 enum lam_status lam_writer_copy_row_group(struct lam_writer *writer, const struct lam_file *from, int32_t row_group,
                                           struct lam_error *error);
+/* Where a leaf of a row group comes from that is put together from another file's chunks. */
+enum { LAM_MIX_NULL = -1, LAM_MIX_WRITTEN = -2 };
+/* Begins a row group with the rows of `from`'s `row_group`; one under way is ended first. Leaf i of the writer gets the
+ * chunk of leaf leaves[i] of `from`, byte for byte (its pages, indexes and bloom filter, with offsets moved); all NULL
+ * for LAM_MIX_NULL (a leaf of an optional or repeated top-level column); for LAM_MIX_WRITTEN the values that
+ * lam_writer_write brings then, in batches whose other children are released. The same is asked as of
+ * lam_writer_copy_row_group, for the leaves that are copied; names and field ids may differ. `leaves` is copied. It
+ * ends with lam_writer_end_row_group, which is LAM_INVALID where rows are missing. */
+enum lam_status lam_writer_mix_row_group(struct lam_writer *writer, const struct lam_file *from, int32_t row_group,
+                                         const int32_t *leaves, struct lam_error *error);
 /* Ends the row group under way, if it has rows. */
 enum lam_status lam_writer_end_row_group(struct lam_writer *writer, struct lam_error *error);
 /* Bytes in the file now, and encoded bytes waiting in the row group under way. For packing to a target size. */

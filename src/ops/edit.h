@@ -1,0 +1,56 @@
+/* An operation that changes rows of a directory table: what delete, update, upsert, dedup and restore share.
+ *
+ * It reads one snapshot without a lock, stages new files, and commits all at once. Where another writer has changed
+ * what it read, it is begun anew on the table as it is then, a bounded number of times (not with no_wait): the result
+ * is that of some serial order. */
+#ifndef LAM_OPS_EDIT_H
+#define LAM_OPS_EDIT_H
+
+#include <pthread.h>
+
+#include "lamella/change.h"
+#include "table/commit.h"
+#include "table/table.h"
+
+struct lam_edit {
+  struct lam_context *context;
+  struct lam_mem *mem; /* the operation's one account of the budget; tasks on threads share it */
+  struct lam_directory *directory;
+  const struct lam_change_options *options;
+  const char *name; /* "delete": for progress and messages */
+
+  /* Of this attempt. */
+  struct lam_table *table; /* the snapshot, within the partitions asked for, and its merged schema */
+  struct lam_stage *stage; /* NULL: a dry run */
+  struct lam_store *store; /* where staged files are written: the meta store, or one that discards */
+  pthread_mutex_t lock;    /* of what follows, for tasks on threads; see lam_edit_count and lam_edit_take */
+  struct lam_change change;
+  struct lam_edit_result result;
+  uint8_t *affected; /* a byte for each partition of the snapshot */
+};
+
+/* Plans and runs the operation on edit->table: fills edit->change and edit->result. Called again after a conflict. */
+typedef enum lam_status (*lam_edit_fn)(void *user, struct lam_edit *edit, struct lam_error *error);
+
+/* Runs and commits it. `directory` is open within the account of the operation. files_scanned, partitions_scanned and
+ * partitions_affected are counted here, as are sequence and retries; rows_unchanged too: all rows of the scope without
+ * those deleted, updated and removed as duplicates. */
+enum lam_status lam_edit_run(struct lam_directory *directory, const struct lam_change_options *options,
+                             const char *name, lam_edit_fn run, void *user, struct lam_edit_result *result,
+                             struct lam_error *error);
+/* The same from a path; `minimum` is the memory that the operation is guaranteed, bytes. */
+enum lam_status lam_edit_run_at(struct lam_context *context, const char *path, const struct lam_change_options *options,
+                                const char *name, uint64_t minimum, lam_edit_fn run, void *user,
+                                struct lam_edit_result *result, struct lam_error *error);
+
+/* The table as the attempt sees it, for the operation's own scans: lam_table_open_in of a directory that is open
+ * (table/table.h). */
+
+/* Moves what a task has gathered into the edit's change and result, under its lock; the lease of the stage is renewed
+ * when that is due. Counts are added up; `from` may be NULL. */
+enum lam_status lam_edit_take(struct lam_edit *edit, struct lam_change *from, const struct lam_edit_result *counts,
+                              struct lam_error *error);
+/* That rows of a partition (index in the snapshot) change. Any thread. */
+void lam_edit_affect(struct lam_edit *edit, uint32_t partition);
+
+#endif

@@ -1,0 +1,59 @@
+/* Rewriting one file of a table of which some rows change: row groups without such rows are copied as bytes; of the
+ * others the rows are decoded, dropped or replaced, and encoded again, each column as it was. */
+#ifndef LAM_OPS_REWRITE_H
+#define LAM_OPS_REWRITE_H
+
+#include "ops/edit.h"
+
+/* ---- marks: the rows of a file that an operation touches ---- */
+
+struct lam_marks_group {
+  uint8_t *bits;  /* (rows + 7) / 8 bytes; NULL where no row or every row is marked */
+  int64_t rows;   /* of the row group */
+  int64_t marked; /* of them */
+};
+struct lam_marks {
+  struct lam_mem *mem;
+  struct lam_marks_group *groups;
+  int32_t group_count;
+  int64_t rows, marked;
+};
+/* None is marked. */
+enum lam_status lam_marks_init(struct lam_marks *marks, const struct lam_file *file, struct lam_mem *mem,
+                               struct lam_error *error);
+void lam_marks_release(struct lam_marks *marks);
+enum lam_status lam_marks_all(struct lam_marks *marks, int32_t row_group, struct lam_error *error);
+/* Marks row `row` of a row group; one that is marked already is LAM_EXISTS without a message. */
+enum lam_status lam_marks_row(struct lam_marks *marks, int32_t row_group, int64_t row, struct lam_error *error);
+static inline bool lam_marks_has(const struct lam_marks *marks, int32_t row_group, int64_t row) {
+  const struct lam_marks_group *g = &marks->groups[row_group];
+  return g->bits ? (g->bits[row / 8] >> (row % 8)) & 1 : g->marked != 0;
+}
+
+/* ---- the rewrite ---- */
+
+struct lam_rewrite_options {
+  size_t file; /* of the snapshot */
+  /* NULL: marked rows are dropped. Else `replace` is given, in the order of the file, all rows of each row group that
+   * has a marked one, in batches of the columns of `schema`; it takes over `batch`, and *out gets the rows that take
+   * their place (as many or fewer, even none: then a struct of length 0) in columns of `schema`. Bit i of `marked` is
+   * of the batch's row i. */
+  enum lam_status (*replace)(void *user, int32_t row_group, int64_t first_row, struct ArrowArray *batch,
+                             const uint8_t *marked, struct ArrowArray *out, struct lam_error *error);
+  void *user;
+  /* A struct of the columns that the new file has; columns meet those of the file as in table/merge.h, those that the
+   * file lacks come as NULL. NULL: the file's own. Where it differs from the file's, row groups that are not touched
+   * are still copied where only whole columns are new, else they are encoded again. */
+  const struct ArrowSchema *schema;
+  /* With `replace`: for each column of `schema`, whether `replace` may change its values. The chunks of the others are
+   * copied as bytes, and come to it released, unless it drops rows: NULL says that it may, and that all may change. */
+  const bool *columns;
+};
+/* Writes the file anew without the marked rows, or with their replacements, adds it to `change`, removes the old one
+ * there, and counts. A file all of whose rows are dropped is removed only. Marks of nothing with a `schema` that is the
+ * file's own: nothing is done. Any thread, with its own `change` and `counts`. */
+enum lam_status lam_rewrite_file(struct lam_edit *edit, struct lam_file *file, const struct lam_marks *marks,
+                                 const struct lam_rewrite_options *options, struct lam_change *change,
+                                 struct lam_edit_result *counts, struct lam_error *error);
+
+#endif
