@@ -409,12 +409,13 @@ enum lam_status lam_bounds_finish(const struct lam_bounds *bounds, struct lam_ar
   uint8_t *to[2] = {memory, memory + 8};
   for (int i = 0; i < 2; i++) {
     bool is_min = i == 0;
+    uint64_t bits = is_min ? bounds->min.u : bounds->max.u;
     if (bounds->compare == LAM_COMPARE_FLOAT || bounds->compare == LAM_COMPARE_DOUBLE)
       put_float(to[i], is_min ? bounds->min.d : bounds->max.d, width == 4, is_min);
     else if (bounds->compare == LAM_COMPARE_FLOAT16)
-      put_half(to[i], is_min ? bounds->min.i : bounds->max.i, is_min);
+      put_half(to[i], (int64_t)bits, is_min);
     else
-      memcpy(to[i], is_min ? &bounds->min.u : &bounds->max.u, width);
+      memcpy(to[i], &bits, width);
   }
   out->min = lam_bytes_of(to[0], width);
   out->max = lam_bytes_of(to[1], width);
