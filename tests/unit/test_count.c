@@ -1,36 +1,5 @@
 /* Counting with a condition: the rows, and what had to be read for them. */
-#include "ops_support.h"
-
-struct place {
-  char *path;
-  struct lam_store *store;
-};
-static void begin(struct place *p) {
-  p->path = new_temporary();
-  OK(lam_store_local(context, p->path, &p->store, &error));
-}
-static void end(struct place *p) {
-  lam_store_close(p->store);
-  remove_temporary(context, p->path);
-}
-
-/* Rows first … of ids in row groups of 100 and pages of 10. */
-static void put_groups(struct place *p, const char *key, int64_t first, int64_t count) {
-  struct ArrowSchema schema;
-  struct ArrowArray batch;
-  struct lam_write_options options = LAM_WRITE_OPTIONS_INIT;
-  int64_t *ids = malloc((size_t)count * sizeof *ids);
-  for (int64_t i = 0; i < count; i++) ids[i] = first + i;
-  options.row_group_rows = 100;
-  options.page_rows = 10;
-  options.no_sync = true;
-  rows_schema(&schema);
-  rows_batch(&schema, ids, count, &batch);
-  put_batch(p->store, key, &schema, &batch, &options);
-  lam_array_release(&batch);
-  lam_schema_release(&schema);
-  free(ids);
-}
+#include "place_support.h"
 
 static void want_count(struct lam_table *table, const char *where, uint64_t rows, uint64_t files, uint64_t groups,
                        uint64_t read) {

@@ -1,27 +1,5 @@
 /* What partitions say of themselves, of tables whose bytes and values are known. */
-#include "ops_support.h"
-
-struct place {
-  char *path;
-  struct lam_store *store;
-};
-static void begin(struct place *p) {
-  p->path = new_temporary();
-  OK(lam_store_local(context, p->path, &p->store, &error));
-}
-static void end(struct place *p) {
-  lam_store_close(p->store);
-  remove_temporary(context, p->path);
-}
-
-enum { TEXT = 4096 };
-__attribute__((format(printf, 2, 3))) static void put_text(char *text, const char *format, ...) {
-  size_t size = strlen(text);
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(text + size, TEXT - size, format, arguments);
-  va_end(arguments);
-}
+#include "place_support.h"
 
 static bool describe(void *user, const struct lam_partition_info *p) {
   char *text = user;

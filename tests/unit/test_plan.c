@@ -1,49 +1,9 @@
 /* Plans: what they say of known tables. test_plan_random.c holds them against brute force. */
-#include "ops_support.h"
+#include "place_support.h"
 
 #include "table/table.h"
 
-struct place {
-  char *path;
-  struct lam_store *store;
-};
-static void begin(struct place *p) {
-  p->path = new_temporary();
-  OK(lam_store_local(context, p->path, &p->store, &error));
-}
-static void end(struct place *p) {
-  lam_store_close(p->store);
-  remove_temporary(context, p->path);
-}
-
-/* Rows first … of ids in row groups of 100 and pages of 10. */
-static void put_groups(struct place *p, const char *key, int64_t first, int64_t count) {
-  struct ArrowSchema schema;
-  struct ArrowArray batch;
-  struct lam_write_options options = LAM_WRITE_OPTIONS_INIT;
-  int64_t *ids = malloc((size_t)count * sizeof *ids);
-  for (int64_t i = 0; i < count; i++) ids[i] = first + i;
-  options.row_group_rows = 100;
-  options.page_rows = 10;
-  options.no_sync = true;
-  rows_schema(&schema);
-  rows_batch(&schema, ids, count, &batch);
-  put_batch(p->store, key, &schema, &batch, &options);
-  lam_array_release(&batch);
-  lam_schema_release(&schema);
-  free(ids);
-}
-
 /* ---- a plan as text ---- */
-
-enum { TEXT = 4096 };
-__attribute__((format(printf, 2, 3))) static void put_text(char *text, const char *format, ...) {
-  size_t size = strlen(text);
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(text + size, TEXT - size, format, arguments);
-  va_end(arguments);
-}
 
 /* "a.parquet kept: 0 skipped statistics; 1 whole statistics [0,100); " and so on. */
 static bool describe(void *user, const struct lam_plan_file *file) {

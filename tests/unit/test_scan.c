@@ -1,20 +1,7 @@
 /* Tables as readers open them: merged schemas, columns that only the path has, limits, filters. */
-#include "ops_support.h"
+#include "place_support.h"
 
 #include "arrow/value_text.h"
-
-struct place {
-  char *path;
-  struct lam_store *store;
-};
-static void begin(struct place *p) {
-  p->path = new_temporary();
-  OK(lam_store_local(context, p->path, &p->store, &error));
-}
-static void end(struct place *p) {
-  lam_store_close(p->store);
-  remove_temporary(context, p->path);
-}
 
 /* "name type, …" and the rows, "1|r1|0.25;…", NULL as "-". */
 static void scan_text(const char *path, const struct lam_table_options *table_options,

@@ -1,18 +1,5 @@
 /* Each kind of fault is found, named, and does not hide the next. */
-#include "ops_support.h"
-
-struct place {
-  char *path;
-  struct lam_store *store;
-};
-static void begin(struct place *p) {
-  p->path = new_temporary();
-  OK(lam_store_local(context, p->path, &p->store, &error));
-}
-static void end(struct place *p) {
-  lam_store_close(p->store);
-  remove_temporary(context, p->path);
-}
+#include "place_support.h"
 
 struct faults {
   char text[4096]; /* "file: message\n"… */
