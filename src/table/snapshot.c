@@ -1,156 +1,11 @@
 #include "table/snapshot.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/context.h"
-#include "table/foreign.h"
-#include "table/glob.h"
+#include "table/walk.h"
 
-enum {
-  DEEPEST = 64,     /* directories below the root: more is a loop of links */
-  LISTINGS = 32,    /* tries to list the table between two commits of others */
-  VALUES_SHOWN = 5, /* in a message */
-};
-
-/* ---- listing ---- */
-
-enum lam_status lam_found_add(struct lam_found_list *list, struct lam_found found, struct lam_error *error) {
-  void *items = list->items;
-  LAM_TRY(lam_vector_grow(list->arena, &items, list->count, &list->room, sizeof found, error));
-  list->items = items;
-  list->items[list->count++] = found;
-  return LAM_OK;
-}
-
-static int by_key(const void *a, const void *b) {
-  const struct lam_found *x = a, *y = b;
-  int order = strcmp(x->directory, y->directory);
-  return order ? order : strcmp(x->name, y->name);
-}
-
-void lam_found_sort(struct lam_found_list *list) {
-  if (list->count) qsort(list->items, list->count, sizeof *list->items, by_key);
-}
-
-struct pending {
-  const char *key;
-  uint32_t depth;
-  bool through_link;
-};
-
-/* One walk over the table. */
-struct walk {
-  struct lam_directory *directory;
-  const struct lam_partition_filter *filter;
-  struct lam_arena *arena;
-  struct lam_found_list found;
-  struct pending *pending; /* a stack */
-  size_t pending_count, pending_room;
-  struct lam_partition_value *seen; /* values in directory names, those that were ruled out too */
-  size_t seen_count, seen_room;
-  bool matched; /* the filter has matched some directory */
-  uint64_t other_files;
-  const char *foreign;
-};
-
-static enum lam_status push(struct walk *walk, struct pending pending, struct lam_error *error) {
-  void *items = walk->pending;
-  if (pending.depth > DEEPEST)
-    return lam_fail(error, LAM_UNSUPPORTED, "'%s' is more than %d directories deep; is it a loop of symbolic links?",
-                    pending.key, DEEPEST);
-  LAM_TRY(lam_vector_grow(walk->arena, &items, walk->pending_count, &walk->pending_room, sizeof pending, error));
-  walk->pending = items;
-  walk->pending[walk->pending_count++] = pending;
-  return LAM_OK;
-}
-
-/* A column once for each value, as long as there are few of them. */
-static enum lam_status note_seen(struct walk *walk, struct lam_partition_value value, struct lam_error *error) {
-  size_t of_column = 0;
-  for (size_t i = 0; i < walk->seen_count; i++) {
-    const struct lam_partition_value *seen = &walk->seen[i];
-    if (strcmp(seen->column, value.column) != 0) continue;
-    if (++of_column > VALUES_SHOWN) return LAM_OK;
-    if (seen->value && value.value ? strcmp(seen->value, value.value) == 0 : !seen->value && !value.value)
-      return LAM_OK;
-  }
-  void *items = walk->seen;
-  LAM_TRY(lam_vector_grow(walk->arena, &items, walk->seen_count, &walk->seen_room, sizeof value, error));
-  walk->seen = items;
-  walk->seen[walk->seen_count++] = value;
-  return LAM_OK;
-}
-
-static enum lam_status see_directory(struct walk *walk, struct pending child, struct lam_error *error) {
-  const char *pattern = walk->directory->pattern;
-  if (walk->directory->single || (pattern && !lam_glob_may_descend(pattern, child.key))) return LAM_OK;
-  struct lam_partition values;
-  LAM_TRY(lam_partition_parse(walk->arena, child.key, &values, error));
-  if (values.count) LAM_TRY(note_seen(walk, values.values[values.count - 1], error));
-  if (walk->filter && !lam_partition_filter_may_match(walk->filter, &values)) return LAM_OK;
-  return push(walk, child, error);
-}
-
-static bool is_wanted(const struct walk *walk, const char *name, const char *key) {
-  const struct lam_directory *directory = walk->directory;
-  if (directory->single) return strcmp(key, directory->pattern) == 0;
-  return directory->pattern ? lam_glob_match(directory->pattern, key) : lam_is_data_name(name);
-}
-
-static enum lam_status see_entry(struct walk *walk, const struct pending *in, bool take_files,
-                                 const struct lam_entry *entry, struct lam_error *error) {
-  struct lam_object_info info = entry->info;
-  bool through_link = in->through_link || info.kind == LAM_OBJECT_LINK;
-  char *key;
-  LAM_TRY(lam_key_join(walk->arena, in->key, entry->name, "", &key, error));
-  if (info.kind == LAM_OBJECT_LINK) {
-    struct lam_store *data = walk->directory->data;
-    enum lam_status status = data->ops->stat(data, key, &info, error);
-    if (status == LAM_NOT_FOUND) return LAM_OK; /* a link that leads nowhere */
-    LAM_TRY(status);
-  }
-  if (info.kind == LAM_OBJECT_DIRECTORY) {
-    if (!walk->foreign && lam_foreign_mark(entry->name)) walk->foreign = key;
-    if (!lam_is_data_directory_name(entry->name)) return LAM_OK;
-    return see_directory(walk, (struct pending){key, in->depth + 1, through_link}, error);
-  }
-  if (info.kind != LAM_OBJECT_FILE) return LAM_OK;
-  if (!is_wanted(walk, entry->name, key)) {
-    walk->other_files++;
-    return LAM_OK;
-  }
-  if (!take_files) return LAM_OK;
-  struct lam_found found = {
-      .directory = in->key, .name = entry->name, .identity = lam_identity_of(&info), .through_link = through_link};
-  return lam_found_add(&walk->found, found, error);
-}
-
-static enum lam_status see_all_in(struct walk *walk, const struct pending *in, struct lam_error *error) {
-  struct lam_partition values;
-  struct lam_entries entries;
-  LAM_TRY(lam_check_cancel(walk->directory->context, error));
-  LAM_TRY(lam_partition_parse(walk->arena, in->key, &values, error));
-  bool take_files = !walk->filter || lam_partition_filter_matches(walk->filter, &values);
-  walk->matched = walk->matched || take_files;
-  enum lam_status status = lam_list(walk->directory->data, in->key, walk->arena, &entries, error);
-  /* A directory may have gone since its parent was listed; the root may not. */
-  if (status == LAM_NOT_FOUND && in->depth) return LAM_OK;
-  LAM_TRY(status);
-  for (size_t i = 0; i < entries.count; i++) LAM_TRY(see_entry(walk, in, take_files, &entries.items[i], error));
-  return LAM_OK;
-}
-
-static enum lam_status walk_all(struct walk *walk, struct lam_error *error) {
-  walk->found.arena = walk->arena;
-  LAM_TRY(push(walk, (struct pending){"", 0, false}, error));
-  while (walk->pending_count) {
-    struct pending in = walk->pending[--walk->pending_count];
-    LAM_TRY(see_all_in(walk, &in, error));
-  }
-  lam_found_sort(&walk->found);
-  return LAM_OK;
-}
+enum { LISTINGS = 32 }; /* tries to list the table between two commits of others */
 
 /* ---- the state that a listing is of ---- */
 
@@ -211,7 +66,7 @@ static enum lam_status copy(struct lam_arena *arena, const char *text, const cha
 }
 
 /* Everything is copied out of the walk's memory, which is several times as much. */
-static enum lam_status build(const struct walk *walk, struct lam_snapshot *out, struct lam_error *error) {
+static enum lam_status build(const struct lam_walk *walk, struct lam_snapshot *out, struct lam_error *error) {
   const struct lam_found_list *found = &walk->found;
   size_t partitions = 0, room = 0;
   for (size_t i = 0; i < found->count; i++)
@@ -258,7 +113,7 @@ __attribute__((format(printf, 3, 4))) static void say(char *text, size_t room, c
 }
 
 /* Why a filter matched nothing: the first of its columns that no directory has the value of, or has at all. */
-static enum lam_status fail_unmatched(const struct walk *walk, struct lam_error *error) {
+static enum lam_status fail_unmatched(const struct lam_walk *walk, struct lam_error *error) {
   const char *name = walk->directory->name;
   char known[600] = "";
   for (size_t i = 0; i < walk->filter->count; i++) {
@@ -270,7 +125,7 @@ static enum lam_status fail_unmatched(const struct walk *walk, struct lam_error 
       if (strcmp(seen->column, wanted->column) != 0) continue;
       const char *text = seen->value ? seen->value : LAM_NULL_PARTITION;
       found = found || strcmp(text, wanted->value ? wanted->value : LAM_NULL_PARTITION) == 0;
-      say(known, sizeof known, "%s%s", values ? ", " : "", values < VALUES_SHOWN ? text : "…");
+      say(known, sizeof known, "%s%s", values ? ", " : "", values < LAM_WALK_VALUES_SHOWN ? text : "…");
       values++;
     }
     if (values && !found)
@@ -298,10 +153,10 @@ static enum lam_status fail_unmatched(const struct walk *walk, struct lam_error 
 static enum lam_status list_once(struct lam_directory *directory, const struct lam_partition_filter *filter,
                                  struct lam_arena *scratch, bool *stable, struct lam_snapshot *out,
                                  struct lam_error *error) {
-  struct walk walk = {.directory = directory, .filter = filter, .arena = scratch};
+  struct lam_walk walk = {.directory = directory, .filter = filter, .arena = scratch};
   struct state state;
   enum lam_status status = read_state(directory, &state, error);
-  if (status == LAM_OK) status = walk_all(&walk, error);
+  if (status == LAM_OK) status = lam_walk_all(&walk, error);
   if (status == LAM_OK) status = is_still(directory, &state, stable, error);
   if (status == LAM_OK && *stable) {
     out->sequence = state.sequence;
