@@ -1,22 +1,7 @@
 /* JSON lines of any bytes: the first two choose options, the rest is the input. What is read is written again. */
 #include "arrow/json_write.h"
+#include "fuzz_text.h"
 #include "ops/json_read.h"
-
-struct source {
-  const uint8_t *data;
-  size_t size, step;
-};
-
-static enum lam_status read_source(void *user, void *to, size_t room, size_t *got, struct lam_error *error) {
-  struct source *source = user;
-  (void)error;
-  *got = source->size < source->step ? source->size : source->step;
-  if (*got > room) *got = room;
-  lam_copy(to, source->data, *got);
-  source->data += *got;
-  source->size -= *got;
-  return LAM_OK;
-}
 
 static void write_batch(struct lam_mem *mem, const struct ArrowSchema *schema, const struct ArrowArray *batch) {
   struct lam_json_writer writer;
@@ -28,12 +13,22 @@ static void write_batch(struct lam_mem *mem, const struct ArrowSchema *schema, c
   lam_buf_release(&out);
 }
 
-static void read_all(struct lam_mem *mem, struct source *source, const struct lam_json_options *options) {
+static void read_all(struct lam_mem *mem, struct fuzz_source *source, const uint8_t data[2]) {
+  const struct lam_csv_type decimal = {
+      .column = "d", .type = {.id = LAM_TYPE_DECIMAL128, .precision = 10, .scale = 2, .timezone = ""}};
+  const struct lam_json_options options = {
+      .types = &decimal,
+      .type_count = data[0] & 1,
+      .sample_rows = 1 + (data[0] >> 4),
+      .sample_bytes = data[1] & 0x70 ? data[1] & 0x70 : 16,
+      .row_bytes = data[1] & 0x80 ? 100 : 0,
+      .batch_rows = 3,
+  };
   struct lam_json *json;
   struct lam_error error = LAM_ERROR_INIT;
   struct ArrowSchema schema;
   struct ArrowArray batch;
-  if (lam_json_open(mem, read_source, source, options, &json, &error) != LAM_OK) return;
+  if (lam_json_open(mem, fuzz_read_source, source, &options, &json, &error) != LAM_OK) return;
   if (lam_json_schema(json, &schema, &error) == LAM_OK) {
     while (lam_json_next(json, &batch, &error) == LAM_OK && batch.release) {
       write_batch(mem, &schema, &batch);
@@ -45,26 +40,6 @@ static void read_all(struct lam_mem *mem, struct source *source, const struct la
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  static struct lam_context *context;
-  struct lam_context_options small = LAM_CONTEXT_OPTIONS_INIT;
-  struct lam_mem *mem;
-  small.threads = 1, small.memory_limit = 16 << 20;
-  if (!context && lam_context_create(&small, &context, NULL) != LAM_OK) __builtin_trap();
-  if (size < 2) return 0;
-  const struct lam_csv_type decimal = {
-      .column = "d", .type = {.id = LAM_TYPE_DECIMAL128, .precision = 10, .scale = 2, .timezone = ""}};
-  struct lam_json_options options = {
-      .types = &decimal,
-      .type_count = data[0] & 1,
-      .sample_rows = 1 + (data[0] >> 4),
-      .sample_bytes = data[1] & 0x70 ? data[1] & 0x70 : 16,
-      .row_bytes = data[1] & 0x80 ? 100 : 0,
-      .batch_rows = 3,
-  };
-  struct source source = {data + 2, size - 2, 1 + (size_t)(data[1] & 15) * 9};
-  if (lam_mem_open(context, 0, &mem, NULL) != LAM_OK) __builtin_trap();
-  read_all(mem, &source, &options);
-  if (lam_mem_used(mem) != 0) __builtin_trap();
-  lam_mem_close(mem);
+  fuzz_with_source(data, size, read_all);
   return 0;
 }

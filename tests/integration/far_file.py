@@ -4,6 +4,8 @@ offset indexes, which are written anew behind what there was."""
 import os
 import struct
 
+from thrift_bytes import Bytes
+
 # Paths of field ids (lists between them are passed through): see parquet.thrift.
 OFFSETS = {
     (4, 1, 2),  # RowGroup.columns.file_offset
@@ -16,26 +18,14 @@ INDEX_OFFSET, INDEX_LENGTH = (4, 1, 4), (4, 1, 5)  # RowGroup.columns.offset_ind
 LOCATIONS = {(1, 1)}  # OffsetIndex.page_locations.offset
 
 
-class Copier:
+class Copier(Bytes):
     """Copies thrift's compact protocol, adding `delta` to the 64-bit integers at `offsets`. `index`, where given, takes the
     place of an offset index and gives where it lies and its length."""
 
     def __init__(self, data, delta, offsets, index=None):
-        self.data, self.at, self.delta, self.out = data, 0, delta, bytearray()
+        super().__init__(data)
+        self.delta, self.out = delta, bytearray()
         self.offsets, self.index, self.length = offsets, index, 0
-
-    def byte(self):
-        self.at += 1
-        return self.data[self.at - 1]
-
-    def varint(self):
-        value = shift = 0
-        while True:
-            b = self.byte()
-            value |= (b & 0x7F) << shift
-            shift += 7
-            if b < 0x80:
-                return value
 
     def put(self, value):
         while value >= 0x80:

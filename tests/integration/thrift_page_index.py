@@ -1,25 +1,10 @@
 """Page indexes read by a small reader of Thrift's compact protocol, so that ours are not judged by our own."""
 
 import pyarrow.parquet as pq
+from thrift_bytes import Bytes
 
 
-class Reader:
-    def __init__(self, data):
-        self.data, self.at = data, 0
-
-    def byte(self):
-        self.at += 1
-        return self.data[self.at - 1]
-
-    def varint(self):
-        value = shift = 0
-        while True:
-            byte = self.byte()
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return value
-
+class Reader(Bytes):
     def integer(self):
         value = self.varint()
         return value >> 1 ^ -(value & 1)
