@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "parquet/chunk.h"
+#include "timing.h"
 
 enum { BATCH_ROWS = 32768, BATCH_BYTES = 1 << 20 };
 
@@ -26,12 +26,6 @@ struct job {
   int32_t column;
   struct lam_error error;
 };
-
-static double now_ms(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
 
 /* The whole file as resident bytes, in pages of its own: not those of the page cache. */
 static struct lam_byte_source whole_file(const char *path) {

@@ -3,25 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/context.h"
 #include "parquet/filter_reader.h"
+#include "timing.h"
 
 enum { MOST_COLUMNS = 256 };
-
-static double now_ms(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
-static enum lam_status count_rows(void *user, int32_t row_group, int64_t first_row, const struct ArrowSchema *schema,
-                                  const struct ArrowArray *batch, struct lam_error *error) {
-  (void)row_group, (void)first_row, (void)schema, (void)error;
-  __atomic_fetch_add((int64_t *)user, batch->length, __ATOMIC_RELAXED);
-  return LAM_OK;
-}
 
 struct job {
   const char *path, *where, *const *names;
