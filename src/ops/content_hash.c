@@ -98,6 +98,12 @@ enum lam_status lam_content_hash_add(struct lam_content_hash *hash, const struct
   return LAM_OK;
 }
 
+void lam_content_hash_join(struct lam_content_hash *hash, const struct lam_content_hash *other) {
+  for (int64_t c = 0; c < hash->columns; c++) hash->column_sums[c] += other->column_sums[c];
+  hash->row_sum += other->row_sum;
+  hash->rows += other->rows;
+}
+
 enum lam_status lam_content_hash_compare(const struct lam_content_hash *before, const struct lam_content_hash *after,
                                          const struct ArrowSchema *schema, const char *what, struct lam_error *error) {
   if (before->rows != after->rows)

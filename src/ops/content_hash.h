@@ -22,6 +22,8 @@ void lam_content_hash_release(struct lam_content_hash *hash);
 /* Plain columns. */
 enum lam_status lam_content_hash_add(struct lam_content_hash *hash, const struct ArrowSchema *schema,
                                      const struct ArrowArray *batch, struct lam_error *error);
+/* Adds what another one, of as many columns, has of other rows. */
+void lam_content_hash_join(struct lam_content_hash *hash, const struct lam_content_hash *other);
 /* LAM_CORRUPT names the first column that differs; `what` begins the sentence. */
 enum lam_status lam_content_hash_compare(const struct lam_content_hash *before, const struct lam_content_hash *after,
                                          const struct ArrowSchema *schema, const char *what, struct lam_error *error);

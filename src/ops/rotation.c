@@ -123,11 +123,12 @@ static bool full(const struct lam_rotation *r, uint64_t more) {
   return bytes >= r->options.target_size || (more && bytes + more / 2 > r->options.target_size);
 }
 
-/* A batch of rows [first, first + count) that borrows the buffers of another. */
+/* A batch of rows [first, first + count) that borrows the buffers of another, of as many columns as are written. */
 static enum lam_status write_slice(struct lam_rotation *r, const struct ArrowArray *batch, int64_t first, int64_t count,
                                    struct lam_error *error) {
-  if (first == 0 && count == batch->length) return lam_writer_write(r->writer, batch, error);
-  size_t columns = (size_t)batch->n_children;
+  size_t columns = (size_t)r->options.schema->n_children;
+  if (first == 0 && count == batch->length && (int64_t)columns == batch->n_children)
+    return lam_writer_write(r->writer, batch, error);
   void *memory;
   LAM_TRY(lam_alloc(r->mem, columns * (sizeof(struct ArrowArray) + sizeof(void *)), &memory, error));
   struct ArrowArray *children = memory, slice = *batch;
@@ -140,23 +141,29 @@ static enum lam_status write_slice(struct lam_rotation *r, const struct ArrowArr
     pointers[c] = &children[c];
   }
   slice.children = pointers;
+  slice.n_children = (int64_t)columns;
   slice.length = count;
   enum lam_status status = lam_writer_write(r->writer, &slice, error);
   lam_free(r->mem, memory, columns * (sizeof(struct ArrowArray) + sizeof(void *)));
   return status;
 }
 
-enum lam_status lam_rotation_write(struct lam_rotation *r, const struct ArrowArray *batch, struct lam_error *error) {
-  for (int64_t first = 0; first < batch->length;) {
+enum lam_status lam_rotation_write_rows(struct lam_rotation *r, const struct ArrowArray *batch, int64_t first,
+                                        int64_t rows, struct lam_error *error) {
+  for (int64_t end = first + rows; first < end;) {
     if (full(r, 0)) LAM_TRY(finish_file(r, error));
     LAM_TRY(lam_rotation_open(r, error));
-    int64_t count = batch->length - first;
+    int64_t count = end - first;
     if (r->options.rows_per_file) count = lam_min_i64(count, r->options.rows_per_file - r->file_rows);
     LAM_TRY(write_slice(r, batch, first, count, error));
     r->file_rows += count;
     first += count;
   }
   return LAM_OK;
+}
+
+enum lam_status lam_rotation_write(struct lam_rotation *r, const struct ArrowArray *batch, struct lam_error *error) {
+  return lam_rotation_write_rows(r, batch, 0, batch->length, error);
 }
 
 enum lam_status lam_rotation_copy(struct lam_rotation *r, const struct lam_file *from, int32_t row_group,

@@ -42,6 +42,9 @@ void lam_rotation_init(struct lam_rotation *rotation, const struct lam_rotation_
 void lam_rotation_release(struct lam_rotation *rotation);
 enum lam_status lam_rotation_write(struct lam_rotation *rotation, const struct ArrowArray *batch,
                                    struct lam_error *error);
+/* Rows [first, first + count) of it. Columns behind those of options.schema are not written. */
+enum lam_status lam_rotation_write_rows(struct lam_rotation *rotation, const struct ArrowArray *batch, int64_t first,
+                                        int64_t count, struct lam_error *error);
 enum lam_status lam_rotation_copy(struct lam_rotation *rotation, const struct lam_file *from, int32_t row_group,
                                   struct lam_error *error);
 /* Ends the last file; with no rows at all, one empty file is made where `at_least_one` is set. */

@@ -143,7 +143,7 @@ static void test_spills(void **state) {
   struct place p;
   struct lam_import_options options = LAM_IMPORT_OPTIONS_INIT;
   struct lam_import_result r;
-  enum { ROWS = 120000, PARTITIONS = 4 };
+  enum { ROWS = 200000, PARTITIONS = 4 };
   static const char *const by[] = {"value"};
   begin(&p);
   /* The ids 0 … 3 over and over: rows of a partition are equal, their number tells. */
