@@ -141,6 +141,12 @@ enum lam_status cli_write(const void *data, size_t size, struct lam_error *error
   return LAM_OK;
 }
 
+uint64_t cli_now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 void cli_group_digits(int64_t value, char *out) {
   char digits[24];
   int size = snprintf(digits, sizeof digits, "%" PRId64, value);

@@ -59,6 +59,8 @@ enum lam_status cli_print_result(struct cli *cli, const struct result_field *fie
 /* Writes all bytes to standard output. A closed pipe is LAM_CANCELLED with cli_pipe_closed. */
 enum lam_status cli_write(const void *data, size_t size, struct lam_error *error);
 extern bool cli_pipe_closed;
+/* Of a clock that only goes forward, for what an operation took. */
+uint64_t cli_now_ms(void);
 /* "12,345", in `out` of at least 40 bytes. */
 void cli_group_digits(int64_t value, char *out);
 
@@ -86,5 +88,6 @@ enum lam_status run_sidecar(struct cli *cli, int argc, char **argv, int *exit_co
 enum lam_status run_verify(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_import(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_compact(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
+enum lam_status run_restore(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 
 #endif

@@ -3,18 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "arrow/type.h"
 #include "base/error.h"
 #include "cli/cli.h"
 #include "cli/files.h"
-
-static uint64_t now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* Tasks of a plan, gathered as the inside of a JSON array. */
 static void gather_task(void *user, const char *json) {
@@ -85,7 +78,7 @@ enum lam_status run_compact(struct cli *cli, int argc, char **argv, int *exit_co
     options.each_task = gather_task;
     options.each_task_user = gathered;
   }
-  uint64_t start = now_ms();
+  uint64_t start = cli_now_ms();
   enum lam_status status = lam_compact(cli->context, words.texts[0], &options, &r, error);
   if (gathered) {
     fputc(']', gathered);
@@ -93,7 +86,7 @@ enum lam_status run_compact(struct cli *cli, int argc, char **argv, int *exit_co
   }
   if (status == LAM_OK) {
     size_t count;
-    const struct result_field *fields = compact_fields(&r, change.dry_run, now_ms() - start, tasks, &count);
+    const struct result_field *fields = compact_fields(&r, change.dry_run, cli_now_ms() - start, tasks, &count);
     *exit_code = EXIT_DONE;
     status = cli_print_result(cli, fields, count, error);
   }
@@ -189,7 +182,7 @@ enum lam_status run_import(struct cli *cli, int argc, char **argv, int *exit_cod
   *exit_code = EXIT_FAILED;
   for (int32_t i = 0; i < words.count && options.format == LAM_IMPORT_PARQUET; i++)
     LAM_TRY(spool_input(cli->context, &words.texts[i], error));
-  uint64_t start = now_ms();
+  uint64_t start = cli_now_ms();
   LAM_TRY(lam_import(cli->context, words.texts, words.count, a.into, &options, &r, error));
   const struct result_field fields[] = {
       {"operation", RESULT_TEXT, 0, a.change.dry_run ? "import (dry run)" : "import"},
@@ -200,7 +193,7 @@ enum lam_status run_import(struct cli *cli, int argc, char **argv, int *exit_cod
       {"bytes_read", RESULT_BYTES, r.bytes_read, NULL},
       {"bytes_written", RESULT_BYTES, r.bytes_written, NULL},
       {"sequence", RESULT_COUNT, r.sequence, NULL},
-      {"seconds", RESULT_SECONDS, now_ms() - start, NULL},
+      {"seconds", RESULT_SECONDS, cli_now_ms() - start, NULL},
   };
   *exit_code = EXIT_DONE;
   return cli_print_result(cli, fields, sizeof fields / sizeof *fields, error);

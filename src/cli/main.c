@@ -39,6 +39,8 @@ const struct command commands[] = {
      "compact TABLE [--target-size 128MB] [--min-files 2] [--max-file-size SIZE] [--sort-by 'a,b desc']\n"
      "                 [--row-group-rows N] [--row-group-size SIZE] CHANGE-OPTIONS",
      run_compact},
+    {"restore", "restore BACKUP [--table TABLE] [--dry-run] [--no-wait] [--no-sync] [--meta-dir DIR] [--grace SECONDS]",
+     run_restore},
     {NULL, NULL, NULL},
 };
 

@@ -655,6 +655,18 @@ static enum lam_status local_copy_attributes(struct lam_store *from, const char 
   return status;
 }
 
+static enum lam_status local_set_time(struct lam_store *store, const char *key, int64_t mtime_ns,
+                                      struct lam_error *error) {
+  enum { SECOND = 1000000000 };
+  int64_t seconds = mtime_ns / SECOND - (mtime_ns % SECOND < 0);
+  struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = seconds, .tv_nsec = mtime_ns - seconds * SECOND}};
+  int fd;
+  LAM_TRY(open_for_attributes(store, key, &fd, error));
+  int code = futimens(fd, times) ? errno : 0;
+  close(fd);
+  return code ? lam_store_fail(store, key, code, "set the time of", error) : LAM_OK;
+}
+
 /* ---- locks ---- */
 
 /* An open-file-description lock: it belongs to the handle, not to the process, so that two handles of
@@ -750,6 +762,7 @@ static const struct lam_store_ops local_ops = {
     .sync_directory = local_sync_directory,
     .sync_all = local_sync_all,
     .copy_attributes = local_copy_attributes,
+    .set_time = local_set_time,
     .lock = local_lock,
     .unlock = local_unlock,
 };

@@ -615,6 +615,15 @@ static enum lam_status memory_copy_attributes(struct lam_store *from, const char
   return leave(to, to_key, 0, NULL, NULL);
 }
 
+static enum lam_status memory_set_time(struct lam_store *store, const char *key, int64_t mtime_ns,
+                                       struct lam_error *error) {
+  struct place place;
+  LAM_TRY(enter(store, key, "set the time of", &place, error));
+  place.node->mtime_ns = mtime_ns;
+  place.node->ctime_ns = now_ns(memory_of(store)->fs);
+  return leave(store, key, 0, NULL, NULL);
+}
+
 /* ---- locks ---- */
 
 /* Under the lock of the file system: the file of a lock, made if missing. */
@@ -698,6 +707,7 @@ const struct lam_store_ops lam_memory_ops = {
     .sync_directory = memory_sync_directory,
     .sync_all = memory_sync_all,
     .copy_attributes = memory_copy_attributes,
+    .set_time = memory_set_time,
     .lock = memory_lock,
     .unlock = memory_unlock,
 };

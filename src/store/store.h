@@ -106,6 +106,8 @@ struct lam_store_ops {
    * copied for lack of rights is passed over. Files and directories. */
   enum lam_status (*copy_attributes)(struct lam_store *from, const char *from_key, struct lam_store *to,
                                      const char *to_key, struct lam_error *error);
+  /* Sets the modification time of a file, nanoseconds since 1970-01-01 UTC: of one that is put back. */
+  enum lam_status (*set_time)(struct lam_store *store, const char *key, int64_t mtime_ns, struct lam_error *error);
 
   /* An advisory lock on the file `key`, made if missing, between processes and between handles.
    * With wait false: LAM_CONFLICT where somebody holds it. A cancelled context ends the wait. */

@@ -262,8 +262,11 @@ static void remove_emptied(struct apply *apply, const struct lam_journal_directo
     data_removed = data_removed || lam_is_data_name(directory->files[i].name);
   }
   const char *key = directory->key;
-  while (data_removed && *key && apply->data->ops->remove_directory(apply->data, key, NULL) == LAM_OK) {
+  while (data_removed && *key) {
     char *parent;
+    enum lam_status status = apply->data->ops->remove_directory(apply->data, key, NULL);
+    /* One that is gone was removed by whoever was stopped before it came to those above. */
+    if (status != LAM_OK && status != LAM_NOT_FOUND) return;
     if (lam_key_directory(apply->arena, key, &parent, NULL) != LAM_OK) return;
     key = parent;
   }

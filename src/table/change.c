@@ -90,7 +90,15 @@ enum lam_status lam_change_add(struct lam_change *change, const char *staged, co
   change->adds = items;
   LAM_TRY(copy(change, staged, &add.staged, error));
   LAM_TRY(copy(change, key, &add.key, error));
+  add.as_is = false;
   change->adds[change->add_count++] = add;
+  return LAM_OK;
+}
+
+enum lam_status lam_change_return(struct lam_change *change, const char *staged, const char *key,
+                                  struct lam_error *error) {
+  LAM_TRY(lam_change_add(change, staged, key, error));
+  change->adds[change->add_count - 1].as_is = true;
   return LAM_OK;
 }
 
@@ -125,5 +133,20 @@ enum lam_status lam_change_scope(struct lam_change *change, const char *director
   change->scope = items;
   LAM_TRY(copy(change, directory, &change->scope[change->scope_count], error));
   change->scope_count++;
+  return LAM_OK;
+}
+
+enum lam_status lam_change_append(struct lam_change *to, const struct lam_change *from, struct lam_error *error) {
+  for (size_t i = 0; i < from->add_count; i++)
+    LAM_TRY(lam_change_add(to, from->adds[i].staged, from->adds[i].key, error));
+  for (size_t i = 0; i < from->remove_count; i++) {
+    struct lam_data_file file = {.key = from->removes[i].key, .identity = from->removes[i].identity};
+    LAM_TRY(lam_change_remove(to, &file, error));
+  }
+  for (size_t i = 0; i < from->read_count; i++) {
+    struct lam_data_file file = {.key = from->reads[i].key, .identity = from->reads[i].identity};
+    LAM_TRY(lam_change_read(to, &file, error));
+  }
+  for (size_t i = 0; i < from->scope_count; i++) LAM_TRY(lam_change_scope(to, from->scope[i], error));
   return LAM_OK;
 }

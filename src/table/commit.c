@@ -148,8 +148,17 @@ static void drop_backup(struct commit *commit) {
   commit->result->backup[0] = 0;
 }
 
+static enum lam_status check_last(const struct commit *commit, struct lam_error *error) {
+  uint64_t after = commit->change->after;
+  if (!after || after == commit->head.sequence) return LAM_OK;
+  return lam_fail(error, LAM_CONFLICT,
+                  "the last commit of '%s' is %" PRIu64 ", by another writer, and not %" PRIu64 "; nothing was changed",
+                  commit->directory->name, commit->head.sequence, after);
+}
+
 static enum lam_status commit_recovered(struct commit *commit, struct lam_error *error) {
   struct lam_commit_result *result = commit->result;
+  LAM_TRY(check_last(commit, error));
   commit->journal.sequence = commit->head.sequence + 1;
   commit->journal.time = commit->directory->now();
   commit->journal.change = commit->stage->id;
@@ -171,6 +180,16 @@ static enum lam_status commit_recovered(struct commit *commit, struct lam_error 
   result->applied = true;
   sweep(commit->directory, &commit->head, commit->stage->id, commit->options.grace_seconds);
   return LAM_OK;
+}
+
+enum lam_status lam_commit_check(struct lam_directory *directory, const struct lam_change *change,
+                                 struct lam_error *error) {
+  struct lam_journal journal = {.sequence = 0};
+  struct lam_prepare prepare = {.directory = directory, .change = change, .journal = &journal};
+  lam_arena_init(&journal.arena, directory->mem);
+  enum lam_status status = lam_prepare_check(&prepare, error);
+  lam_journal_release(&journal);
+  return status;
 }
 
 static enum lam_status commit_locked(struct commit *commit, struct lam_error *error) {

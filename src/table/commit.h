@@ -38,6 +38,7 @@ void lam_stage_end(struct lam_stage *stage, const struct lam_commit_result *resu
 struct lam_change_add {
   const char *staged; /* key in the meta store */
   const char *key;    /* final key in the data store */
+  bool as_is;         /* keeps its own mode, owner and attributes: it is put back */
 };
 struct lam_change_file {
   const char *key;
@@ -56,15 +57,21 @@ struct lam_change {
   const char **scope;
   size_t scope_count, scope_room;
   const struct lam_snapshot *known; /* the plan's; may be NULL without a scope; outlives the change */
+  uint64_t after;                   /* a conflict unless this was the table's last commit; 0: whichever it was */
 };
 
 void lam_change_init(struct lam_change *change, struct lam_mem *mem);
 void lam_change_release(struct lam_change *change);
 /* Strings are copied. Not for several threads. */
 enum lam_status lam_change_add(struct lam_change *change, const char *staged, const char *key, struct lam_error *error);
+/* The same of a file that was in the table before. Where its name is taken the commit is a conflict. */
+enum lam_status lam_change_return(struct lam_change *change, const char *staged, const char *key,
+                                  struct lam_error *error);
 enum lam_status lam_change_remove(struct lam_change *change, const struct lam_data_file *file, struct lam_error *error);
 enum lam_status lam_change_read(struct lam_change *change, const struct lam_data_file *file, struct lam_error *error);
 enum lam_status lam_change_scope(struct lam_change *change, const char *directory, struct lam_error *error);
+/* All that `from` has, copied; `known` is left alone. */
+enum lam_status lam_change_append(struct lam_change *to, const struct lam_change *from, struct lam_error *error);
 
 /* ---- commit ---- */
 
@@ -90,6 +97,10 @@ struct lam_commit_result {
 enum lam_status lam_commit(struct lam_stage *stage, const struct lam_change *change,
                            const struct lam_commit_options *options, struct lam_commit_result *result,
                            struct lam_error *error);
+
+/* Looks, without the lock, for what would be a conflict now. For dry runs. */
+enum lam_status lam_commit_check(struct lam_directory *directory, const struct lam_change *change,
+                                 struct lam_error *error);
 
 /* Opens the directory of --backup, made if missing; LAM_INVALID where it lies in the table or its state. */
 enum lam_status lam_backup_open(struct lam_directory *directory, const char *path, struct lam_store **out,

@@ -62,8 +62,12 @@ static enum lam_status put_end(struct lam_buf *out, struct lam_error *error) {
   return put_numbers(out, error, "end %08" PRIx32 "\n", lam_crc32(0, out->data, out->size));
 }
 
-static enum lam_status put_directory(struct lam_buf *out, const struct lam_journal_directory *directory,
-                                     struct lam_error *error) {
+static bool has_hash(const struct lam_journal *journal, const struct lam_journal_file *file) {
+  return journal->table && file->action == LAM_JOURNAL_REMOVE;
+}
+
+static enum lam_status put_directory(struct lam_buf *out, const struct lam_journal *journal,
+                                     const struct lam_journal_directory *directory, struct lam_error *error) {
   LAM_TRY(put_numbers(out, error, "directory %s", how_names[directory->how]));
   LAM_TRY(put_key(out, directory->key, error));
   LAM_TRY(put_key(out, directory->staged, error));
@@ -72,8 +76,10 @@ static enum lam_status put_directory(struct lam_buf *out, const struct lam_journ
     const struct lam_journal_file *file = &directory->files[i];
     LAM_TRY(put(out, action_names[file->action], error));
     LAM_TRY(put_key(out, file->name, error));
-    LAM_TRY(put_numbers(out, error, " %" PRIu64 " %" PRIu64 " %" PRId64 "\n", file->identity.inode, file->identity.size,
+    LAM_TRY(put_numbers(out, error, " %" PRIu64 " %" PRIu64 " %" PRId64, file->identity.inode, file->identity.size,
                         file->identity.mtime_ns));
+    if (has_hash(journal, file)) LAM_TRY(put_numbers(out, error, " %" PRIu64, file->hash));
+    LAM_TRY(put(out, "\n", error));
   }
   return LAM_OK;
 }
@@ -84,7 +90,14 @@ enum lam_status lam_journal_encode(const struct lam_journal *journal, struct lam
                       journal->time));
   LAM_TRY(put_key(out, journal->change, error));
   LAM_TRY(put(out, "\n", error));
-  for (size_t i = 0; i < journal->directory_count; i++) LAM_TRY(put_directory(out, &journal->directories[i], error));
+  if (journal->table) {
+    LAM_TRY(put(out, "table", error));
+    LAM_TRY(put_key(out, journal->table, error));
+    LAM_TRY(put_key(out, journal->state, error));
+    LAM_TRY(put(out, "\n", error));
+  }
+  for (size_t i = 0; i < journal->directory_count; i++)
+    LAM_TRY(put_directory(out, journal, &journal->directories[i], error));
   return put_end(out, error);
 }
 
@@ -164,15 +177,11 @@ static int hex_digit(char c) {
   return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* A key, checked to stay inside its store: this is what confines a journal to the table. */
-static enum lam_status parse_key(const struct parser *parser, size_t field, bool root_allowed, const char **out,
-                                 struct lam_error *error) {
+/* Any path: its escapes are undone in place. */
+static enum lam_status parse_path(const struct parser *parser, size_t field, const char **out,
+                                  struct lam_error *error) {
   char *text = parser->fields[field], *to = text;
   *out = text;
-  if (root_allowed && strcmp(text, ".") == 0) {
-    *text = 0;
-    return LAM_OK;
-  }
   for (const char *p = text; *p; p++) {
     int high = *p == '%' ? hex_digit(p[1]) : 0, low = *p == '%' && high >= 0 ? hex_digit(p[2]) : 0;
     LAM_CHECK(high >= 0 && low >= 0 && (*p != '%' || high + low > 0), error, "line %" PRIu64 " has a bad escape",
@@ -185,6 +194,19 @@ static enum lam_status parse_key(const struct parser *parser, size_t field, bool
     }
   }
   *to = 0;
+  return LAM_OK;
+}
+
+/* A key, checked to stay inside its store: this is what confines a journal to the table. */
+static enum lam_status parse_key(const struct parser *parser, size_t field, bool root_allowed, const char **out,
+                                 struct lam_error *error) {
+  char *text = parser->fields[field];
+  if (root_allowed && strcmp(text, ".") == 0) {
+    *text = 0;
+    *out = text;
+    return LAM_OK;
+  }
+  LAM_TRY(parse_path(parser, field, out, error));
   LAM_CHECK(*text && lam_key_check(text, NULL) == LAM_OK, error,
             "line %" PRIu64 " has '%s', which is not a path inside the table", parser->line, text);
   return LAM_OK;
@@ -231,11 +253,13 @@ static enum lam_status parse_directory(struct parser *parser, struct lam_journal
   return LAM_OK;
 }
 
-static enum lam_status parse_file(const struct parser *parser, struct lam_journal_file *out, struct lam_error *error) {
+static enum lam_status parse_file(const struct parser *parser, const struct lam_journal *journal,
+                                  struct lam_journal_file *out, struct lam_error *error) {
   int action = find_name(action_names, 3, parser->fields[0]);
-  LAM_CHECK(action >= 0 && parser->count == 5, error, "line %" PRIu64 " begins with '%s' and has %zu fields",
-            parser->line, parser->fields[0], parser->count);
-  out->action = (enum lam_journal_action)action;
+  *out = (struct lam_journal_file){.action = (enum lam_journal_action)action};
+  LAM_CHECK(action >= 0 && parser->count == (has_hash(journal, out) ? 6 : 5), error,
+            "line %" PRIu64 " begins with '%s' and has %zu fields", parser->line, parser->fields[0], parser->count);
+  if (has_hash(journal, out)) LAM_TRY(parse_u64(parser, 5, &out->hash, error));
   LAM_TRY(parse_key(parser, 1, false, &out->name, error));
   LAM_CHECK(!strchr(out->name, '/'), error, "line %" PRIu64 " has '%s', not the name of a file", parser->line,
             out->name);
@@ -271,11 +295,17 @@ static enum lam_status decode_journal(struct parser *parser, struct lam_bytes te
       LAM_TRY(parse_directory(parser, directory, error));
       continue;
     }
+    if (strcmp(parser->fields[0], "table") == 0 && !directory && !out->table) {
+      LAM_TRY(expect(parser, "table", 3, error));
+      LAM_TRY(parse_path(parser, 1, &out->table, error));
+      LAM_TRY(parse_path(parser, 2, &out->state, error));
+      continue;
+    }
     LAM_CHECK(directory, error, "line %" PRIu64 " has a file before any directory", parser->line);
     void *items = directory->files;
     LAM_TRY(lam_vector_grow(parser->arena, &items, directory->file_count, &file_room, sizeof *directory->files, error));
     directory->files = items;
-    LAM_TRY(parse_file(parser, &directory->files[directory->file_count++], error));
+    LAM_TRY(parse_file(parser, out, &directory->files[directory->file_count++], error));
   }
   return LAM_OK;
 }
@@ -322,26 +352,30 @@ static enum lam_status head_decode(struct lam_bytes text, struct lam_mem *mem, s
 
 /* ---- files ---- */
 
-enum lam_status lam_journal_read(struct lam_store *meta, struct lam_mem *mem, bool *there, struct lam_journal *out,
-                                 struct lam_error *error) {
+enum lam_status lam_journal_read_at(struct lam_store *store, const char *key, struct lam_mem *mem, bool *there,
+                                    struct lam_journal *out, struct lam_error *error) {
   *out = (struct lam_journal){0};
   lam_arena_init(&out->arena, mem);
   struct lam_buf text;
   lam_buf_init(&text, mem);
-  enum lam_status status = lam_store_get(meta, LAM_JOURNAL_KEY, LARGEST_JOURNAL, &text, error);
+  enum lam_status status = lam_store_get(store, key, LARGEST_JOURNAL, &text, error);
   *there = status == LAM_OK;
   if (status == LAM_NOT_FOUND) status = LAM_OK;
-  if (*there) {
-    status = lam_journal_decode(lam_bytes_of(text.data, text.size), mem, out, error);
-    if (status == LAM_CORRUPT)
-      lam_fail_in(error, status,
-                  "the journal '%s/" LAM_JOURNAL_KEY
-                  "' is damaged, so the commit that it describes can be neither finished nor undone by itself: put a "
-                  "good copy back, or move it away and check the table, in which some partitions may still have their "
-                  "old files (replaced ones are in '%s/retired', new ones in '%s/stage')",
-                  meta->root, meta->root, meta->root);
-  }
+  if (*there) status = lam_journal_decode(lam_bytes_of(text.data, text.size), mem, out, error);
   lam_buf_release(&text);
+  return status;
+}
+
+enum lam_status lam_journal_read(struct lam_store *meta, struct lam_mem *mem, bool *there, struct lam_journal *out,
+                                 struct lam_error *error) {
+  enum lam_status status = lam_journal_read_at(meta, LAM_JOURNAL_KEY, mem, there, out, error);
+  if (*there && status == LAM_CORRUPT)
+    lam_fail_in(error, status,
+                "the journal '%s/" LAM_JOURNAL_KEY
+                "' is damaged, so the commit that it describes can be neither finished nor undone by itself: put a "
+                "good copy back, or move it away and check the table, in which some partitions may still have their "
+                "old files (replaced ones are in '%s/retired', new ones in '%s/stage')",
+                meta->root, meta->root, meta->root);
   return status;
 }
 

@@ -21,6 +21,7 @@ struct lam_journal_file {
   enum lam_journal_action action;
   const char *name;             /* within the directory */
   struct lam_identity identity; /* of what is moved, replaced or kept */
+  uint64_t hash;                /* of a manifest: XXH64 of the bytes of a removed file, which the backup has */
 };
 
 enum lam_journal_how {
@@ -43,6 +44,7 @@ struct lam_journal {
   uint64_t sequence;
   int64_t time;                              /* of the commit, seconds since 1970-01-01 UTC */
   const char *change;                        /* id of the stage */
+  const char *table, *state;                 /* of a manifest: the paths of the table and of its state; else NULL */
   struct lam_journal_directory *directories; /* sorted by key */
   size_t directory_count;
 };
@@ -56,6 +58,10 @@ enum lam_status lam_journal_decode(struct lam_bytes text, struct lam_mem *mem, s
  * says what to do. */
 enum lam_status lam_journal_read(struct lam_store *meta, struct lam_mem *mem, bool *there, struct lam_journal *out,
                                  struct lam_error *error);
+
+/* The same of any key, without the advice: a manifest has this form, too. */
+enum lam_status lam_journal_read_at(struct lam_store *store, const char *key, struct lam_mem *mem, bool *there,
+                                    struct lam_journal *out, struct lam_error *error);
 
 struct lam_head_retired {
   uint64_t sequence; /* its folder is retired/<sequence> */

@@ -13,6 +13,7 @@ enum role { ADDED, REMOVED, READ };
 struct part {
   const char *directory, *name;
   enum role role;
+  bool as_is;                   /* ADDED */
   const char *staged;           /* ADDED */
   struct lam_identity identity; /* the others */
 };
@@ -52,9 +53,11 @@ static enum lam_status group(struct lam_prepare *prepare, struct lam_error *erro
   void *memory;
   LAM_TRY(lam_arena_array(arena, count, sizeof(struct part), &memory, error));
   struct part *parts = memory;
-  for (size_t i = 0; i < change->add_count; i++, n++)
-    LAM_TRY(make_part(prepare, change->adds[i].key, (struct part){.role = ADDED, .staged = change->adds[i].staged},
+  for (size_t i = 0; i < change->add_count; i++, n++) {
+    const struct lam_change_add *add = &change->adds[i];
+    LAM_TRY(make_part(prepare, add->key, (struct part){.role = ADDED, .staged = add->staged, .as_is = add->as_is},
                       &parts[n], error));
+  }
   for (size_t i = 0; i < change->remove_count; i++, n++)
     LAM_TRY(make_part(prepare, change->removes[i].key,
                       (struct part){.role = REMOVED, .identity = change->removes[i].identity}, &parts[n], error));
@@ -92,6 +95,7 @@ static enum lam_status check_part(const struct lam_prepare *prepare, const struc
     struct part removed = *part;
     removed.role = REMOVED;
     bool goes = bsearch(&removed, touched->parts, touched->part_count, sizeof removed, by_key) != NULL;
+    if (entry && !goes && part->as_is) return conflict(prepare, touched->key, part->name, "made again", error);
     if (entry && !goes)
       return lam_fail(error, LAM_EXISTS, "%s/%s/%s is there already", prepare->directory->data->root, touched->key,
                       part->name);
@@ -272,12 +276,17 @@ static bool is_removed(const struct lam_touched *touched, const char *name, size
   return false;
 }
 
-/* Removed files, their ".<name>.crc", and the summaries, which the change makes wrong. */
-static bool goes(const struct lam_touched *touched, const char *name) {
-  size_t size = strlen(name);
+bool lam_is_summary_name(const char *name) {
   for (size_t i = 0; i < SUMMARIES; i++) {
     if (strcmp(name, summaries[i]) == 0) return true;
   }
+  return false;
+}
+
+/* Removed files, their ".<name>.crc", and the summaries, which the change makes wrong. */
+static bool goes(const struct lam_touched *touched, const char *name) {
+  size_t size = strlen(name);
+  if (lam_is_summary_name(name)) return true;
   bool crc = name[0] == '.' && size > 5 && strcmp(name + size - 4, ".crc") == 0;
   return touched->removed && (is_removed(touched, name, size) || (crc && is_removed(touched, name + 1, size - 5)));
 }
@@ -307,7 +316,7 @@ static enum lam_status add_file(struct staging *staging, enum lam_journal_action
   LAM_TRY(lam_vector_grow(&staging->prepare->journal->arena, &items, out->file_count, &staging->room,
                           sizeof *out->files, error));
   out->files = items;
-  out->files[out->file_count++] = (struct lam_journal_file){action, name, identity};
+  out->files[out->file_count++] = (struct lam_journal_file){.action = action, .name = name, .identity = identity};
   return LAM_OK;
 }
 
@@ -349,7 +358,7 @@ static enum lam_status move_added(struct staging *staging, struct lam_error *err
     struct lam_object_info info;
     char *to;
     if (part->role != ADDED) continue;
-    if (model) {
+    if (model && !part->as_is) {
       LAM_TRY(directory->data->ops->copy_attributes(directory->data, model_key, directory->meta, part->staged, error));
     }
     LAM_TRY(lam_journal_staged_key(arena, staging->out, part->name, &to, error));

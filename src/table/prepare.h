@@ -16,6 +16,9 @@ struct lam_prepare {
   size_t touched_count;
 };
 
+/* "_metadata" and its like: they describe the files of a directory and of those below it. */
+bool lam_is_summary_name(const char *name);
+
 /* LAM_CONFLICT where something is not as it was read, or was added in the change's scope. Touches nothing. */
 enum lam_status lam_prepare_check(struct lam_prepare *prepare, struct lam_error *error);
 /* Builds the staged directories and fills the journal's directories. Touches only the stage. */

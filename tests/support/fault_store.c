@@ -273,6 +273,13 @@ TWO_KEYS(fault_replace, replace, NEEDS_ROOM, "replace")
 TWO_KEYS(fault_exchange, exchange, CHANGES, "exchange")
 TWO_KEYS(fault_copy_attributes, copy_attributes, CHANGES, "copy_attributes")
 
+static enum lam_status fault_set_time(struct lam_store *store, const char *key, int64_t mtime_ns,
+                                      struct lam_error *error) {
+  struct hit hit;
+  LAM_TRY(begin(&hit, CHANGES, "set_time", store, key, NULL, NULL, error));
+  return end(&hit, inner_of(store)->ops->set_time(inner_of(store), key, mtime_ns, error), error);
+}
+
 static enum lam_status fault_sync_all(struct lam_store *store, struct lam_error *error) {
   struct hit hit;
   LAM_TRY(begin(&hit, CHANGES, "sync_all", store, "", NULL, NULL, error));
@@ -336,6 +343,7 @@ static const struct lam_store_ops fault_ops = {
     .sync_directory = fault_sync_directory,
     .sync_all = fault_sync_all,
     .copy_attributes = fault_copy_attributes,
+    .set_time = fault_set_time,
     .lock = fault_take_lock,
     .unlock = fault_unlock,
 };

@@ -21,6 +21,13 @@ static void hashes(void **state) {
   (void)state;
   assert_int_equal(lam_hash64("", 0), 0xef46db3751d8e999u);
   assert_int_equal(lam_hash64("abc", 3), 0x44bc2cf5ad770999u);
+  struct lam_hash64_state state_64;
+  lam_hash64_begin(&state_64);
+  assert_int_equal(lam_hash64_end(&state_64), 0xef46db3751d8e999u);
+  lam_hash64_add(&state_64, "ab", 2);
+  lam_hash64_add(&state_64, NULL, 0);
+  lam_hash64_add(&state_64, "c", 1);
+  assert_int_equal(lam_hash64_end(&state_64), 0x44bc2cf5ad770999u);
   assert_int_equal(lam_hash_fast("", 0, 0), 0x2d06800538d394c2u);
   assert_int_not_equal(lam_hash_fast("abc", 3, 0), lam_hash_fast("abc", 3, 1));
   assert_int_not_equal(lam_hash_fast("abc", 3, 0), lam_hash_fast("abd", 3, 0));

@@ -315,8 +315,8 @@ static void test_damage(void **state) {
   OK(all->ops->remove(all, "t.lamella/journal", &error));
 
   struct lam_object_info live = info_of(all, "t/a=1/f1.parquet");
-  struct lam_journal_file files[] = {{LAM_JOURNAL_REMOVE, "f1.parquet", lam_identity_of(&live)},
-                                     {LAM_JOURNAL_ADD, "n.parquet", {1, 2, 3}}};
+  struct lam_journal_file files[] = {{LAM_JOURNAL_REMOVE, "f1.parquet", lam_identity_of(&live), 0},
+                                     {LAM_JOURNAL_ADD, "n.parquet", {1, 2, 3}, 0}};
   struct lam_journal_directory directory = {LAM_JOURNAL_FILES, "a=1", "stage/x/dirs/0", 1, 2, files, 2};
   struct lam_journal journal = {
       .sequence = 1, .time = 1, .change = "x", .directories = &directory, .directory_count = 1};

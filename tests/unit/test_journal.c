@@ -16,9 +16,9 @@ static struct lam_context *context;
 static struct lam_mem *mem;
 
 static struct lam_journal sample(void) {
-  static struct lam_journal_file one[] = {{LAM_JOURNAL_REMOVE, "a b%\n.parquet", {1, 2, -3}},
-                                          {LAM_JOURNAL_ADD, "n.parquet", {4, 5, 6}},
-                                          {LAM_JOURNAL_KEEP, "z\xff.txt", {UINT64_MAX, 0, INT64_MAX}}};
+  static struct lam_journal_file one[] = {{LAM_JOURNAL_REMOVE, "a b%\n.parquet", {1, 2, -3}, 99},
+                                          {LAM_JOURNAL_ADD, "n.parquet", {4, 5, 6}, 0},
+                                          {LAM_JOURNAL_KEEP, "z\xff.txt", {UINT64_MAX, 0, INT64_MAX}, 0}};
   static struct lam_journal_directory directories[] = {
       {LAM_JOURNAL_FILES, "", "stage/x/dirs/0", 0, 0, NULL, 0},
       {LAM_JOURNAL_EXCHANGE, "a=1/b=x y", "stage/x/dirs/1", 7, 8, one, 3},
@@ -28,9 +28,8 @@ static struct lam_journal sample(void) {
       .sequence = 17, .time = 1763721234, .change = "x", .directories = directories, .directory_count = 3};
 }
 
-static void test_round_trip(void **state) {
-  (void)state;
-  struct lam_journal journal = sample(), back;
+static void round_trip(struct lam_journal journal) {
+  struct lam_journal back;
   struct lam_buf text, again;
   lam_buf_init(&text, mem);
   lam_buf_init(&again, mem);
@@ -45,6 +44,9 @@ static void test_round_trip(void **state) {
   const struct lam_journal_file *file = &back.directories[1].files[0];
   assert_string_equal(file->name, "a b%\n.parquet");
   assert_int_equal(file->identity.mtime_ns, -3);
+  assert_int_equal(file->hash, journal.table ? 99 : 0);
+  if (journal.table) assert_string_equal(back.table, journal.table);
+  if (journal.table) assert_string_equal(back.state, journal.state);
   OK(lam_journal_encode(&back, &again, &error));
   assert_true(lam_bytes_equal(lam_bytes_of(text.data, text.size), lam_bytes_of(again.data, again.size)));
   lam_journal_release(&back);
@@ -58,6 +60,15 @@ static void test_round_trip(void **state) {
   }
   lam_buf_release(&text);
   lam_buf_release(&again);
+}
+
+static void test_round_trip(void **state) {
+  (void)state;
+  struct lam_journal journal = sample();
+  round_trip(journal);
+  journal.table = "/a b/%t/.."; /* a manifest; paths are taken as they are */
+  journal.state = "t.lamella";
+  round_trip(journal);
 }
 
 static void decode(const char *body, char *message) {
@@ -96,6 +107,12 @@ static void test_hostile(void **state) {
       {TITLE "directory files a stage/x 1 2\nmove f 1 2 3\n", "begins with"},
       {TITLE "directory files a stage/x 1 2\nadd f 1 2 3 4 5\n", "more than"},
       {TITLE "directory files a stage/x 1 2\nadd f 1 2\n", "begins with"},
+      {TITLE "table /t\n", "with 3 fields"},
+      {TITLE "table /t /s\ntable /t /s\n", "before any directory"},
+      {TITLE "directory files a stage/x 1 2\nremove f 1 2 3 4\n", "begins with"},
+      {TITLE "table /t /s\ndirectory files a stage/x 1 2\nremove f 1 2 3\n", "begins with"},
+      {TITLE "table /t /s\ndirectory files a stage/x 1 2\nadd f 1 2 3 4\n", "begins with"},
+      {TITLE "table /t /s\ndirectory files a stage/x 1 2\nremove ../f 1 2 3 4\n", "not a path inside"},
       {TITLE "directory files a stage/x 1 2\nadd f 1 2 -9223372036854775808\n", "out of range"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

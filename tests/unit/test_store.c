@@ -321,6 +321,12 @@ static void attributes_are_copied_and_everything_syncs(void) {
   assert_int_equal(info_of(f.data, "f").mode, info_of(f.data, "e").mode);
   assert_int_equal(info_of(f.data, "f").mtime_ns, before.mtime_ns);
   OK(ops->copy_attributes(f.data, "d/g", f.data, "d", &error));
+  const int64_t times[] = {1234567890123456789, 0, -1};
+  for (int i = 0; i < 3; i++) {
+    OK(ops->set_time(f.data, "f", times[i], &error));
+    assert_int_equal(info_of(f.data, "f").mtime_ns, times[i]);
+  }
+  FAILS(ops->set_time(f.data, "none", 1, &error), LAM_NOT_FOUND, "/none");
   OK(ops->sync_directory(f.data, "d", &error));
   OK(ops->sync_directory(f.data, "", &error));
   OK(ops->sync_all(f.data, &error));
