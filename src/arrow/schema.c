@@ -191,6 +191,16 @@ enum lam_status lam_schema_copy_metadata(const struct ArrowSchema *from, struct 
   return LAM_OK;
 }
 
+enum lam_status lam_schema_rename(struct ArrowSchema *schema, const char *name, struct lam_error *error) {
+  assert(schema->release == release_schema);
+  struct owned *owned = schema->private_data;
+  char *fresh = copy_string(name);
+  if (!fresh) return no_memory(NULL, error);
+  free(owned->name);
+  schema->name = owned->name = fresh;
+  return LAM_OK;
+}
+
 enum lam_status lam_schema_as_views(const struct ArrowSchema *values, struct ArrowSchema *out,
                                     struct lam_error *error) {
   struct lam_type type;

@@ -92,6 +92,8 @@ enum lam_status lam_schema_init_nested(const struct lam_type *type, const char *
 enum lam_status lam_schema_init_struct(const char *name, int64_t count, struct ArrowSchema *out,
                                        struct lam_error *error);
 enum lam_status lam_schema_copy(const struct ArrowSchema *from, struct ArrowSchema *out, struct lam_error *error);
+/* Of a schema that this module made. */
+enum lam_status lam_schema_rename(struct ArrowSchema *schema, const char *name, struct lam_error *error);
 /* Wraps `values` (moved) as the dictionary of a schema of int32 indices with the same name, flags and metadata. */
 enum lam_status lam_schema_as_dictionary(struct ArrowSchema *values, struct ArrowSchema *out, struct lam_error *error);
 /* The schema of strings or binaries as one of views, with the same name, flags and metadata. */

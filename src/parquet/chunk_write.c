@@ -158,7 +158,7 @@ static enum lam_status append_levels(struct lam_chunk_writer *chunk, const struc
   if (block->validity)
     lam_bits_copy(chunk->levels.data, (int64_t)before, block->validity, block->validity_offset + block->row,
                   (int64_t)block->rows);
-  else if (block->values) /* a block of the null type has neither */
+  else
     lam_bits_fill(chunk->levels.data, (int64_t)before, (int64_t)block->rows, true);
   return LAM_OK;
 }
@@ -288,16 +288,16 @@ enum lam_status lam_chunk_begin_rows(struct lam_chunk_writer *chunk, struct lam_
   return merge_validity(chunk, workspace, view, from, count, block, error);
 }
 
-static enum lam_status append_nulls(struct lam_chunk_writer *chunk, struct lam_workspace *workspace, int64_t count,
-                                    struct lam_error *error) {
-  struct lam_block block = {.view = NULL};
-  for (; count > 0; count -= (int64_t)block.rows) {
+enum lam_status lam_chunk_append_nulls(struct lam_chunk_writer *chunk, struct lam_workspace *workspace, int64_t count,
+                                       struct lam_error *error) {
+  assert(chunk->page_values == 0 && chunk->levels.size == 0);
+  for (int64_t rows; count > 0; count -= rows) {
     if (lam_chunk_rows_left(chunk) == 0) LAM_TRY(lam_chunk_end_page(chunk, workspace, error));
-    block.rows = lam_min_u64((uint64_t)count, lam_chunk_rows_left(chunk));
-    LAM_TRY(append_levels(chunk, &block, error));
-    chunk->page_rows += block.rows;
-    chunk->rows += (int64_t)block.rows;
-    chunk->nulls += (int64_t)block.rows;
+    rows = lam_min_i64(count, (int64_t)lam_chunk_rows_left(chunk));
+    chunk->page_rows += (size_t)rows;
+    chunk->rows += rows;
+    chunk->nulls += rows;
+    if (chunk->nested) chunk->entries += rows;
   }
   return LAM_OK;
 }
@@ -305,7 +305,7 @@ static enum lam_status append_nulls(struct lam_chunk_writer *chunk, struct lam_w
 enum lam_status lam_chunk_append(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
                                  const struct lam_view *view, int64_t from, int64_t count, struct lam_error *error) {
   if (count == 0) return LAM_OK;
-  if (chunk->storing.rule == LAM_STORE_NULL) return append_nulls(chunk, workspace, count, error);
+  if (chunk->storing.rule == LAM_STORE_NULL) return lam_chunk_append_nulls(chunk, workspace, count, error);
   struct lam_block block;
   LAM_TRY(lam_chunk_begin_rows(chunk, workspace, view, from, count, &block, error));
   while (count > 0) {

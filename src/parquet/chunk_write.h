@@ -140,6 +140,10 @@ enum lam_status lam_chunk_append(struct lam_chunk_writer *chunk, struct lam_work
 enum lam_status lam_chunk_append_nested(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
                                         const struct lam_shred_path *path, const struct lam_view *view, int64_t from,
                                         int64_t count, struct lam_error *error);
+/* Takes rows that are NULL, a nested column as a whole, into a chunk that gets nothing else: no level is kept, so that
+ * they cost nothing. */
+enum lam_status lam_chunk_append_nulls(struct lam_chunk_writer *chunk, struct lam_workspace *workspace, int64_t count,
+                                       struct lam_error *error);
 /* Bytes that the chunk would have if it ended now, about: what is not packed yet is taken to pack as well as what is.
  */
 uint64_t lam_chunk_pending(const struct lam_chunk_writer *chunk);

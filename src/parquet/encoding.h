@@ -48,6 +48,8 @@ enum lam_status lam_rle_run(struct lam_rle *rle, size_t max, uint32_t *scratch, 
  * smaller: from 8 values on at wide widths, 32 at width 1. */
 enum lam_status lam_rle_write(const uint32_t *values, size_t count, int width, struct lam_buf *to,
                               struct lam_error *error);
+/* The same of `count` times one value. */
+enum lam_status lam_rle_write_run(uint32_t value, size_t count, int width, struct lam_buf *to, struct lam_error *error);
 /* The deprecated BIT_PACKED levels: MSB first. */
 enum lam_status lam_bitpacked_levels_read(struct lam_bytes bytes, int width, uint32_t *to, size_t count,
                                           struct lam_error *error);

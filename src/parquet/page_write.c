@@ -16,11 +16,20 @@ static void set_length(const struct lam_chunk_writer *chunk, struct lam_buf *out
   if (!chunk->options.v2) lam_store32(out->data + start, (uint32_t)(out->size - start - 4));
 }
 
+/* The page is one of lam_chunk_append_nulls: all its levels are 0, and there is none of them in memory. */
+static bool only_nulls(const struct lam_chunk_writer *chunk) {
+  return chunk->page_values == 0 && chunk->levels.size == 0;
+}
+
 static enum lam_status append_validity(const struct lam_chunk_writer *chunk, struct lam_buf *out,
                                        struct lam_error *error) {
   size_t start = out->size;
+  const uint8_t *bits = chunk->page_has_nulls ? chunk->levels.data : NULL;
   LAM_TRY(lam_buf_append(out, "\0\0\0", chunk->options.v2 ? 0 : 4, error));
-  LAM_TRY(lam_rle_write_validity(chunk->page_has_nulls ? chunk->levels.data : NULL, 0, chunk->page_rows, out, error));
+  if (only_nulls(chunk))
+    LAM_TRY(lam_rle_write_run(0, chunk->page_rows, 1, out, error));
+  else
+    LAM_TRY(lam_rle_write_validity(bits, 0, chunk->page_rows, out, error));
   set_length(chunk, out, start);
   return LAM_OK;
 }
@@ -29,12 +38,17 @@ static enum lam_status append_validity(const struct lam_chunk_writer *chunk, str
 static enum lam_status append_wide(const struct lam_chunk_writer *chunk, const struct lam_buf *levels, int16_t greatest,
                                    struct lam_buf *scratch, struct lam_buf *out, struct lam_error *error) {
   size_t start = out->size;
+  int width = lam_bit_width((uint64_t)greatest);
   if (greatest == 0) return LAM_OK;
-  LAM_TRY(lam_buf_reset(scratch, levels->size * sizeof(uint32_t), error));
-  uint32_t *wide = (uint32_t *)(void *)scratch->data;
-  for (size_t i = 0; i < levels->size; i++) wide[i] = levels->data[i];
   LAM_TRY(lam_buf_append(out, "\0\0\0", chunk->options.v2 ? 0 : 4, error));
-  LAM_TRY(lam_rle_write(wide, levels->size, lam_bit_width((uint64_t)greatest), out, error));
+  if (only_nulls(chunk)) {
+    LAM_TRY(lam_rle_write_run(0, chunk->page_rows, width, out, error));
+  } else {
+    LAM_TRY(lam_buf_reset(scratch, levels->size * sizeof(uint32_t), error));
+    uint32_t *wide = (uint32_t *)(void *)scratch->data;
+    for (size_t i = 0; i < levels->size; i++) wide[i] = levels->data[i];
+    LAM_TRY(lam_rle_write(wide, levels->size, width, out, error));
+  }
   set_length(chunk, out, start);
   return LAM_OK;
 }
@@ -407,7 +421,7 @@ static enum lam_status write_page(struct lam_chunk_writer *chunk, struct lam_wor
     lam_page_pool_put(chunk->pool, page);
     return status;
   }
-  size_t entries = chunk->nested ? chunk->levels.size : chunk->page_rows;
+  size_t entries = chunk->nested && chunk->levels.size ? chunk->levels.size : chunk->page_rows;
   page->header.values = (int32_t)entries;
   page->header.rows = (int32_t)chunk->page_rows;
   page->header.encoding = encoding == LAM_RLE_DICTIONARY ? index_encoding(chunk) : encoding;

@@ -12,23 +12,22 @@ enum {
   BLOOM_HEADER_BYTES = 256 /* more than its header takes */
 };
 
-/* A chunk's place in the source. */
-struct range {
-  uint64_t offset, size;
-  int32_t leaf;
-};
-
-static int compare_ranges(const void *a, const void *b) {
-  const struct range *x = a, *y = b;
+static int compare_chunks(const void *a, const void *b) {
+  const struct lam_raw_chunk *x = a, *y = b;
   if (x->offset != y->offset) return x->offset < y->offset ? -1 : 1;
-  return (x->leaf > y->leaf) - (x->leaf < y->leaf);
+  return (x->to > y->to) - (x->to < y->to);
 }
 
 /* ---- checks ---- */
 
-static enum lam_status check_leaf(const struct lam_file_meta *to, const struct lam_file_meta *from, int32_t leaf,
-                                  struct lam_error *error) {
-  const struct lam_schema_node *a = &to->nodes[to->leaves[leaf]], *b = &from->nodes[from->leaves[leaf]];
+enum lam_status lam_raw_check_group(const struct lam_file_meta *from, int32_t row_group, struct lam_error *error) {
+  if (row_group >= 0 && row_group < from->row_group_count) return LAM_OK;
+  return lam_fail(error, LAM_INVALID, "there is no row group %" PRId32, row_group);
+}
+
+static enum lam_status check_leaf(const struct lam_file_meta *meta, int32_t leaf, const struct lam_file_meta *from,
+                                  int32_t from_leaf, struct lam_error *error) {
+  const struct lam_schema_node *a = &meta->nodes[meta->leaves[leaf]], *b = &from->nodes[from->leaves[from_leaf]];
   bool fixed = a->physical == LAM_FIXED_LEN_BYTE_ARRAY;
   if (a->physical == b->physical && (!fixed || a->type_length == b->type_length) &&
       a->max_definition == b->max_definition && a->max_repetition == b->max_repetition)
@@ -39,20 +38,15 @@ static enum lam_status check_leaf(const struct lam_file_meta *to, const struct l
                   a->max_definition, lam_physical_name((enum lam_physical)b->physical), b->max_definition);
 }
 
-static enum lam_status check_source(const struct lam_writer *writer, const struct lam_file_meta *from,
-                                    int32_t row_group, struct lam_error *error) {
-  if (row_group < 0 || row_group >= from->row_group_count)
-    return lam_fail(error, LAM_INVALID, "there is no row group %" PRId32, row_group);
-  if (from->leaf_count != writer->meta.leaf_count)
-    return lam_fail(error, LAM_INVALID, "it has %" PRId32 " columns, and the file being written %" PRId32,
-                    from->leaf_count, writer->meta.leaf_count);
-  for (int32_t i = 0; i < from->leaf_count; i++) {
-    const struct lam_chunk_meta *chunk = &from->row_groups[row_group].chunks[i];
-    LAM_TRY(check_leaf(&writer->meta, from, i, error));
-    if (chunk->encrypted || !chunk->has_metadata || chunk->elsewhere)
-      return lam_fail(error, LAM_UNSUPPORTED, "column %" PRId32 " is encrypted, or in another file", i);
-  }
-  return LAM_OK;
+enum lam_status lam_raw_find(const struct lam_writer *writer, int32_t to, const struct lam_file *from,
+                             int32_t row_group, int32_t leaf, struct lam_raw_chunk *out, struct lam_error *error) {
+  const struct lam_file_meta *meta = lam_file_meta(from);
+  const struct lam_chunk_meta *chunk = &meta->row_groups[row_group].chunks[leaf];
+  LAM_TRY(check_leaf(&writer->meta, to, meta, leaf, error));
+  if (chunk->encrypted || !chunk->has_metadata || chunk->elsewhere)
+    return lam_fail(error, LAM_UNSUPPORTED, "column %" PRId32 " is encrypted, or in another file", leaf);
+  *out = (struct lam_raw_chunk){.to = to, .leaf = leaf};
+  return lam_chunk_range(from, row_group, leaf, &out->offset, &out->size, error);
 }
 
 /* ---- bytes ---- */
@@ -71,18 +65,18 @@ static enum lam_status copy_bytes(struct lam_writer *writer, const struct lam_fi
   return LAM_OK;
 }
 
-/* Copies the chunks in the order in which they lie, those that touch together, and sets where each begins. */
-static enum lam_status copy_ranges(struct lam_writer *writer, const struct lam_file *from, const struct range *ranges,
-                                   int32_t count, int64_t *starts, struct lam_error *error) {
+/* Copies the chunks one behind the other, those that touch together, and sets where each begins. */
+static enum lam_status copy_pages(struct lam_writer *writer, const struct lam_file *from, struct lam_raw_chunk *chunks,
+                                  int32_t count, struct lam_error *error) {
   for (int32_t i = 0; i < count;) {
     uint64_t position = writer->position, size = 0;
     int32_t first = i;
-    for (; i < count && ranges[i].offset == ranges[first].offset + size; i++) {
-      starts[ranges[i].leaf] = (int64_t)(position + size);
-      if (ranges[i].size > UINT64_MAX / 2 - size) return lam_fail(error, LAM_CORRUPT, "chunks of more than 2^63 bytes");
-      size += ranges[i].size;
+    for (; i < count && chunks[i].offset == chunks[first].offset + size; i++) {
+      chunks[i].start = (int64_t)(position + size);
+      if (chunks[i].size > UINT64_MAX / 2 - size) return lam_fail(error, LAM_CORRUPT, "chunks of more than 2^63 bytes");
+      size += chunks[i].size;
     }
-    LAM_TRY(copy_bytes(writer, from, ranges[first].offset, size, error));
+    LAM_TRY(copy_bytes(writer, from, chunks[first].offset, size, error));
   }
   return LAM_OK;
 }
@@ -113,8 +107,8 @@ static enum lam_status bloom_size(const struct lam_file *from, uint64_t offset, 
   return LAM_OK;
 }
 
-static enum lam_status copy_bloom(struct lam_writer *writer, const struct lam_file *from, struct lam_chunk_meta *chunk,
-                                  struct lam_error *error) {
+enum lam_status lam_raw_copy_bloom(struct lam_writer *writer, const struct lam_file *from, struct lam_chunk_meta *chunk,
+                                   struct lam_error *error) {
   if (chunk->bloom_offset <= 0) return LAM_OK;
   uint64_t offset = (uint64_t)chunk->bloom_offset, size = (uint64_t)chunk->bloom_length;
   if (!chunk->bloom_length_known) LAM_TRY(bloom_size(from, offset, &size, error));
@@ -215,23 +209,38 @@ static void move_chunk(struct lam_chunk_meta *chunk, uint64_t old_start, int64_t
   chunk->details->file_offset = 0;
 }
 
-static enum lam_status copy_chunk(struct lam_writer *writer, const struct lam_file *from, int32_t leaf,
-                                  uint64_t old_start, int64_t new_start, struct lam_chunk_meta *chunk,
-                                  struct lam_error *error) {
+/* What the footer is to say of a chunk whose pages have been copied. */
+static enum lam_status describe_chunk(struct lam_writer *writer, const struct lam_file *from,
+                                      const struct lam_raw_chunk *raw, struct lam_chunk_meta *chunk,
+                                      struct lam_error *error) {
   const struct lam_file_meta *meta = lam_file_meta(from);
-  int64_t delta = new_start - (int64_t)old_start;
+  int64_t delta = raw->start - (int64_t)raw->offset;
+  bool hold = bounds_hold(meta, raw->leaf);
   LAM_TRY(lam_chunk_details_own(chunk, &writer->arena, error));
-  drop_bounds(meta, leaf, &chunk->details->statistics);
+  drop_bounds(meta, raw->leaf, &chunk->details->statistics);
   LAM_TRY(keep_slices(writer, chunk->details, error));
-  LAM_TRY(copy_indexes(writer, from, leaf, bounds_hold(meta, leaf), delta, chunk, error));
-  LAM_TRY(copy_bloom(writer, from, chunk, error));
-  move_chunk(chunk, old_start, delta);
-  chunk->details->path = writer->columns[leaf].path;
+  LAM_TRY(copy_indexes(writer, from, raw->to, hold, delta, chunk, error));
+  move_chunk(chunk, raw->offset, delta);
+  chunk->details->path = writer->columns[raw->to].path;
   return LAM_OK;
 }
 
+enum lam_status lam_raw_copy_chunks(struct lam_writer *writer, const struct lam_file *from, int32_t row_group,
+                                    struct lam_raw_chunk *chunks, int32_t count, struct lam_chunk_meta *out,
+                                    struct lam_error *error) {
+  const struct lam_row_group_meta *source = &lam_file_meta(from)->row_groups[row_group];
+  LAM_TRY(copy_pages(writer, from, chunks, count, error));
+  for (int32_t i = 0; i < count; i++) {
+    out[chunks[i].to] = source->chunks[chunks[i].leaf];
+    LAM_TRY(describe_chunk(writer, from, &chunks[i], &out[chunks[i].to], error));
+  }
+  return LAM_OK;
+}
+
+/* ---- whole row groups ---- */
+
 static enum lam_status copy_group(struct lam_writer *writer, const struct lam_file *from, int32_t row_group,
-                                  struct range *ranges, int64_t *starts, struct lam_error *error) {
+                                  struct lam_raw_chunk *chunks, struct lam_error *error) {
   const struct lam_row_group_meta *source = &lam_file_meta(from)->row_groups[row_group];
   int32_t count = writer->meta.leaf_count;
   size_t ordinal = writer->row_groups.size / sizeof *source;
@@ -239,37 +248,42 @@ static enum lam_status copy_group(struct lam_writer *writer, const struct lam_fi
   group.file_offset = (int64_t)writer->position;
   group.ordinal = ordinal <= INT16_MAX ? (int32_t)ordinal : -1;
   LAM_TRY(lam_arena_array(&writer->arena, (size_t)count, sizeof *group.chunks, (void **)&group.chunks, error));
-  lam_copy(group.chunks, source->chunks, (size_t)count * sizeof *group.chunks);
   if (group.sorting_count > 0) {
     size_t size = (size_t)group.sorting_count * sizeof *group.sorting;
     LAM_TRY(lam_arena_alloc(&writer->arena, size, (void **)&group.sorting, error));
     memcpy(group.sorting, source->sorting, size);
   }
-  for (int32_t i = 0; i < count; i++) {
-    ranges[i].leaf = i;
-    LAM_TRY(lam_chunk_range(from, row_group, i, &ranges[i].offset, &ranges[i].size, error));
-  }
-  qsort(ranges, (size_t)count, sizeof *ranges, compare_ranges);
-  LAM_TRY(copy_ranges(writer, from, ranges, count, starts, error));
-  for (int32_t i = 0; i < count; i++) {
-    int32_t leaf = ranges[i].leaf;
-    LAM_TRY(copy_chunk(writer, from, leaf, ranges[i].offset, starts[leaf], &group.chunks[leaf], error));
-  }
+  qsort(chunks, (size_t)count, sizeof *chunks, compare_chunks); /* as they lie in the source */
+  LAM_TRY(lam_raw_copy_chunks(writer, from, row_group, chunks, count, group.chunks, error));
+  for (int32_t i = 0; i < count; i++) LAM_TRY(lam_raw_copy_bloom(writer, from, &group.chunks[chunks[i].to], error));
   writer->meta.rows += group.rows;
   return lam_buf_append(&writer->row_groups, &group, sizeof group, error);
 }
 
+static enum lam_status find_chunks(const struct lam_writer *writer, const struct lam_file *from, int32_t row_group,
+                                   struct lam_raw_chunk *out, struct lam_error *error) {
+  for (int32_t i = 0; i < writer->meta.leaf_count; i++)
+    LAM_TRY(lam_raw_find(writer, i, from, row_group, i, &out[i], error));
+  return LAM_OK;
+}
+
 static enum lam_status copy(struct lam_writer *writer, const struct lam_file *from, int32_t row_group,
                             struct lam_error *error) {
-  LAM_TRY(lam_writer_end_row_group(writer, error));
-  size_t count = (size_t)writer->meta.leaf_count;
-  struct range *ranges;
-  int64_t *starts;
+  const struct lam_file_meta *meta = lam_file_meta(from);
+  LAM_TRY(lam_raw_check_group(meta, row_group, error));
+  if (meta->leaf_count != writer->meta.leaf_count)
+    return lam_fail(error, LAM_INVALID, "it has %" PRId32 " columns, and the file being written %" PRId32,
+                    meta->leaf_count, writer->meta.leaf_count);
+  struct lam_raw_chunk *chunks;
   struct lam_arena scratch;
   lam_arena_init(&scratch, writer->mem);
-  enum lam_status status = lam_arena_array(&scratch, count, sizeof *ranges, (void **)&ranges, error);
-  if (status == LAM_OK) status = lam_arena_array(&scratch, count, sizeof *starts, (void **)&starts, error);
-  if (status == LAM_OK) status = copy_group(writer, from, row_group, ranges, starts, error);
+  enum lam_status status = lam_arena_array(&scratch, (size_t)meta->leaf_count, sizeof *chunks, (void **)&chunks, error);
+  if (status == LAM_OK) status = find_chunks(writer, from, row_group, chunks, error);
+  if (status == LAM_OK) { /* a group that does not fit has changed nothing */
+    status = lam_writer_close_group(writer, error);
+    if (status == LAM_OK) status = copy_group(writer, from, row_group, chunks, error);
+    writer->failed |= status != LAM_OK;
+  }
   lam_arena_release(&scratch);
   return status;
 }
@@ -277,11 +291,6 @@ static enum lam_status copy(struct lam_writer *writer, const struct lam_file *fr
 enum lam_status lam_writer_copy_row_group(struct lam_writer *writer, const struct lam_file *from, int32_t row_group,
                                           struct lam_error *error) {
   LAM_TRY(lam_writer_check(writer, error));
-  enum lam_status status = check_source(writer, lam_file_meta(from), row_group, error);
-  if (status == LAM_OK) {
-    status = copy(writer, from, row_group, error);
-    writer->failed |= status != LAM_OK; /* a group that does not fit has changed nothing */
-  }
-  return lam_fail_in(error, status, "copying row group %" PRId32 " of \"%s\" into \"%s\"", row_group,
-                     lam_file_name(from), lam_writer_name(writer));
+  return lam_fail_in(error, copy(writer, from, row_group, error), "copying row group %" PRId32 " of \"%s\" into \"%s\"",
+                     row_group, lam_file_name(from), lam_writer_name(writer));
 }

@@ -302,8 +302,8 @@ static enum lam_status write_header(uint64_t header, struct lam_buf *to, struct 
   return LAM_OK;
 }
 
-static enum lam_status write_repeated(uint32_t value, size_t count, int width, struct lam_buf *to,
-                                      struct lam_error *error) {
+enum lam_status lam_rle_write_run(uint32_t value, size_t count, int width, struct lam_buf *to,
+                                  struct lam_error *error) {
   while (count) {
     size_t given = count < MOST_REPEATED ? count : MOST_REPEATED;
     LAM_TRY(write_header((uint64_t)given << 1, to, error));
@@ -364,7 +364,7 @@ enum lam_status lam_rle_write(const uint32_t *values, size_t count, int width, s
       continue;
     }
     LAM_TRY(write_packed(values + packed, i - packed, width, to, error));
-    LAM_TRY(write_repeated(first, run, width, to, error));
+    LAM_TRY(lam_rle_write_run(first, run, width, to, error));
     i += run;
     packed = i;
   }
@@ -413,7 +413,7 @@ static enum lam_status write_packed_bits(const uint8_t *validity, int64_t offset
 
 enum lam_status lam_rle_write_validity(const uint8_t *validity, int64_t offset, size_t count, struct lam_buf *to,
                                        struct lam_error *error) {
-  if (!validity) return write_repeated(1, count, 1, to, error);
+  if (!validity) return lam_rle_write_run(1, count, 1, to, error);
   size_t shortest = shortest_repeated(1), packed = 0, i = 0;
   while (i < count) {
     size_t left = count - i;
@@ -425,7 +425,7 @@ enum lam_status lam_rle_write_validity(const uint8_t *validity, int64_t offset, 
       continue;
     }
     LAM_TRY(write_packed_bits(validity, offset + (int64_t)packed, i - packed, to, error));
-    LAM_TRY(write_repeated(group & 1, run, 1, to, error));
+    LAM_TRY(lam_rle_write_run(group & 1, run, 1, to, error));
     i += run;
     packed = i;
   }

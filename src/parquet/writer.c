@@ -223,6 +223,7 @@ enum lam_status lam_writer_open_in(struct lam_store *store, const char *key, con
   lam_buf_init(&writer->small, mem);
   lam_buf_init(&writer->copy, mem);
   lam_buf_init(&writer->packing, mem);
+  lam_buf_init(&writer->mix.leaves, mem);
   lam_page_pool_init(&writer->pool, mem);
   lam_buf_init(&writer->row_groups, mem);
   lam_buf_init(&writer->waiting, mem);
@@ -310,6 +311,7 @@ void lam_writer_close(struct lam_writer *writer) {
     lam_page_pool_put(&writer->pool, page);
   lam_page_pool_destroy(&writer->pool);
   lam_buf_release(&writer->packing);
+  lam_buf_release(&writer->mix.leaves);
   lam_writer_release_workspaces(writer);
   lam_buf_release(&writer->small);
   lam_buf_release(&writer->copy);

@@ -22,10 +22,13 @@ enum lam_status lam_writer_copy_row_group(struct lam_writer *writer, const struc
 enum { LAM_MIX_NULL = -1, LAM_MIX_WRITTEN = -2 };
 /* Begins a row group with the rows of `from`'s `row_group`; one under way is ended first. Leaf i of the writer gets the
  * chunk of leaf leaves[i] of `from`, byte for byte (its pages, indexes and bloom filter, with offsets moved); all NULL
- * for LAM_MIX_NULL (a leaf of an optional or repeated top-level column); for LAM_MIX_WRITTEN the values that
- * lam_writer_write brings then, in batches whose other children are released. The same is asked as of
- * lam_writer_copy_row_group, for the leaves that are copied; names and field ids may differ. `leaves` is copied. It
- * ends with lam_writer_end_row_group, which is LAM_INVALID where rows are missing. */
+ * for LAM_MIX_NULL (of an optional or repeated top-level column, and then of all its leaves); for LAM_MIX_WRITTEN (all
+ * leaves of a column or none) the values that lam_writer_write brings then, in batches whose other children are
+ * released. The same is asked as of lam_writer_copy_row_group, for the leaves that are copied; names and field ids may
+ * differ. `leaves` is copied, `from` stays open until the row group ends: chunks are copied then, so that all stand in
+ * the order of the schema. It ends with lam_writer_end_row_group, which is LAM_INVALID where rows are missing, and is
+ * one row group whatever its size. Sorting columns stay that are copied, up to the first one that is not and that
+ * options->sorting does not have in its place. */
 enum lam_status lam_writer_mix_row_group(struct lam_writer *writer, const struct lam_file *from, int32_t row_group,
                                          const int32_t *leaves, struct lam_error *error);
 /* Ends the row group under way, if it has rows. */

@@ -94,6 +94,10 @@ static enum lam_status put_chunk(struct lam_writer *writer, int32_t index, struc
 static enum lam_status put_blooms(struct lam_writer *writer, struct lam_chunk_meta *chunks, struct lam_error *error) {
   for (int32_t i = 0; i < writer->column_count; i++) {
     const struct lam_buf *bits = &writer->chunks[i].bloom.bits;
+    if (lam_writer_source(writer, i) >= 0) {
+      LAM_TRY(lam_raw_copy_bloom(writer, writer->mix.from, &chunks[i], error));
+      continue;
+    }
     if (bits->size == 0) continue;
     writer->copy.size = 0;
     LAM_TRY(lam_bloom_write(bits->data, bits->size, &writer->copy, error));
@@ -114,8 +118,16 @@ static enum lam_status put_row_group(struct lam_writer *writer, struct lam_error
                                      .ordinal = ordinal <= INT16_MAX ? (int32_t)ordinal : -1};
   LAM_TRY(lam_arena_array(&writer->arena, (size_t)writer->column_count, sizeof *group.chunks, (void **)&group.chunks,
                           error));
+  if (writer->mix.from) LAM_TRY(lam_mix_sorting(writer, &group, error));
+  for (int32_t i = 0; i < writer->column_count;) {
+    if (lam_writer_source(writer, i) >= 0) {
+      LAM_TRY(lam_mix_copy(writer, &i, group.chunks, error));
+    } else {
+      LAM_TRY(put_chunk(writer, i, &group.chunks[i], error));
+      i++;
+    }
+  }
   for (int32_t i = 0; i < writer->column_count; i++) {
-    LAM_TRY(put_chunk(writer, i, &group.chunks[i], error));
     group.total_byte_size += group.chunks[i].uncompressed_size;
     group.compressed_size += group.chunks[i].compressed_size;
   }
@@ -125,7 +137,11 @@ static enum lam_status put_row_group(struct lam_writer *writer, struct lam_error
 }
 
 enum lam_status lam_writer_close_group(struct lam_writer *writer, struct lam_error *error) {
-  if (writer->pending_rows == 0) return LAM_OK;
+  LAM_TRY(lam_mix_check(writer, error));
+  if (writer->pending_rows == 0) {
+    writer->mix.from = NULL;
+    return LAM_OK;
+  }
   struct lam_pool *pool = lam_context_pool(lam_mem_context(writer->mem));
   bool serial = lam_writer_pending_bytes(writer) < LAM_SERIAL_BYTES;
   size_t columns = (size_t)writer->column_count;
@@ -142,6 +158,7 @@ enum lam_status lam_writer_close_group(struct lam_writer *writer, struct lam_err
   }
   writer->pending_rows = 0;
   writer->streamed = 0;
+  writer->mix.from = NULL;
   return LAM_OK;
 }
 
@@ -151,8 +168,8 @@ enum lam_status lam_writer_end_row_group(struct lam_writer *writer, struct lam_e
 }
 
 uint64_t lam_writer_pending_bytes(const struct lam_writer *writer) {
-  uint64_t total = 0;
-  if (writer->pending_rows == 0) return 0;
+  uint64_t total = writer->mix.from ? writer->mix.bytes : 0;
+  if (writer->pending_rows == 0) return total;
   for (int32_t i = 0; i < writer->column_count; i++) total += lam_chunk_pending(&writer->chunks[i]);
   return total - writer->streamed;
 }

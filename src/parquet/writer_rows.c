@@ -52,6 +52,7 @@ static struct lam_out_page **packing(const struct lam_writer *writer) {
 static enum lam_status append_column(const struct round *round, size_t index, struct lam_workspace *workspace,
                                      struct lam_error *error) {
   struct lam_writer *writer = round->writer;
+  if (lam_writer_source(writer, (int32_t)index) != LAM_MIX_WRITTEN) return LAM_OK;
   struct lam_chunk_writer *chunk = &writer->chunks[index];
   const struct lam_view *view = &writer->views[index];
   const struct lam_shred_path *path = &writer->columns[index].shred;
@@ -165,6 +166,9 @@ static enum lam_status check_batch(const struct lam_writer *writer, const struct
                     "the batch has %" PRId64 " columns and %" PRId64 " rows from %" PRId64 "; the file has %" PRId64
                     " columns",
                     batch->n_children, batch->length, batch->offset, writer->schema.n_children);
+  if (writer->mix.from && batch->length > lam_writer_rows_left(writer))
+    return lam_fail(error, LAM_INVALID, "%" PRId64 " rows for a row group that waits for %" PRId64, batch->length,
+                    lam_writer_rows_left(writer));
   const uint8_t *validity = batch->n_buffers > 0 ? batch->buffers[0] : NULL;
   if (validity && batch->null_count != 0 && lam_bits_count(validity, batch->offset, batch->length) != batch->length)
     return lam_fail(error, LAM_INVALID, "the batch has rows that are NULL as a whole; a table has none");
@@ -175,15 +179,15 @@ static enum lam_status check_batch(const struct lam_writer *writer, const struct
 static uint64_t rows_bytes(const struct lam_writer *writer, int64_t from, int64_t count) {
   uint64_t total = 0;
   for (int32_t i = 0; i < writer->column_count; i++)
-    total += lam_shred_bytes(&writer->columns[i].shred, &writer->views[i], from, count);
+    if (lam_writer_source(writer, i) == LAM_MIX_WRITTEN)
+      total += lam_shred_bytes(&writer->columns[i].shred, &writer->views[i], from, count);
   return total;
 }
 
 /* Takes as many rows as fit the row group and the slice. */
 static enum lam_status append_slice(struct lam_writer *writer, int64_t from, int64_t left, int64_t *taken,
                                     struct lam_error *error) {
-  struct round round = {writer, (size_t)writer->column_count, from,
-                        lam_min_i64(left, writer->row_group_rows - writer->pending_rows)};
+  struct round round = {writer, (size_t)writer->column_count, from, lam_min_i64(left, lam_writer_rows_left(writer))};
   uint64_t bytes = rows_bytes(writer, from, round.count);
   while (bytes > writer->slice_bytes && round.count > 1) {
     round.count /= 2;
@@ -202,6 +206,7 @@ static enum lam_status append_slice(struct lam_writer *writer, int64_t from, int
 }
 
 static bool row_group_is_full(const struct lam_writer *writer) {
+  if (writer->mix.from) return false; /* its rows are given */
   return writer->pending_rows >= writer->row_group_rows ||
          writer->streamed + lam_writer_pending_bytes(writer) >= writer->row_group_bytes ||
          lam_mem_available(writer->mem) < writer->low_memory;
@@ -224,6 +229,7 @@ static enum lam_status write_batch(struct lam_writer *writer, const struct Arrow
   LAM_TRY(lam_alloc_zero(writer->mem, size, (void **)&copies, error));
   enum lam_status status = LAM_OK;
   for (int32_t i = 0; i < writer->column_count && status == LAM_OK; i++) {
+    if (lam_writer_source(writer, i) != LAM_MIX_WRITTEN) continue;
     status = view_column(writer, i, batch, &copies[i], error);
     lam_fail_in(error, status, "column \"%s\"", writer->columns[i].name);
   }

@@ -1,4 +1,4 @@
-/* The state of a writer, for writer*.c and raw_copy.c alone. */
+/* The state of a writer, for writer*.c, raw_copy.c and mix.c alone. */
 #ifndef LAM_PARQUET_WRITER_STATE_H
 #define LAM_PARQUET_WRITER_STATE_H
 
@@ -26,6 +26,15 @@ struct lam_waiting_index {
   int32_t size;
 };
 
+/* A row group that lam_writer_mix_row_group has begun. */
+struct lam_mix {
+  const struct lam_file *from; /* NULL: there is none */
+  int32_t row_group;
+  int64_t rows;
+  uint64_t bytes;        /* of its chunks that are to be copied */
+  struct lam_buf leaves; /* int32_t for each leaf: where it comes from */
+};
+
 struct lam_writer {
   struct lam_store *store;
   char *key;
@@ -46,6 +55,7 @@ struct lam_writer {
   bool packed_any;                 /* a page has been packed */
   int64_t pending_rows;
   uint64_t streamed; /* bytes of its first chunk that are in the file already */
+  struct lam_mix mix;
   struct lam_page_pool pool;
   struct lam_page_list outgoing; /* packed pages of its first chunk, behind the chunk's segments */
   struct lam_buf packing;        /* struct lam_out_page *: the pages of a round */
@@ -81,6 +91,15 @@ const char *lam_writer_name(const struct lam_writer *writer);
 enum lam_status lam_writer_keep(struct lam_writer *writer, struct lam_bytes bytes, struct lam_bytes *out,
                                 struct lam_error *error);
 
+/* Where a leaf of the row group under way comes from: see lam_writer_mix_row_group. */
+static inline int32_t lam_writer_source(const struct lam_writer *writer, int32_t leaf) {
+  return writer->mix.from ? ((const int32_t *)(const void *)writer->mix.leaves.data)[leaf] : LAM_MIX_WRITTEN;
+}
+/* How many rows the row group under way still takes. */
+static inline int64_t lam_writer_rows_left(const struct lam_writer *writer) {
+  return (writer->mix.from ? writer->mix.rows : writer->row_group_rows) - writer->pending_rows;
+}
+
 /* ---- writer_rows.c ---- */
 
 enum { LAM_SERIAL_BYTES = 128 << 10 }; /* less work than this is not worth waking other threads */
@@ -102,6 +121,38 @@ enum lam_status lam_writer_put_outgoing(struct lam_writer *writer, struct lam_er
 enum lam_status lam_writer_close_group(struct lam_writer *writer, struct lam_error *error);
 /* Writes the page indexes of all row groups. */
 enum lam_status lam_writer_put_indexes(struct lam_writer *writer, struct lam_error *error);
+
+/* ---- raw_copy.c ---- */
+
+/* A chunk that is to be copied: bytes [offset, offset + size) of the source. */
+struct lam_raw_chunk {
+  uint64_t offset, size;
+  int64_t start; /* in the file being written; set by the copying */
+  int32_t leaf;  /* of the source */
+  int32_t to;    /* of the file being written */
+};
+enum lam_status lam_raw_check_group(const struct lam_file_meta *from, int32_t row_group, struct lam_error *error);
+/* LAM_INVALID where leaf `leaf` of `from` cannot be leaf `to` of the writer. */
+enum lam_status lam_raw_find(const struct lam_writer *writer, int32_t to, const struct lam_file *from,
+                             int32_t row_group, int32_t leaf, struct lam_raw_chunk *out, struct lam_error *error);
+/* Copies the pages of the chunks in the order given, those that touch in the source at once, takes their page indexes
+ * along, and makes out[to] of their metadata, whose bloom filters are those of the source until they are copied. */
+enum lam_status lam_raw_copy_chunks(struct lam_writer *writer, const struct lam_file *from, int32_t row_group,
+                                    struct lam_raw_chunk *chunks, int32_t count, struct lam_chunk_meta *out,
+                                    struct lam_error *error);
+enum lam_status lam_raw_copy_bloom(struct lam_writer *writer, const struct lam_file *from, struct lam_chunk_meta *chunk,
+                                   struct lam_error *error);
+
+/* ---- mix.c ---- */
+
+/* LAM_INVALID where rows are missing. */
+enum lam_status lam_mix_check(const struct lam_writer *writer, struct lam_error *error);
+/* Copies the chunks from leaf *leaf on, up to the next one that is not copied, which *leaf becomes. */
+enum lam_status lam_mix_copy(struct lam_writer *writer, int32_t *leaf, struct lam_chunk_meta *out,
+                             struct lam_error *error);
+/* What the rows are known to be sorted by: the source's columns as far as they are copied, or are what the writer is
+ * told that its rows are sorted by. */
+enum lam_status lam_mix_sorting(struct lam_writer *writer, struct lam_row_group_meta *group, struct lam_error *error);
 
 /* ---- writer_options.c ---- */
 
