@@ -37,12 +37,12 @@ static bool widens(const struct lam_type *from, const struct lam_type *to) {
   return lam_type_equal(from, to) || (lam_type_widen(from, to, &wide) && lam_type_equal(&wide, to));
 }
 
-static enum lam_status resolve(struct lam_prune *prune, const int32_t *sources,
-                               const struct lam_scalar *const *constants, struct lam_prune_column *column,
-                               struct lam_error *error) {
+enum lam_status lam_prune_resolve(const struct lam_file_meta *meta, const struct ArrowSchema *schema,
+                                  const int32_t *sources, const struct lam_scalar *const *constants,
+                                  struct lam_prune_column *column, struct lam_error *error) {
   static const struct lam_scalar nothing = {.type = {.timezone = ""}, .is_null = true};
   const struct lam_expr *expr = column->node;
-  const struct ArrowSchema *field = prune->schema->children[expr->path[0]];
+  const struct ArrowSchema *field = schema->children[expr->path[0]];
   int32_t top = sources[expr->path[0]];
   if (top < 0) {
     const struct lam_scalar *constant = constants ? constants[expr->path[0]] : NULL;
@@ -52,22 +52,22 @@ static enum lam_status resolve(struct lam_prune *prune, const int32_t *sources,
     if (usable) column->kind = LAM_PRUNE_CONSTANT;
     return LAM_OK;
   }
-  int32_t node = lam_top_node(prune->meta, top);
+  int32_t node = lam_top_node(meta, top);
   for (int32_t i = 1; i < expr->depth; i++) {
-    if (strcmp(field->format, "+s") != 0 || !is_struct(&prune->meta->nodes[node])) return LAM_OK;
+    if (strcmp(field->format, "+s") != 0 || !is_struct(&meta->nodes[node])) return LAM_OK;
     field = field->children[expr->path[i]];
-    node = child_of(prune->meta, node, field);
+    node = child_of(meta, node, field);
     if (node < 0) return LAM_OK;
   }
-  const struct lam_schema_node *leaf = &prune->meta->nodes[node];
+  const struct lam_schema_node *leaf = &meta->nodes[node];
   if (leaf->physical < 0 || leaf->max_repetition > 0 || leaf->repetition > LAM_OPTIONAL) return LAM_OK;
   bool usable;
-  LAM_TRY(lam_prune_optional(lam_leaf_of_node(prune->meta, node, &column->type, error), &usable));
+  LAM_TRY(lam_prune_optional(lam_leaf_of_node(meta, node, &column->type, error), &usable));
   if (!usable || !widens(&column->type.type, &expr->type)) return LAM_OK;
   column->kind = LAM_PRUNE_LEAF;
   column->leaf = leaf->leaf;
-  column->trusted = lam_statistics_trusted(prune->meta, column->leaf, false);
-  column->trusted_old = lam_statistics_trusted(prune->meta, column->leaf, true);
+  column->trusted = lam_statistics_trusted(meta, column->leaf, false);
+  column->trusted_old = lam_statistics_trusted(meta, column->leaf, true);
   return LAM_OK;
 }
 
@@ -120,7 +120,7 @@ static enum lam_status gather_columns(struct lam_prune *prune, const int32_t *so
     if (i == 0 || by_path(&prune->nodes[i - 1], &prune->nodes[i]) != 0) {
       struct lam_prune_column *column = &prune->columns[prune->column_count++];
       column->node = prune->nodes[i].node;
-      LAM_TRY(resolve(prune, sources, constants, column, error));
+      LAM_TRY(lam_prune_resolve(prune->meta, prune->schema, sources, constants, column, error));
     }
     prune->nodes[i].column = prune->column_count - 1;
   }

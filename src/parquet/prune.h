@@ -40,6 +40,11 @@ enum lam_status lam_prune_rows(struct lam_prune *prune, int32_t row_group, struc
                                struct lam_error *error);
 const struct lam_prune_counts *lam_prune_counted(const struct lam_prune *prune);
 
+/* prune_file.c: what statistics say of a leaf that is not repeated in all rows of the file, as facts about its own
+ * Arrow type. Bytes are in `arena`. */
+enum lam_status lam_file_facts(const struct lam_file *file, int32_t leaf, struct lam_arena *arena,
+                               struct lam_facts_column *out, struct lam_error *error);
+
 /* A bound in its PLAIN form (statistics, page index, dictionary entry) as a value of the leaf's Arrow type; bytes are
  * borrowed or in the arena. *valid is false where it cannot be one (wrong length, NaN). */
 enum lam_status lam_bound_scalar(const struct lam_file_meta *meta, int32_t leaf, struct lam_bytes bound,

@@ -130,8 +130,7 @@ enum lam_status lam_scalar_plain(const struct lam_file_meta *meta, int32_t leaf,
 
 /* ---- facts ---- */
 
-/* The bound as a value of the node's type; false where it cannot be that very value. */
-static bool to_node(const struct lam_prune_column *column, struct lam_scalar *bound) {
+bool lam_prune_to_node(const struct lam_prune_column *column, struct lam_scalar *bound) {
   bool exact;
   int direction;
   if (lam_type_equal(&bound->type, &column->node->type)) return true;
@@ -166,8 +165,8 @@ enum lam_status lam_facts_of_bounds(const struct lam_file_meta *meta, const stru
     return LAM_OK;
   if (wraps && !(min && max)) return LAM_OK;
   if (min && max && lam_scalar_compare(&out->min, &out->max) > 0) return LAM_OK;
-  out->has_min = min && to_node(column, &out->min);
-  out->has_max = max && to_node(column, &out->max);
+  out->has_min = min && lam_prune_to_node(column, &out->min);
+  out->has_max = max && lam_prune_to_node(column, &out->max);
   out->min_exact = bounds->min_exact;
   out->max_exact = bounds->max_exact;
   if (out->has_max && !out->max_exact && column->type.physical == LAM_BYTE_ARRAY &&

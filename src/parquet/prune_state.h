@@ -73,6 +73,8 @@ struct lam_written_bounds {
 enum lam_status lam_facts_of_bounds(const struct lam_file_meta *meta, const struct lam_prune_column *column,
                                     const struct lam_written_bounds *bounds, struct lam_arena *arena,
                                     struct lam_facts_column *out, struct lam_error *error);
+/* A bound of the leaf's type as one of the node's; false where it cannot be that very value. */
+bool lam_prune_to_node(const struct lam_prune_column *column, struct lam_scalar *bound);
 /* What is known of a column in the whole row group under way. */
 enum lam_status lam_facts_of_chunk(struct lam_prune *prune, struct lam_prune_column *column,
                                    struct lam_facts_column *out, struct lam_error *error);
@@ -87,6 +89,11 @@ void lam_dictionary_probe_close(struct lam_dictionary_probe *probe);
 
 /* ---- prune.c ---- */
 
+/* Finds the leaf that column->node, of `schema`, is in a file with the metadata (of which only the schema and its
+ * creator count), or its constant; `sources` and `constants` as of lam_prune_open. */
+enum lam_status lam_prune_resolve(const struct lam_file_meta *meta, const struct ArrowSchema *schema,
+                                  const int32_t *sources, const struct lam_scalar *const *constants,
+                                  struct lam_prune_column *column, struct lam_error *error);
 struct lam_prune_column *lam_prune_column_of(const struct lam_prune *prune, const struct lam_expr *node);
 /* Begins the row group, unless it is the one under way. */
 enum lam_status lam_prune_begin(struct lam_prune *prune, int32_t row_group, struct lam_error *error);

@@ -5,6 +5,10 @@
 #include "store/store.h"
 #include "table/partition.h"
 
+#define LAM_PACK_KEY "pm/pack" /* in the meta store */
+
+struct lam_pack;
+
 /* What tells one state of a file from another. */
 struct lam_identity {
   uint64_t inode;
@@ -29,6 +33,11 @@ struct lam_directory {
   char *name;             /* what messages call the table: the path as given */
   bool single;            /* the pattern is one file's key */
   bool owns_stores;
+  enum lam_pack_use {
+    LAM_PACK_UNUSED,
+    LAM_PACK_FACTS,     /* every file is looked at; what the pack says of those that are the same is used */
+    LAM_PACK_TRUSTED,   /* directories that are as they were are not listed, and their files not looked at */
+  } pack_use;           /* by snapshots */
   int64_t (*now)(void); /* seconds since 1970-01-01 UTC; tests set their own */
 };
 
@@ -48,6 +57,8 @@ void lam_directory_close(struct lam_directory *directory);
  * and refuses (LAM_UNSUPPORTED) tables that are not ours to write: a single file or a glob, another format's
  * (foreign.h), a partition of a larger table. */
 enum lam_status lam_directory_prepare(struct lam_directory *directory, struct lam_error *error);
+/* What of that needs nothing written: for dry runs. */
+enum lam_status lam_directory_check(struct lam_directory *directory, struct lam_error *error);
 
 /* ---- snapshots ---- */
 
@@ -55,6 +66,7 @@ struct lam_data_file {
   const char *key; /* in the data store */
   struct lam_identity identity;
   uint32_t partition; /* index */
+  uint32_t packed;    /* 1 and its index in the snapshot's pack, which knows it as it is; 0: none */
   bool through_link;  /* reached through a symbolic link: read, never changed */
   const char *staged; /* where its bytes were in the meta store when listed, because a commit was being applied;
                          else NULL */
@@ -79,8 +91,9 @@ struct lam_snapshot {
   const char **columns; /* partition columns, in the order they occur */
   size_t column_count;
   uint64_t bytes;
-  uint64_t other_files; /* passed over because of their names */
-  const char *foreign;  /* a mark of another format inside the table, or NULL */
+  uint64_t other_files;  /* passed over because of their names */
+  const char *foreign;   /* a mark of another format inside the table, or NULL */
+  struct lam_pack *pack; /* that `packed` counts in; keys may point into it. NULL: none is used */
 };
 
 /* Lists the table as it is after the last commit, one that is being applied (or was when its writer died) included.

@@ -65,30 +65,81 @@ static enum lam_status copy(struct lam_arena *arena, const char *text, const cha
   return LAM_OK;
 }
 
+/* A directory's data files: of the pack, as they are there, or found. */
+struct run {
+  const char *directory;
+  uint32_t packed; /* of the pack's directories, or PACK_NONE */
+  bool trusted, through_link;
+  size_t first, count; /* of the pack's files, or of those found */
+};
+struct runs {
+  struct run *items;
+  size_t count, room;
+};
+
+static enum lam_status add_run(struct runs *runs, struct lam_arena *arena, struct run run, struct lam_error *error) {
+  void *items = runs->items;
+  if (run.count == 0) return LAM_OK;
+  LAM_TRY(lam_vector_grow(arena, &items, runs->count, &runs->room, sizeof run, error));
+  runs->items = items;
+  runs->items[runs->count++] = run;
+  return LAM_OK;
+}
+
+/* From the directories as they were walked through. */
+static enum lam_status runs_of_walk(const struct lam_walk *walk, struct runs *out, struct lam_error *error) {
+  for (size_t i = 0; i < walk->walked_count; i++) {
+    const struct lam_walked *walked = &walk->walked[i];
+    struct run run = {walked->key, walked->packed, walked->trusted, walked->through_link, walked->first, walked->count};
+    if (run.trusted) run.first = walk->pack->directories[run.packed].first_file;
+    LAM_TRY(add_run(out, walk->arena, run, error));
+  }
+  return LAM_OK;
+}
+
+/* From what is found, sorted, where a journal was laid over it. */
+static enum lam_status runs_of_found(const struct lam_walk *walk, struct runs *out, struct lam_error *error) {
+  const struct lam_found *items = walk->found.items;
+  for (size_t i = 0, end; i < walk->found.count; i = end) {
+    for (end = i + 1; end < walk->found.count && strcmp(items[end].directory, items[i].directory) == 0;) end++;
+    const struct run run = {.directory = items[i].directory, .packed = PACK_NONE, .first = i, .count = end - i};
+    LAM_TRY(add_run(out, walk->arena, run, error));
+  }
+  return LAM_OK;
+}
+
+/* Keys stay in the pack, which the snapshot holds. */
+static void take_packed(const struct run *run, const struct lam_pack *pack, struct lam_snapshot *out) {
+  uint32_t partition = (uint32_t)(out->partition_count - 1);
+  struct lam_data_file *to = &out->files[out->file_count];
+  for (size_t i = run->first; i < run->first + run->count; i++, to++) {
+    const struct pack_file *from = &pack->files[i];
+    to->key = lam_pack_key(pack, from->key);
+    to->identity = (struct lam_identity){from->inode, from->size, from->mtime_ns};
+    to->partition = partition;
+    to->packed = (uint32_t)i + 1;
+    to->through_link = run->through_link;
+    out->bytes += from->size;
+  }
+  out->file_count += run->count;
+}
+
+/* The file of the pack that a file found still is, and 1. */
+static uint32_t packed_of(const struct lam_pack *pack, uint32_t directory, const struct lam_found *found) {
+  uint32_t index = lam_pack_find_file(pack, directory, found->name);
+  if (index == PACK_NONE) return 0;
+  const struct pack_file *file = &pack->files[index];
+  const struct lam_identity then = {file->inode, file->size, file->mtime_ns};
+  return lam_identity_equal(then, found->identity) ? index + 1 : 0;
+}
+
 /* Everything is copied out of the walk's memory, which is several times as much. */
-static enum lam_status build(const struct lam_walk *walk, struct lam_snapshot *out, struct lam_error *error) {
-  const struct lam_found_list *found = &walk->found;
-  size_t partitions = 0, room = 0;
-  for (size_t i = 0; i < found->count; i++)
-    partitions += i == 0 || strcmp(found->items[i].directory, found->items[i - 1].directory) != 0;
-  void *memory;
-  LAM_TRY(lam_arena_array(&out->arena, found->count, sizeof *out->files, &memory, error));
-  out->files = memory;
-  LAM_TRY(lam_arena_array(&out->arena, partitions, sizeof *out->partitions, &memory, error));
-  out->partitions = memory;
-  for (size_t i = 0; i < found->count; i++) {
-    const struct lam_found *item = &found->items[i];
-    struct lam_directory_partition *partition = &out->partitions[out->partition_count];
-    if (i == 0 || strcmp(item->directory, found->items[i - 1].directory) != 0) {
-      partition->first_file = i;
-      LAM_TRY(copy(&out->arena, item->directory, &partition->directory, error));
-      LAM_TRY(lam_partition_parse(&out->arena, item->directory, &partition->values, error));
-      LAM_TRY(add_columns(out, &partition->values, &room, error));
-      out->partition_count++;
-    } else {
-      partition--;
-    }
-    partition->file_count++;
+static enum lam_status take_found(const struct run *run, const struct lam_pack *pack, const struct lam_found *found,
+                                  struct lam_snapshot *out, struct lam_error *error) {
+  uint32_t directory = run->packed;
+  if (pack && directory == PACK_NONE) directory = lam_pack_find_directory(pack, run->directory);
+  for (size_t i = run->first; i < run->first + run->count; i++) {
+    const struct lam_found *item = &found[i];
     struct lam_data_file *file = &out->files[out->file_count++];
     char *key;
     LAM_TRY(lam_key_join(&out->arena, item->directory, item->name, "", &key, error));
@@ -96,8 +147,34 @@ static enum lam_status build(const struct lam_walk *walk, struct lam_snapshot *o
                                    .identity = item->identity,
                                    .partition = (uint32_t)(out->partition_count - 1),
                                    .through_link = item->through_link};
+    if (pack && directory != PACK_NONE && !item->staged) file->packed = packed_of(pack, directory, item);
     LAM_TRY(copy(&out->arena, item->staged, &file->staged, error));
     out->bytes += item->identity.size;
+  }
+  return LAM_OK;
+}
+
+static enum lam_status build(const struct lam_walk *walk, const struct runs *runs, const struct lam_pack *pack,
+                             struct lam_snapshot *out, struct lam_error *error) {
+  size_t files = 0, room = 0;
+  void *memory;
+  for (size_t i = 0; i < runs->count; i++) files += runs->items[i].count;
+  LAM_TRY(lam_arena_array(&out->arena, files, sizeof *out->files, &memory, error));
+  out->files = memory;
+  LAM_TRY(lam_arena_array(&out->arena, runs->count, sizeof *out->partitions, &memory, error));
+  out->partitions = memory;
+  for (size_t i = 0; i < runs->count; i++) {
+    const struct run *run = &runs->items[i];
+    struct lam_directory_partition *partition = &out->partitions[out->partition_count++];
+    partition->first_file = out->file_count;
+    partition->file_count = run->count;
+    LAM_TRY(copy(&out->arena, run->directory, &partition->directory, error));
+    LAM_TRY(lam_partition_parse(&out->arena, run->directory, &partition->values, error));
+    LAM_TRY(add_columns(out, &partition->values, &room, error));
+    if (run->trusted)
+      take_packed(run, pack, out);
+    else
+      LAM_TRY(take_found(run, pack, walk->found.items, out, error));
   }
   out->other_files = walk->other_files;
   return copy(&out->arena, walk->foreign, &out->foreign, error);
@@ -150,38 +227,62 @@ static enum lam_status fail_unmatched(const struct lam_walk *walk, struct lam_er
   return lam_fail(error, LAM_NOT_FOUND, "no partition of '%s' has all of the values asked for", name);
 }
 
+/* What the walk found, a commit that is being applied included. */
+static enum lam_status take_walk(struct lam_walk *walk, const struct state *state, const struct lam_pack *pack,
+                                 struct lam_snapshot *out, struct lam_error *error) {
+  struct lam_directory *directory = walk->directory;
+  struct runs runs = {0};
+  if (state->applying) {
+    lam_found_sort(&walk->found);
+    LAM_TRY(lam_overlay(directory->data, directory->meta, &state->journal, walk->filter, &walk->found, error));
+    LAM_TRY(runs_of_found(walk, &runs, error));
+  } else {
+    LAM_TRY(runs_of_walk(walk, &runs, error));
+  }
+  if (walk->filter && !walk->matched && runs.count == 0) return fail_unmatched(walk, error);
+  if (directory->pattern && runs.count == 0)
+    return lam_fail(error, LAM_NOT_FOUND, "no file matches '%s'", directory->name);
+  return build(walk, &runs, pack, out, error);
+}
+
 static enum lam_status list_once(struct lam_directory *directory, const struct lam_partition_filter *filter,
-                                 struct lam_arena *scratch, bool *stable, struct lam_snapshot *out,
-                                 struct lam_error *error) {
+                                 const struct lam_pack *pack, struct lam_arena *scratch, bool *stable,
+                                 struct lam_snapshot *out, struct lam_error *error) {
   struct lam_walk walk = {.directory = directory, .filter = filter, .arena = scratch};
   struct state state;
   enum lam_status status = read_state(directory, &state, error);
+  if (directory->pack_use == LAM_PACK_TRUSTED && !state.applying) walk.pack = pack;
   if (status == LAM_OK) status = lam_walk_all(&walk, error);
   if (status == LAM_OK) status = is_still(directory, &state, stable, error);
   if (status == LAM_OK && *stable) {
     out->sequence = state.sequence;
-    if (state.applying)
-      status = lam_overlay(directory->data, directory->meta, &state.journal, filter, &walk.found, error);
-    if (status == LAM_OK && filter && !walk.matched && walk.found.count == 0) status = fail_unmatched(&walk, error);
-    if (status == LAM_OK && directory->pattern && walk.found.count == 0)
-      status = lam_fail(error, LAM_NOT_FOUND, "no file matches '%s'", directory->name);
-    if (status == LAM_OK) status = build(&walk, out, error);
+    status = take_walk(&walk, &state, pack, out, error);
   }
   lam_journal_release(&state.journal);
   return status;
+}
+
+/* A pack that cannot be used is passed over. */
+static void open_pack(struct lam_directory *directory, struct lam_snapshot *out) {
+  struct lam_error why = LAM_ERROR_INIT;
+  if (!directory->meta || directory->pack_use == LAM_PACK_UNUSED) return;
+  enum lam_status status = lam_pack_open(directory->meta, LAM_PACK_KEY, directory->mem, &out->pack, &why);
+  if (status != LAM_OK && status != LAM_NOT_FOUND)
+    lam_log(directory->context, LAM_LOG_WARN, "the pack is not used: %s", why.message);
 }
 
 enum lam_status lam_snapshot_open(struct lam_directory *directory, const struct lam_partition_filter *filter,
                                   struct lam_snapshot *out, struct lam_error *error) {
   *out = (struct lam_snapshot){0};
   lam_arena_init(&out->arena, directory->mem);
+  open_pack(directory, out);
   if (filter && filter->count == 0) filter = NULL;
   enum lam_status status = LAM_OK;
   bool stable = false;
   for (int i = 0; i < LISTINGS && status == LAM_OK && !stable; i++) {
     struct lam_arena scratch;
     lam_arena_init(&scratch, directory->mem);
-    status = list_once(directory, filter, &scratch, &stable, out, error);
+    status = list_once(directory, filter, out->pack, &scratch, &stable, out, error);
     lam_arena_release(&scratch);
   }
   if (status == LAM_OK && !stable)
@@ -193,6 +294,7 @@ enum lam_status lam_snapshot_open(struct lam_directory *directory, const struct 
 
 void lam_snapshot_release(struct lam_snapshot *snapshot) {
   struct lam_mem *mem = snapshot->arena.mem;
+  lam_pack_close(snapshot->pack);
   lam_arena_release(&snapshot->arena);
   *snapshot = (struct lam_snapshot){0};
   lam_arena_init(&snapshot->arena, mem);

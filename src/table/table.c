@@ -3,13 +3,13 @@
 #include "base/context.h"
 #include "base/options.h"
 #include "base/threads.h"
+#include "sidecar/pack.h"
 
 /* Guaranteed to every open table: a footer, and the windows of a scan. */
 enum { TABLE_MINIMUM = 16 << 20, FILES_AT_ONCE = 256 };
 
-enum lam_status lam_file_columns_of(const struct lam_file *file, struct lam_arena *arena, struct lam_file_columns *out,
-                                    struct lam_error *error) {
-  const struct lam_file_meta *meta = lam_file_meta(file);
+enum lam_status lam_meta_columns_of(const struct lam_file_meta *meta, const char *name, struct lam_arena *arena,
+                                    struct lam_file_columns *out, struct lam_error *error) {
   int32_t count = lam_top_columns(meta), readable = 0;
   struct ArrowSchema schema;
   void *memory;
@@ -25,7 +25,7 @@ enum lam_status lam_file_columns_of(const struct lam_file *file, struct lam_aren
       if (out->unreadable < 0) out->unreadable = c;
     } else {
       lam_schema_release(&schema);
-      return lam_fail_in(error, status, "%s", lam_file_name(file));
+      return lam_fail_in(error, status, "%s", name);
     }
   }
   if (readable == count) {
@@ -41,6 +41,11 @@ enum lam_status lam_file_columns_of(const struct lam_file *file, struct lam_aren
   return status;
 }
 
+enum lam_status lam_file_columns_of(const struct lam_file *file, struct lam_arena *arena, struct lam_file_columns *out,
+                                    struct lam_error *error) {
+  return lam_meta_columns_of(lam_file_meta(file), lam_file_name(file), arena, out, error);
+}
+
 enum lam_status lam_file_columns_all(const struct lam_file *file, struct lam_arena *arena, struct lam_file_columns *out,
                                      struct lam_error *error) {
   LAM_TRY(lam_file_columns_of(file, arena, out, error));
@@ -53,10 +58,11 @@ enum lam_status lam_file_columns_all(const struct lam_file *file, struct lam_are
 
 /* ---- opening ---- */
 
-/* The files [first, first + count) of the snapshot, opened in parallel for their schemas. */
+/* Files of the snapshot, opened in parallel for their schemas. */
 struct footers {
   struct lam_table *table;
-  size_t first, count;
+  size_t count;
+  size_t index[FILES_AT_ONCE]; /* in the snapshot */
   struct footer {
     struct lam_arena arena;
     struct lam_file_columns columns;
@@ -66,32 +72,38 @@ struct footers {
   } footers[FILES_AT_ONCE];
 };
 
+static enum lam_status name_unreadable(const struct lam_file_meta *meta, const struct lam_file_columns *columns,
+                                       struct lam_arena *arena, char **out, struct lam_error *error) {
+  if (columns->unreadable < 0) return LAM_OK;
+  return lam_arena_string(arena, meta->nodes[lam_top_node(meta, columns->unreadable)].name, out, error);
+}
+
 static enum lam_status read_footer(void *user, size_t index, struct lam_error *error) {
   struct footers *f = user;
   struct lam_table *table = f->table;
   struct footer *footer = &f->footers[index];
   struct lam_file *file;
   LAM_TRY(lam_check_cancel(table->context, error));
-  LAM_TRY(lam_snapshot_file(table->directory, &table->snapshot, &table->snapshot.files[f->first + index],
+  LAM_TRY(lam_snapshot_file(table->directory, &table->snapshot, &table->snapshot.files[f->index[index]],
                             &table->file_options, table->mem, &file, error));
   footer->rows = lam_file_rows(file);
   footer->row_groups = lam_file_row_groups(file);
   enum lam_status status = lam_file_columns_of(file, &footer->arena, &footer->columns, error);
-  if (status == LAM_OK && footer->columns.unreadable >= 0) {
-    const struct lam_file_meta *meta = lam_file_meta(file);
-    status = lam_arena_string(&footer->arena, meta->nodes[lam_top_node(meta, footer->columns.unreadable)].name,
-                              &footer->unreadable, error);
-  }
+  if (status == LAM_OK)
+    status = name_unreadable(lam_file_meta(file), &footer->columns, &footer->arena, &footer->unreadable, error);
   lam_file_close(file);
   return status;
 }
 
+static void count_file(struct lam_table *table, size_t index, uint64_t rows, uint32_t row_groups) {
+  table->rows += rows;
+  table->row_groups += row_groups;
+  table->files[index] = (struct lam_table_file){rows, row_groups};
+}
+
 static enum lam_status merge_footer(struct lam_table *table, size_t index, struct footer *footer,
                                     struct lam_error *error) {
-  const char *key = table->snapshot.files[index].key;
-  table->rows += (uint64_t)footer->rows;
-  table->row_groups += (uint64_t)footer->row_groups;
-  table->files[index] = (struct lam_table_file){(uint64_t)footer->rows, (uint32_t)footer->row_groups};
+  count_file(table, index, (uint64_t)footer->rows, (uint32_t)footer->row_groups);
   if (footer->unreadable && !table->unreadable) {
     char *name;
     LAM_TRY(lam_arena_string(&table->arena, lam_bytes_of_string(footer->unreadable), &name, error));
@@ -102,7 +114,52 @@ static enum lam_status merge_footer(struct lam_table *table, size_t index, struc
     footer->columns.schema.release = NULL;
     return LAM_OK;
   }
-  return lam_merge_add(&table->merge, &footer->columns.schema, key, error);
+  return lam_merge_add(&table->merge, &footer->columns.schema, table->snapshot.files[index].key, error);
+}
+
+/* A file that the pack knows. Merging a schema once more would change nothing. */
+static enum lam_status merge_packed(struct lam_table *table, size_t index, struct lam_packed_schema *schema,
+                                    struct lam_error *error) {
+  const struct lam_data_file *data = &table->snapshot.files[index];
+  const struct pack_file *file = &table->snapshot.pack->files[data->packed - 1];
+  count_file(table, index, file->rows, file->row_groups);
+  if (schema->state == LAM_PACKED_MERGED) return LAM_OK;
+  schema->state = LAM_PACKED_MERGED;
+  if (!table->unreadable) {
+    char *name = NULL;
+    LAM_TRY(name_unreadable(&schema->meta, &schema->columns, &table->arena, &name, error));
+    table->unreadable = name;
+  }
+  if (table->snapshot.file_count == 1) return lam_schema_copy(&schema->columns.schema, &table->merge.schema, error);
+  return lam_merge_add(&table->merge, &schema->columns.schema, data->key, error);
+}
+
+/* The files [first, end), some of which have been opened, in their order. */
+static enum lam_status merge_some(struct lam_table *table, struct footers *f, size_t first, size_t end,
+                                  struct lam_error *error) {
+  size_t opened = 0;
+  for (size_t i = first; i < end; i++) {
+    struct lam_packed_schema *schema;
+    if (opened < f->count && f->index[opened] == i) {
+      LAM_TRY(merge_footer(table, i, &f->footers[opened++], error));
+      continue;
+    }
+    LAM_TRY(lam_packed_schema_of(table, i, &schema, error));
+    LAM_TRY(merge_packed(table, i, schema, error));
+  }
+  return LAM_OK;
+}
+
+/* From `first` on, as far as there is room for those that must be opened. */
+static enum lam_status choose_files(struct lam_table *table, struct footers *f, size_t first, size_t *end,
+                                    struct lam_error *error) {
+  f->count = 0;
+  for (*end = first; *end < table->snapshot.file_count && f->count < FILES_AT_ONCE; ++*end) {
+    struct lam_packed_schema *schema;
+    LAM_TRY(lam_packed_schema_of(table, *end, &schema, error));
+    if (!schema) f->index[f->count++] = *end;
+  }
+  return LAM_OK;
 }
 
 static enum lam_status merge_files(struct lam_table *table, struct lam_error *error) {
@@ -113,13 +170,13 @@ static enum lam_status merge_files(struct lam_table *table, struct lam_error *er
   LAM_TRY(lam_alloc_zero(table->mem, sizeof *f, (void **)&f, error));
   enum lam_status status = LAM_OK;
   f->table = table;
-  for (f->first = 0; status == LAM_OK && f->first < table->snapshot.file_count; f->first += FILES_AT_ONCE) {
-    f->count = (size_t)lam_min_u64(FILES_AT_ONCE, table->snapshot.file_count - f->first);
+  for (size_t first = 0, end; status == LAM_OK && first < table->snapshot.file_count; first = end) {
+    status = choose_files(table, f, first, &end, error);
     memset(f->footers, 0, sizeof f->footers);
     for (size_t i = 0; i < f->count; i++) lam_arena_init(&f->footers[i].arena, table->mem);
-    status = lam_pool_run(lam_context_pool(table->context), f->count, 0, read_footer, f, error);
+    if (status == LAM_OK) status = lam_pool_run(lam_context_pool(table->context), f->count, 0, read_footer, f, error);
+    if (status == LAM_OK) status = merge_some(table, f, first, end, error);
     for (size_t i = 0; i < f->count; i++) {
-      if (status == LAM_OK) status = merge_footer(table, f->first + i, &f->footers[i], error);
       lam_schema_release(&f->footers[i].columns.schema);
       lam_arena_release(&f->footers[i].arena);
     }
@@ -176,7 +233,10 @@ static enum lam_status open_table(struct lam_table *table, const char *path, con
   table->file_options.no_checksums = options->no_checksums;
   LAM_TRY(
       lam_partition_filter_parse(&table->arena, options->partitions, (size_t)options->partition_count, &filter, error));
-  LAM_TRY(lam_directory_open(table->context, path, options->meta_dir, false, table->mem, &table->directory, error));
+  if (!table->directory) {
+    LAM_TRY(lam_directory_open(table->context, path, options->meta_dir, false, table->mem, &table->directory, error));
+    table->owns_directory = true;
+  }
   LAM_TRY(lam_snapshot_open(table->directory, filter.count ? &filter : NULL, &table->snapshot, error));
   if (table->snapshot.foreign)
     lam_log(table->context, LAM_LOG_WARN,
@@ -186,8 +246,9 @@ static enum lam_status open_table(struct lam_table *table, const char *path, con
   return add_path_columns(table, error);
 }
 
-enum lam_status lam_table_open_in(struct lam_mem *mem, const char *path, const struct lam_table_options *given,
-                                  struct lam_table **out, struct lam_error *error) {
+/* `directory` is NULL: that of `path`. */
+static enum lam_status open_in(struct lam_mem *mem, struct lam_directory *directory, const char *path,
+                               const struct lam_table_options *given, struct lam_table **out, struct lam_error *error) {
   struct lam_table_options options = LAM_TABLE_OPTIONS_INIT;
   struct lam_table *table;
   *out = NULL;
@@ -195,6 +256,7 @@ enum lam_status lam_table_open_in(struct lam_mem *mem, const char *path, const s
   LAM_TRY(lam_alloc_zero(mem, sizeof *table, (void **)&table, error));
   table->context = lam_mem_context(mem);
   table->mem = mem;
+  table->directory = directory;
   lam_arena_init(&table->arena, mem);
   lam_merge_init(&table->merge, mem);
   enum lam_status status = open_table(table, path, &options, error);
@@ -203,6 +265,16 @@ enum lam_status lam_table_open_in(struct lam_mem *mem, const char *path, const s
   else
     lam_table_close(table);
   return status;
+}
+
+enum lam_status lam_table_open_in(struct lam_mem *mem, const char *path, const struct lam_table_options *options,
+                                  struct lam_table **out, struct lam_error *error) {
+  return open_in(mem, NULL, path, options, out, error);
+}
+
+enum lam_status lam_table_open_directory(struct lam_directory *directory, const struct lam_table_options *options,
+                                         struct lam_table **out, struct lam_error *error) {
+  return open_in(directory->mem, directory, directory->name, options, out, error);
 }
 
 enum lam_status lam_table_open(struct lam_context *context, const char *path, const struct lam_table_options *options,
@@ -223,8 +295,9 @@ void lam_table_close(struct lam_table *table) {
   struct lam_mem *mem = table->mem;
   bool owns_mem = table->owns_mem;
   lam_merge_release(&table->merge);
+  lam_packed_release(table);
   if (table->snapshot.arena.mem) lam_snapshot_release(&table->snapshot);
-  lam_directory_close(table->directory);
+  if (table->owns_directory) lam_directory_close(table->directory);
   lam_arena_release(&table->arena);
   lam_free(mem, table, sizeof *table);
   if (owns_mem) lam_mem_close(mem);

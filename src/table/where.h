@@ -11,6 +11,15 @@ enum lam_status lam_where_bind(const struct lam_table *table, const char *text, 
 /* Whether files of a partition may have rows that match, from its path alone. */
 enum lam_status lam_where_may_match(const struct lam_table *table, const struct lam_expr *condition,
                                     const struct lam_partition *partition, bool *may, struct lam_error *error);
+/* For each column of the table the file's top-level column that it comes from, or -1; in `arena`. */
+enum lam_status lam_where_sources(const struct lam_table *table, const struct lam_file_columns *columns,
+                                  struct lam_arena *arena, int32_t **out, struct lam_error *error);
+/* where_files.c: the outcomes (expr.h) that the condition may have in each file of the snapshot, by its path and what
+ * the pack says of it; no file is touched. *out has a byte for each, in `arena`. A file without LAM_MAY_BE_TRUE need
+ * not be read; one with nothing else has only rows that match. */
+enum { LAM_OUTCOMES = 7, LAM_OUTCOMES_BY_PATH = 8 }; /* what the outcomes take; the path alone decided */
+enum lam_status lam_where_files(struct lam_table *table, const struct lam_expr *condition, struct lam_arena *arena,
+                                uint8_t **out, struct lam_error *error);
 /* The condition as one for a reader of a file whose columns are `columns`; *out has parts in `arena`. */
 enum lam_status lam_where_of_file(const struct lam_table *table, const struct lam_expr *condition,
                                   const struct lam_file_columns *columns, const struct lam_partition *partition,
