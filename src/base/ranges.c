@@ -89,3 +89,12 @@ int64_t lam_ranges_total(const struct lam_ranges *ranges) {
   }
   return total;
 }
+
+void lam_rows_advance(struct lam_rows *rows, int64_t taken) {
+  while (taken > 0) {
+    int64_t some = lam_min_i64(taken, rows->at->end - rows->at->first);
+    rows->at->first += some;
+    taken -= some;
+    if (rows->at->first == rows->at->end) rows->at++, rows->count--;
+  }
+}

@@ -41,4 +41,15 @@ enum lam_status lam_ranges_add_bits(struct lam_ranges *ranges, const uint8_t *bi
 /* What all of them hold. */
 int64_t lam_ranges_total(const struct lam_ranges *ranges);
 
+/* Rows still to come of a list of ranges, which change as they are taken. */
+struct lam_rows {
+  struct lam_range *at;
+  size_t count;
+};
+static inline struct lam_rows lam_rows_of(const struct lam_ranges *ranges) {
+  return (struct lam_rows){(struct lam_range *)(void *)ranges->items.data, lam_ranges_count(ranges)};
+}
+/* Takes the first `taken` away. */
+void lam_rows_advance(struct lam_rows *rows, int64_t taken);
+
 #endif

@@ -7,12 +7,8 @@
 #include "base/threads.h"
 #include "ops/compact_task.h"
 #include "ops/discard_store.h"
+#include "ops/task.h"
 #include "parquet/codec.h"
-
-enum {
-  TASK_MEMORY = 48 << 20, /* bytes that a task should have; fewer run at once where there are not enough */
-  PLAN_MEMORY = 16 << 20,
-};
 
 struct compact_run {
   struct lam_compaction shared;
@@ -38,16 +34,6 @@ static void add_counts(struct lam_compact_result *to, const struct lam_compact_r
   to->runs_spilled += from->runs_spilled;
 }
 
-static enum lam_status append_change(struct lam_change *to, const struct lam_change *from, struct lam_error *error) {
-  for (size_t i = 0; i < from->add_count; i++)
-    LAM_TRY(lam_change_add(to, from->adds[i].staged, from->adds[i].key, error));
-  for (size_t i = 0; i < from->remove_count; i++) {
-    struct lam_data_file file = {.key = from->removes[i].key, .identity = from->removes[i].identity};
-    LAM_TRY(lam_change_remove(to, &file, error));
-  }
-  return LAM_OK;
-}
-
 static enum lam_status renew(void *user, struct lam_error *error) {
   struct compact_run *run = user;
   pthread_mutex_lock(&run->lock);
@@ -66,7 +52,7 @@ static enum lam_status run_task(void *user, size_t index, struct lam_error *erro
   if (status == LAM_OK) {
     pthread_mutex_lock(&run->lock);
     add_counts(run->result, &result);
-    status = append_change(&run->change, &change, error);
+    status = lam_change_merge(&run->change, &change, error);
     pthread_mutex_unlock(&run->lock);
   }
   lam_change_release(&change);
@@ -109,35 +95,17 @@ static enum lam_status commit(struct compact_run *run, const struct lam_change_o
   return status;
 }
 
-static uint64_t memory_limit(struct lam_context *context) {
-  struct lam_memory_use use = {.struct_size = sizeof use};
-  lam_context_memory(context, &use);
-  return use.limit;
-}
-
-/* What a compaction is guaranteed: enough for a task on every thread, but never more than half of the limit. */
-static uint64_t minimum_of(struct lam_context *context) {
-  return lam_min_u64(memory_limit(context) / 2, PLAN_MEMORY + (uint64_t)TASK_MEMORY * lam_context_threads(context));
-}
-
-/* As many tasks at once as the guaranteed memory has room for. */
-static uint32_t width_of(struct lam_context *context) {
-  uint64_t minimum = minimum_of(context);
-  uint64_t fit = minimum > PLAN_MEMORY ? (minimum - PLAN_MEMORY) / TASK_MEMORY : 0;
-  return (uint32_t)lam_max_u64(1, lam_min_u64(fit, lam_context_threads(context)));
-}
-
 /* Encoded bytes of the row group under way: a quarter of what each of the tasks may hold. */
 static int64_t group_bytes(struct lam_context *context, const struct lam_compact_options *options, uint32_t width) {
-  return lam_min_i64(options->row_group_bytes, (int64_t)(memory_limit(context) / width / 4));
+  return lam_min_i64(options->row_group_bytes, (int64_t)lam_tasks_share(context, width));
 }
 
 static enum lam_status run_tasks(struct compact_run *run, const struct lam_compact_options *options,
                                  struct lam_error *error) {
-  uint32_t width = width_of(run->context);
+  uint32_t width = lam_tasks_width(run->context);
   if (run->plan->task_count < width) width = run->plan->task_count ? (uint32_t)run->plan->task_count : 1;
   run->shared.row_group_bytes = group_bytes(run->context, options, width);
-  run->shared.sort_bytes = memory_limit(run->context) / width / 4;
+  run->shared.sort_bytes = lam_tasks_share(run->context, width);
   return lam_pool_run(lam_context_pool(run->context), run->plan->task_count, width, run_task, run, error);
 }
 
@@ -265,7 +233,7 @@ enum lam_status lam_compact(struct lam_context *context, const char *path, const
   struct lam_compact_options options;
   struct lam_compact_result counts = LAM_COMPACT_RESULT_INIT;
   LAM_TRY(lam_compact_options_resolve(given, &options, error));
-  LAM_TRY(lam_mem_open(context, minimum_of(context), &mem, error));
+  LAM_TRY(lam_mem_open(context, lam_tasks_minimum(context), &mem, error));
   enum lam_status status = lam_directory_open(context, path, options.change.meta_dir, false, mem, &directory, error);
   if (status == LAM_OK) status = lam_compact_directory(directory, &options, &counts, error);
   lam_result_write(&counts, sizeof counts, result);

@@ -1,15 +1,13 @@
 #include "ops/compact_task.h"
 
-#include <stdio.h>
-
 #include "base/context.h"
+#include "ops/keep.h"
 #include "ops/sort.h"
+#include "ops/task.h"
 #include "table/table.h"
 
 enum {
   KEPT_OPEN = 64, /* files of a task that stay open between planning and reading */
-  MOST_KEY_VALUES = 4096,
-  LONGEST_STEM = 255 - (int)sizeof "-.parquet" + 1 - (LAM_UUID_ROOM - 1), /* file systems allow names of 255 bytes */
   BATCH_ROWS = 65536,
   FEWEST_BATCH_ROWS = 64,
   /* A row group with at least a quarter of what one may hold counts as full: copying it is far cheaper than
@@ -33,28 +31,11 @@ struct task_run {
   struct lam_arena arena;
   struct lam_file **open; /* task->count of them, NULL where not open */
   size_t open_count;
-  struct lam_write_key_value *key_values; /* on which the files of the segment agree so far */
-  int32_t key_value_count;
-  struct lam_column_options *columns;
-  int32_t column_count;
+  struct lam_keep keep; /* of the first file of the segment, but only the key-values on which its files agree so far */
   struct lam_compact_result *result;
 };
 
 /* ---- files ---- */
-
-/* Whether an input is no longer what was planned with: gone, or another one. */
-static bool was_changed(const struct lam_compaction *c, const struct lam_data_file *file) {
-  struct lam_object_info info;
-  struct lam_store *data = c->directory->data;
-  if (file->staged) return false; /* then the name may not be there yet */
-  enum lam_status status = data->ops->stat(data, file->key, &info, NULL);
-  return status == LAM_NOT_FOUND || (status == LAM_OK && !lam_identity_equal(lam_identity_of(&info), file->identity));
-}
-
-static enum lam_status fail_changed(const struct lam_data_file *file, struct lam_error *error) {
-  return lam_fail(error, LAM_CONFLICT, "%s was changed while the compaction was planned; nothing was changed",
-                  file->key);
-}
 
 static enum lam_status open_file(struct task_run *run, size_t index, struct lam_file **out, struct lam_error *error) {
   const struct lam_compaction *c = run->c;
@@ -65,13 +46,7 @@ static enum lam_status open_file(struct task_run *run, size_t index, struct lam_
   const struct lam_data_file *file = &c->snapshot->files[run->task->first + index];
   struct lam_file_options options = LAM_FILE_OPTIONS_INIT;
   options.no_checksums = c->options->change.no_checksums;
-  LAM_TRY(lam_check_cancel(c->directory->context, error));
-  enum lam_status status = lam_snapshot_file(c->directory, c->snapshot, file, &options, run->mem, out, error);
-  if (status != LAM_OK) return was_changed(c, file) ? fail_changed(file, error) : status;
-  if (!lam_identity_equal(lam_identity_of(lam_file_info(*out)), file->identity)) {
-    lam_file_close(*out);
-    return fail_changed(file, error);
-  }
+  LAM_TRY(lam_input_open(c->directory, c->snapshot, file, &options, run->mem, out, error));
   if (run->open_count < KEPT_OPEN) {
     run->open[index] = *out;
     run->open_count++;
@@ -85,55 +60,6 @@ static void done_with(struct task_run *run, size_t index, struct lam_file *file)
 
 static void close_files(struct task_run *run) {
   for (size_t i = 0; i < run->task->count; i++) lam_file_close(run->open[i]);
-}
-
-/* ---- metadata that outputs keep ---- */
-
-static enum lam_status text_of(struct task_run *run, struct lam_bytes bytes, const char **out,
-                               struct lam_error *error) {
-  char *text;
-  LAM_TRY(lam_arena_string(&run->arena, bytes, &text, error));
-  *out = text;
-  return LAM_OK;
-}
-
-/* A value with a NUL inside cannot be passed on as a string, and no writer known makes one. */
-static bool is_text(struct lam_bytes bytes) {
-  return bytes.data && !memchr(bytes.data, 0, bytes.size);
-}
-
-static enum lam_status keep_key_values(struct task_run *run, const struct lam_file_meta *meta,
-                                       struct lam_error *error) {
-  void *memory;
-  int32_t count = meta->key_value_count < MOST_KEY_VALUES ? meta->key_value_count : MOST_KEY_VALUES;
-  LAM_TRY(lam_arena_array(&run->arena, (size_t)count, sizeof *run->key_values, &memory, error));
-  run->key_values = memory;
-  run->key_value_count = 0;
-  for (int32_t i = 0; i < count; i++) {
-    const struct lam_key_value *kv = &meta->key_values[i];
-    if (!is_text(kv->key) || !is_text(kv->value)) continue;
-    struct lam_write_key_value *to = &run->key_values[run->key_value_count++];
-    LAM_TRY(text_of(run, kv->key, &to->key, error));
-    LAM_TRY(text_of(run, kv->value, &to->value, error));
-  }
-  return LAM_OK;
-}
-
-static void drop_disagreeing(struct task_run *run, const struct lam_file_meta *meta) {
-  int32_t kept = 0;
-  for (int32_t i = 0; i < run->key_value_count; i++) {
-    struct lam_bytes value = lam_key_value_find(meta, run->key_values[i].key);
-    if (value.data && lam_bytes_equal(value, lam_bytes_of_string(run->key_values[i].value)))
-      run->key_values[kept++] = run->key_values[i];
-  }
-  run->key_value_count = kept;
-}
-
-static void drop_key(struct task_run *run, const char *key) {
-  int32_t kept = 0;
-  for (int32_t i = 0; i < run->key_value_count; i++)
-    if (strcmp(run->key_values[i].key, key) != 0) run->key_values[kept++] = run->key_values[i];
-  run->key_value_count = kept;
 }
 
 static bool legacy_keys_agree(const struct lam_file *a, const struct lam_file *b) {
@@ -164,10 +90,9 @@ static enum lam_status add_to_segment(struct task_run *run, struct segment *segm
   lam_schema_release(&columns.schema);
   if (status != LAM_OK) return status;
   if (first) {
-    LAM_TRY(keep_key_values(run, lam_file_meta(file), error));
-    LAM_TRY(lam_column_options_of(file, &run->arena, &run->columns, &run->column_count, error));
+    LAM_TRY(lam_keep_file(&run->keep, file, error));
   } else {
-    drop_disagreeing(run, lam_file_meta(file));
+    lam_keep_common(&run->keep, lam_file_meta(file));
   }
   segment->count++;
   segment->rows += (uint64_t)lam_file_rows(file);
@@ -193,7 +118,7 @@ static enum lam_status gather(struct task_run *run, struct segment *segment, str
     if (!agrees) break;
   }
   if (head) done_with(run, segment->first, head);
-  if (!segment->one_schema) drop_key(run, "ARROW:schema");
+  if (!segment->one_schema) lam_keep_drop(&run->keep, "ARROW:schema");
   return status;
 }
 
@@ -208,38 +133,15 @@ static enum lam_status write_options(struct task_run *run, const struct segment 
   /* Pages well below the target: its measure is only as fine as they are. */
   uint64_t page = c->options->target_size / 64 / (uint64_t)(segment->merge.schema.n_children);
   out->page_bytes = (int64_t)lam_max_u64(8 << 10, lam_min_u64(page, 1 << 20));
-  out->columns = run->columns;
-  out->column_count = run->column_count;
-  out->key_values = run->key_values;
-  out->key_value_count = run->key_value_count;
   out->sorting = c->options->sort_by;
   out->sorting_count = c->options->sort_count;
   out->no_sync = true; /* the commit syncs all staged files at once */
   /* Columns of the first file may have become wider than its encodings are for. */
-  for (int32_t i = 0; !segment->one_schema && i < run->column_count; i++) run->columns[i].encoding = LAM_ENCODE_DEFAULT;
-  for (int32_t i = 0; c->recode && i < run->column_count; i++) {
-    run->columns[i].codec = (int)c->codec;
-    run->columns[i].level = c->level;
-  }
-  if (!c->options->change.bloom) return LAM_OK;
-  LAM_TRY(lam_column_options_bloom(c->options->change.bloom, &segment->merge.schema, &run->arena, &run->columns,
-                                   &run->column_count, error));
-  out->columns = run->columns;
-  out->column_count = run->column_count;
+  for (int32_t i = 0; !segment->one_schema && i < run->keep.column_count; i++)
+    run->keep.columns[i].encoding = LAM_ENCODE_DEFAULT;
+  LAM_TRY(lam_keep_change(&run->keep, &c->options->change, &segment->merge.schema, error));
+  lam_keep_write(&run->keep, out);
   return LAM_OK;
-}
-
-/* Whether row groups of the file look, to a reader, just as those that we would write. */
-static bool same_layout(const struct lam_file_meta *a, const struct lam_file_meta *b) {
-  if (a->leaf_count != b->leaf_count || a->node_count != b->node_count) return false;
-  for (int32_t i = 0; i < a->node_count; i++) {
-    const struct lam_schema_node *x = &a->nodes[i], *y = &b->nodes[i];
-    if (x->physical != y->physical || x->type_length != y->type_length || x->converted != y->converted) return false;
-    if (i > 0 && (x->repetition != y->repetition || !lam_bytes_equal(x->name, y->name))) return false;
-    if (x->logical.kind != y->logical.kind || x->logical.unit != y->logical.unit || x->logical.utc != y->logical.utc)
-      return false;
-  }
-  return true;
 }
 
 static bool codecs_are(const struct lam_file *file, int32_t row_group, enum lam_codec codec) {
@@ -252,7 +154,7 @@ static bool codecs_are(const struct lam_file *file, int32_t row_group, enum lam_
 static bool copies_row_groups(struct task_run *run, const struct segment *segment, const struct lam_file *file,
                               struct lam_rotation *rotation) {
   if (run->c->options->sort_count || !segment->one_schema || !lam_raw_copy_allowed(lam_file_meta(file))) return false;
-  return rotation->writer && same_layout(lam_file_meta(file), lam_writer_meta(rotation->writer));
+  return rotation->writer && lam_same_layout(lam_file_meta(file), lam_writer_meta(rotation->writer));
 }
 
 static bool is_full(const struct task_run *run, const struct lam_file *file, int32_t row_group) {
@@ -503,40 +405,6 @@ static enum lam_status write_segment(struct task_run *run, struct segment *segme
   return LAM_OK;
 }
 
-static const char *name_of(const struct task_run *run, size_t file) {
-  const char *key = run->c->snapshot->files[file].key, *slash = strrchr(key, '/');
-  return slash ? slash + 1 : key;
-}
-
-/* Whether an output "<stem>-<uuid>.parquet" made now stands between the files that stay beside its inputs
- * [first, first + count). */
-static bool keeps_place(const struct task_run *run, const char *stem, size_t size, size_t first, size_t count) {
-  const struct lam_snapshot *snapshot = run->c->snapshot;
-  const struct lam_directory_partition *d = &snapshot->partitions[run->task->partition];
-  char uuid[LAM_UUID_ROOM], name[512];
-  if (lam_uuid_ordered(NULL, uuid, NULL) != LAM_OK || size > 255) return false;
-  snprintf(name, sizeof name, "%.*s-%s.parquet", (int)size, stem, uuid);
-  if (first > d->first_file && strcmp(name_of(run, first - 1), name) >= 0) return false;
-  return first + count == d->first_file + d->file_count || strcmp(name, name_of(run, first + count)) < 0;
-}
-
-/* What outputs are named after, so that they stand where their inputs stood in the order of names: the name of the
- * first input without ".parquet" and without a UUID of an earlier compaction ("part-<uuid>" keeps its first UUID); the
- * whole of it where that would pass a neighbour. */
-static enum lam_status stem_of(struct task_run *run, const struct segment *segment, char **out,
-                               struct lam_error *error) {
-  size_t first = run->task->first + segment->first;
-  const char *name = name_of(run, first), *dot = strrchr(name, '.');
-  size_t size = dot ? (size_t)(dot - name) : strlen(name), shorter = lam_uuid_stem(name, size);
-  if (shorter < size && lam_uuid_stem(name, shorter) < shorter) size = shorter;
-  if (!keeps_place(run, name, size, first, segment->count)) size = strlen(name);
-  if (size > LONGEST_STEM) {
-    size = LONGEST_STEM;
-    while (size > 1 && ((uint8_t)name[size] & 0xc0) == 0x80) size--; /* not within a character */
-  }
-  return lam_arena_string(&run->arena, lam_bytes_of(name, size), out, error);
-}
-
 static enum lam_status compact_segment(struct task_run *run, struct segment *segment, struct lam_change *change,
                                        struct lam_error *error) {
   const struct lam_compaction *c = run->c;
@@ -549,7 +417,7 @@ static enum lam_status compact_segment(struct task_run *run, struct segment *seg
       .target_size = c->options->target_size,
   };
   char *stem;
-  LAM_TRY(stem_of(run, segment, &stem, error));
+  LAM_TRY(lam_keep_stem(c->snapshot, task->first + segment->first, segment->count, &run->arena, &stem, error));
   options.stem = stem;
   LAM_TRY(write_options(run, segment, &options.write, error));
   if (c->options->change.verify_full && c->stage) {
@@ -588,6 +456,7 @@ enum lam_status lam_compact_task_run(const struct lam_compaction *compaction, co
   struct task_run run = {.c = compaction, .task = task, .mem = mem, .result = result};
   void *memory;
   lam_arena_init(&run.arena, mem);
+  run.keep.arena = &run.arena;
   enum lam_status status = lam_arena_array(&run.arena, task->count, sizeof *run.open, &memory, error);
   run.open = memory;
   if (status == LAM_OK) {

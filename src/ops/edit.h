@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "base/threads.h"
 #include "lamella/change.h"
 #include "table/commit.h"
 #include "table/table.h"
@@ -17,13 +18,15 @@ struct lam_edit {
   struct lam_mem *mem; /* the operation's one account of the budget; tasks on threads share it */
   struct lam_directory *directory;
   const struct lam_change_options *options;
-  const char *name; /* "delete": for progress and messages */
+  const char *name;                   /* "delete": for progress and messages */
+  struct lam_partition_filter filter; /* the partitions asked for */
 
   /* Of this attempt. */
   struct lam_table *table; /* the snapshot, within the partitions asked for, and its merged schema */
+  bool whole;              /* lam_edit_widen was called */
   struct lam_stage *stage; /* NULL: a dry run */
   struct lam_store *store; /* where staged files are written: the meta store, or one that discards */
-  pthread_mutex_t lock;    /* of what follows, for tasks on threads; see lam_edit_count and lam_edit_take */
+  pthread_mutex_t lock;    /* of what follows, for tasks on threads; see lam_edit_take and lam_edit_affect */
   struct lam_change change;
   struct lam_edit_result result;
   uint8_t *affected; /* a byte for each partition of the snapshot */
@@ -33,24 +36,33 @@ struct lam_edit {
 typedef enum lam_status (*lam_edit_fn)(void *user, struct lam_edit *edit, struct lam_error *error);
 
 /* Runs and commits it. `directory` is open within the account of the operation. files_scanned, partitions_scanned and
- * partitions_affected are counted here, as are sequence and retries; rows_unchanged too: all rows of the scope without
- * those deleted, updated and removed as duplicates. */
+ * partitions_affected (added to what `run` counts of new ones) are counted here, as are sequence and retries;
+ * rows_unchanged too: all rows of the scope without those deleted, updated and removed as duplicates. `result`, the
+ * caller's (NULL is allowed), is written as lam_result_write does. */
 enum lam_status lam_edit_run(struct lam_directory *directory, const struct lam_change_options *options,
                              const char *name, lam_edit_fn run, void *user, struct lam_edit_result *result,
                              struct lam_error *error);
-/* The same from a path; `minimum` is the memory that the operation is guaranteed, bytes. */
+/* The same from a path; `minimum` is the memory that the operation is guaranteed, bytes; 0: lam_tasks_minimum. */
 enum lam_status lam_edit_run_at(struct lam_context *context, const char *path, const struct lam_change_options *options,
                                 const char *name, uint64_t minimum, lam_edit_fn run, void *user,
                                 struct lam_edit_result *result, struct lam_error *error);
 
-/* The table as the attempt sees it, for the operation's own scans: lam_table_open_in of a directory that is open
- * (table/table.h). */
+/* Makes edit->table one of the whole table, whatever partitions were asked for: before any file is opened. */
+enum lam_status lam_edit_widen(struct lam_edit *edit, struct lam_error *error);
+/* Whether a file of the snapshot is in the scope: always true unless widened. */
+bool lam_edit_in_scope(const struct lam_edit *edit, size_t file);
 
+/* Calls `task(user, i)` for each file i of the snapshot, on as many threads as the budget has room for. */
+enum lam_status lam_edit_each_file(struct lam_edit *edit, lam_task_fn task, void *user, struct lam_error *error);
+/* Opens file `index` of the snapshot; LAM_CONFLICT where it is another one by now. Any thread. */
+enum lam_status lam_edit_open(struct lam_edit *edit, size_t index, struct lam_file **out, struct lam_error *error);
 /* Moves what a task has gathered into the edit's change and result, under its lock; the lease of the stage is renewed
  * when that is due. Counts are added up; `from` may be NULL. */
-enum lam_status lam_edit_take(struct lam_edit *edit, struct lam_change *from, const struct lam_edit_result *counts,
-                              struct lam_error *error);
+enum lam_status lam_edit_take(struct lam_edit *edit, const struct lam_change *from,
+                              const struct lam_edit_result *counts, struct lam_error *error);
 /* That rows of a partition (index in the snapshot) change. Any thread. */
 void lam_edit_affect(struct lam_edit *edit, uint32_t partition);
+/* A safe point of a long task: a cancel ends it, and the stage's lease is renewed when that is due. Any thread. */
+enum lam_status lam_edit_renew(struct lam_edit *edit, struct lam_error *error);
 
 #endif

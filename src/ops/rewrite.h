@@ -3,6 +3,7 @@
 #ifndef LAM_OPS_REWRITE_H
 #define LAM_OPS_REWRITE_H
 
+#include "expr/expr.h"
 #include "ops/edit.h"
 
 /* ---- marks: the rows of a file that an operation touches ---- */
@@ -16,19 +17,31 @@ struct lam_marks {
   struct lam_mem *mem;
   struct lam_marks_group *groups;
   int32_t group_count;
-  int64_t rows, marked;
+  int64_t rows;
+  _Atomic int64_t marked; /* row groups may be marked by several threads, each by one at a time */
 };
-/* None is marked. */
+/* None is marked. Zeroed ones may be released. */
 enum lam_status lam_marks_init(struct lam_marks *marks, const struct lam_file *file, struct lam_mem *mem,
                                struct lam_error *error);
 void lam_marks_release(struct lam_marks *marks);
 enum lam_status lam_marks_all(struct lam_marks *marks, int32_t row_group, struct lam_error *error);
+/* Marks rows [first, end) of a row group, marked already or not. */
+enum lam_status lam_marks_range(struct lam_marks *marks, int32_t row_group, int64_t first, int64_t end,
+                                struct lam_error *error);
 /* Marks row `row` of a row group; one that is marked already is LAM_EXISTS without a message. */
 enum lam_status lam_marks_row(struct lam_marks *marks, int32_t row_group, int64_t row, struct lam_error *error);
 static inline bool lam_marks_has(const struct lam_marks *marks, int32_t row_group, int64_t row) {
   const struct lam_marks_group *g = &marks->groups[row_group];
   return g->bits ? (g->bits[row / 8] >> (row % 8)) & 1 : g->marked != 0;
 }
+/* The bits of rows [first, first + rows) of a row group, (rows + 7) / 8 bytes. */
+void lam_marks_bits(const struct lam_marks *marks, int32_t row_group, int64_t first, int64_t rows, uint8_t *out);
+/* Marks the rows of file `index` of the snapshot for which `condition`, bound to edit->table (NULL: all), is TRUE. What
+ * statistics, bloom filters, dictionaries and page indexes decide is not read; of the rest only the condition's
+ * columns. Counts files_read and bytes_read. */
+enum lam_status lam_marks_where(struct lam_edit *edit, size_t index, struct lam_file *file,
+                                const struct lam_expr *condition, struct lam_marks *marks,
+                                struct lam_edit_result *counts, struct lam_error *error);
 
 /* ---- the rewrite ---- */
 
@@ -48,6 +61,7 @@ struct lam_rewrite_options {
   /* With `replace`: for each column of `schema`, whether `replace` may change its values. The chunks of the others are
    * copied as bytes, and come to it released, unless it drops rows: NULL says that it may, and that all may change. */
   const bool *columns;
+  bool stays; /* even where no row is left: a file without rows, which keeps the schema */
 };
 /* Writes the file anew without the marked rows, or with their replacements, adds it to `change`, removes the old one
  * there, and counts. A file all of whose rows are dropped is removed only. Marks of nothing with a `schema` that is the

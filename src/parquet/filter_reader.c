@@ -162,6 +162,16 @@ static enum lam_status find_candidates(struct lam_filter_reader *reader, int64_t
   return LAM_OK;
 }
 
+static void count_bytes(struct lam_filter_reader *reader) {
+  const struct lam_file_meta *meta = lam_file_meta(reader->file);
+  for (int32_t i = 0; i < reader->input_count; i++) {
+    if (reader->inputs[i].top < 0) continue;
+    const struct lam_schema_node *node = &meta->nodes[lam_top_node(meta, reader->inputs[i].top)];
+    for (int32_t leaf = node->leaf; leaf < node->leaf + node->leaves; leaf++)
+      reader->counts.bytes += (uint64_t)meta->row_groups[reader->group].chunks[leaf].compressed_size;
+  }
+}
+
 static enum lam_status begin_group(struct lam_filter_reader *reader, struct lam_error *error) {
   reader->group = reader->row_groups[reader->next_group++];
   int64_t rows = lam_file_row_group_rows(reader->file, reader->group);
@@ -178,7 +188,9 @@ static enum lam_status begin_group(struct lam_filter_reader *reader, struct lam_
     reader->counts.groups_whole++;
     return lam_reader_begin(reader->whole, reader->group, error);
   }
-  if (reader->left.count > 0) choose_forms(reader);
+  if (reader->left.count == 0) return LAM_OK;
+  count_bytes(reader);
+  choose_forms(reader);
   return LAM_OK;
 }
 
@@ -524,17 +536,24 @@ static enum lam_status next_piece(struct lam_filter_reader *reader, struct Arrow
   return status;
 }
 
+/* Begins the next row group that has rows to look at; *done where there is none. */
+static enum lam_status begin_next(struct lam_filter_reader *reader, bool *done, struct lam_error *error) {
+  *done = false;
+  while (!reader->in_group || reader->left.count == 0) {
+    reader->in_group = false;
+    *done = reader->next_group == reader->row_group_count;
+    if (*done) return LAM_OK;
+    LAM_TRY(begin_group(reader, error));
+  }
+  return LAM_OK;
+}
+
 static enum lam_status next_batch(struct lam_filter_reader *reader, struct ArrowArray *out, struct lam_error *error) {
   for (;;) {
+    bool done;
     if (reader->held_first < reader->held_rows) return next_piece(reader, out, error);
-    if (!reader->in_group) {
-      if (reader->next_group == reader->row_group_count) return LAM_OK;
-      LAM_TRY(begin_group(reader, error));
-    }
-    if (reader->left.count == 0) {
-      reader->in_group = false;
-      continue;
-    }
+    LAM_TRY(begin_next(reader, &done, error));
+    if (done) return LAM_OK;
     int64_t rows;
     if (!reader->evaluates) {
       reader->row = reader->left.at->first;
@@ -556,4 +575,35 @@ enum lam_status lam_filter_reader_next(struct lam_filter_reader *reader, struct 
   enum lam_status status = next_batch(reader, out, error);
   reader->failed = status != LAM_OK;
   return status;
+}
+
+/* The rows of the next window that are selected, or of a row group all of whose candidates are. */
+static enum lam_status next_rows(struct lam_filter_reader *reader, struct lam_ranges *out, struct lam_error *error) {
+  if (reader->evaluates) {
+    LAM_TRY(next_window(reader, error));
+    struct lam_rows window = lam_rows_of(&reader->window);
+    if (reader->held_rows) LAM_TRY(lam_rows_choose(&window, &reader->chosen, out, error));
+    reader->counts.rows_selected += (uint64_t)reader->held_rows;
+    reader->held_rows = 0;
+    drop_inputs(reader);
+    return LAM_OK;
+  }
+  for (size_t i = 0; i < reader->left.count; i++)
+    LAM_TRY(lam_ranges_add(out, reader->left.at[i].first, reader->left.at[i].end, error));
+  reader->counts.rows_selected += (uint64_t)lam_ranges_total(out);
+  reader->left.count = 0;
+  return LAM_OK;
+}
+
+enum lam_status lam_filter_reader_rows(struct lam_filter_reader *reader, struct lam_ranges *out,
+                                       struct lam_error *error) {
+  assert(reader->column_count == 0);
+  lam_ranges_clear(out);
+  while (lam_ranges_count(out) == 0) {
+    bool done;
+    LAM_TRY(begin_next(reader, &done, error));
+    if (done) return LAM_OK;
+    LAM_TRY(next_rows(reader, out, error));
+  }
+  return LAM_OK;
 }

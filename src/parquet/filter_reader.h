@@ -27,6 +27,7 @@ struct lam_filter_counts {
   uint64_t groups, groups_skipped, groups_whole; /* of row groups begun; in which no row, or every row
                                                     matches */
   uint64_t rows_evaluated, rows_selected;
+  uint64_t bytes; /* of the condition's columns in row groups that had to be read */
 };
 
 struct lam_filter_reader;
@@ -44,6 +45,10 @@ enum lam_status lam_filter_reader_next(struct lam_filter_reader *reader, struct 
                                        struct lam_error *error);
 /* The row of its row group that the last batch began with. */
 int64_t lam_filter_reader_row(const struct lam_filter_reader *reader);
+/* Instead, of a reader without columns: which rows match, as the next ranges of the row group under way; at the end
+ * there are none. */
+enum lam_status lam_filter_reader_rows(struct lam_filter_reader *reader, struct lam_ranges *out,
+                                       struct lam_error *error);
 /* Points a reader that was opened for exactly one row group at another one. */
 void lam_filter_reader_select(struct lam_filter_reader *reader, int32_t row_group);
 const struct lam_filter_counts *lam_filter_reader_counts(const struct lam_filter_reader *reader);
@@ -55,5 +60,13 @@ const struct lam_prune_counts *lam_filter_reader_pruned(
 enum lam_status lam_filter_scan(struct lam_file *file, const struct lam_read_options *options,
                                 const struct lam_filter *filter, lam_batch_fn each, void *user,
                                 struct lam_filter_counts *counts, struct lam_error *error);
+/* Called with rows of a row group that match, by several threads at once; those of one row group come in order, from
+ * one thread. */
+typedef enum lam_status (*lam_rows_fn)(void *user, int32_t row_group, const struct lam_ranges *rows,
+                                       struct lam_error *error);
+/* The same of the rows themselves: no columns but the condition's are read. `options` say which row groups. */
+enum lam_status lam_filter_scan_rows(struct lam_file *file, const struct lam_read_options *options,
+                                     const struct lam_filter *filter, lam_rows_fn each, void *user,
+                                     struct lam_filter_counts *counts, struct lam_error *error);
 
 #endif

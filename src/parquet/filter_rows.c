@@ -4,15 +4,6 @@
 #include "base/kernel.h"
 #include "parquet/filter_state.h"
 
-void lam_rows_advance(struct lam_rows *rows, int64_t taken) {
-  while (taken > 0) {
-    int64_t some = lam_min_i64(taken, rows->at->end - rows->at->first);
-    rows->at->first += some;
-    taken -= some;
-    if (rows->at->first == rows->at->end) rows->at++, rows->count--;
-  }
-}
-
 enum lam_status lam_rows_first(const struct lam_rows *from, int64_t rows, struct lam_ranges *out,
                                struct lam_error *error) {
   for (size_t i = 0; rows > 0; i++) {

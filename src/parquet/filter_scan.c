@@ -15,6 +15,7 @@ struct scan {
   bool one_thread;
   struct lam_mem *mem;
   lam_batch_fn each;
+  lam_rows_fn each_rows; /* the other is NULL */
   void *user;
   struct ArrowSchema schema;
   pthread_mutex_t lock; /* of the idle readers and the counts */
@@ -49,7 +50,34 @@ static void close_reader(struct scan *scan, struct lam_filter_reader *reader) {
   scan->counts.groups_whole += counts->groups_whole;
   scan->counts.rows_evaluated += counts->rows_evaluated;
   scan->counts.rows_selected += counts->rows_selected;
+  scan->counts.bytes += counts->bytes;
   lam_filter_reader_close(reader);
+}
+
+static enum lam_status scan_batches(struct scan *scan, struct lam_filter_reader *reader, int32_t row_group,
+                                    struct lam_error *error) {
+  for (;;) {
+    struct ArrowArray batch;
+    LAM_TRY(lam_filter_reader_next(reader, &batch, error));
+    if (!batch.release) return LAM_OK;
+    enum lam_status status =
+        scan->each(scan->user, row_group, lam_filter_reader_row(reader), &scan->schema, &batch, error);
+    lam_array_release(&batch);
+    if (status != LAM_OK) return status;
+  }
+}
+
+static enum lam_status scan_rows(struct scan *scan, struct lam_filter_reader *reader, int32_t row_group,
+                                 struct lam_error *error) {
+  struct lam_ranges rows;
+  lam_ranges_init(&rows, scan->mem);
+  enum lam_status status;
+  while ((status = lam_filter_reader_rows(reader, &rows, error)) == LAM_OK && lam_ranges_count(&rows)) {
+    status = scan->each_rows(scan->user, row_group, &rows, error);
+    if (status != LAM_OK) break;
+  }
+  lam_ranges_release(&rows);
+  return status;
 }
 
 static enum lam_status scan_group(void *user, size_t index, struct lam_error *error) {
@@ -57,14 +85,8 @@ static enum lam_status scan_group(void *user, size_t index, struct lam_error *er
   int32_t row_group = scan->options.row_groups ? scan->options.row_groups[index] : (int32_t)index;
   struct lam_filter_reader *reader;
   LAM_TRY(take_reader(scan, row_group, &reader, error));
-  enum lam_status status = LAM_OK;
-  while (status == LAM_OK) {
-    struct ArrowArray batch;
-    status = lam_filter_reader_next(reader, &batch, error);
-    if (status != LAM_OK || !batch.release) break;
-    status = scan->each(scan->user, row_group, lam_filter_reader_row(reader), &scan->schema, &batch, error);
-    lam_array_release(&batch);
-  }
+  enum lam_status status =
+      scan->each ? scan_batches(scan, reader, row_group, error) : scan_rows(scan, reader, row_group, error);
   pthread_mutex_lock(&scan->lock);
   if (status == LAM_OK)
     scan->idle[scan->idle_count++] = reader;
@@ -102,20 +124,38 @@ static enum lam_status scan_schema(struct scan *scan, struct lam_error *error) {
   return status;
 }
 
+static enum lam_status scan_file(struct scan *scan, const struct lam_read_options *options,
+                                 struct lam_filter_counts *counts, struct lam_error *error) {
+  scan->options = (struct lam_read_options)LAM_READ_OPTIONS_INIT;
+  LAM_TRY(lam_options_read(options, "LAM_READ_OPTIONS_INIT", &scan->options, sizeof scan->options, error));
+  if (scan->each_rows) {
+    static const int32_t none[1];
+    scan->options.columns = none;
+    scan->options.column_count = 0;
+  }
+  LAM_TRY(lam_mem_open(lam_mem_context(lam_file_mem(scan->file)), 0, &scan->mem, error));
+  pthread_mutex_init(&scan->lock, NULL);
+  enum lam_status status = scan_schema(scan, error);
+  if (status == LAM_OK) {
+    status = run_scan(scan, error);
+    lam_schema_release(&scan->schema);
+  }
+  pthread_mutex_destroy(&scan->lock);
+  lam_mem_close(scan->mem);
+  if (counts) *counts = scan->counts;
+  return status;
+}
+
 enum lam_status lam_filter_scan(struct lam_file *file, const struct lam_read_options *options,
                                 const struct lam_filter *filter, lam_batch_fn each, void *user,
                                 struct lam_filter_counts *counts, struct lam_error *error) {
-  struct scan scan = {.file = file, .options = LAM_READ_OPTIONS_INIT, .filter = filter, .each = each, .user = user};
-  LAM_TRY(lam_options_read(options, "LAM_READ_OPTIONS_INIT", &scan.options, sizeof scan.options, error));
-  LAM_TRY(lam_mem_open(lam_mem_context(lam_file_mem(file)), 0, &scan.mem, error));
-  pthread_mutex_init(&scan.lock, NULL);
-  enum lam_status status = scan_schema(&scan, error);
-  if (status == LAM_OK) {
-    status = run_scan(&scan, error);
-    lam_schema_release(&scan.schema);
-  }
-  pthread_mutex_destroy(&scan.lock);
-  lam_mem_close(scan.mem);
-  if (counts) *counts = scan.counts;
-  return status;
+  struct scan scan = {.file = file, .filter = filter, .each = each, .user = user};
+  return scan_file(&scan, options, counts, error);
+}
+
+enum lam_status lam_filter_scan_rows(struct lam_file *file, const struct lam_read_options *options,
+                                     const struct lam_filter *filter, lam_rows_fn each, void *user,
+                                     struct lam_filter_counts *counts, struct lam_error *error) {
+  struct scan scan = {.file = file, .filter = filter, .each_rows = each, .user = user};
+  return scan_file(&scan, options, counts, error);
 }

@@ -8,13 +8,6 @@
 
 enum { LAM_MOST_STAGES = 6 };
 
-/* Rows still to come of a list of ranges. */
-struct lam_rows {
-  struct lam_range *at;
-  size_t count;
-};
-/* Takes the first `rows` away. */
-void lam_rows_advance(struct lam_rows *rows, int64_t taken);
 /* Appends the first `rows` of `from` to `out`. */
 enum lam_status lam_rows_first(const struct lam_rows *from, int64_t rows, struct lam_ranges *out,
                                struct lam_error *error);
@@ -32,10 +25,6 @@ enum lam_status lam_selection_compose(const struct lam_selection *first, const s
 /* Those from number `given` on that lie in [place, place + rows), all of which those from there on lie behind or in. */
 enum lam_status lam_selection_part(const struct lam_selection *selection, int64_t given, int64_t place, int64_t rows,
                                    struct lam_buf *buffer, struct lam_selection *out, struct lam_error *error);
-
-static inline struct lam_rows lam_rows_of(const struct lam_ranges *ranges) {
-  return (struct lam_rows){(struct lam_range *)(void *)ranges->items.data, lam_ranges_count(ranges)};
-}
 
 /* The chosen rows of a window as one reader reads them. */
 struct lam_reading {

@@ -136,9 +136,11 @@ enum lam_status lam_change_scope(struct lam_change *change, const char *director
   return LAM_OK;
 }
 
-enum lam_status lam_change_append(struct lam_change *to, const struct lam_change *from, struct lam_error *error) {
-  for (size_t i = 0; i < from->add_count; i++)
+enum lam_status lam_change_merge(struct lam_change *to, const struct lam_change *from, struct lam_error *error) {
+  for (size_t i = 0; i < from->add_count; i++) {
     LAM_TRY(lam_change_add(to, from->adds[i].staged, from->adds[i].key, error));
+    to->adds[to->add_count - 1].as_is = from->adds[i].as_is;
+  }
   for (size_t i = 0; i < from->remove_count; i++) {
     struct lam_data_file file = {.key = from->removes[i].key, .identity = from->removes[i].identity};
     LAM_TRY(lam_change_remove(to, &file, error));

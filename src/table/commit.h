@@ -71,7 +71,7 @@ enum lam_status lam_change_remove(struct lam_change *change, const struct lam_da
 enum lam_status lam_change_read(struct lam_change *change, const struct lam_data_file *file, struct lam_error *error);
 enum lam_status lam_change_scope(struct lam_change *change, const char *directory, struct lam_error *error);
 /* All that `from` has, copied; `known` is left alone. */
-enum lam_status lam_change_append(struct lam_change *to, const struct lam_change *from, struct lam_error *error);
+enum lam_status lam_change_merge(struct lam_change *to, const struct lam_change *from, struct lam_error *error);
 
 /* ---- commit ---- */
 

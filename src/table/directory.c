@@ -198,7 +198,7 @@ static enum lam_status have_root(struct lam_store *store, struct lam_error *erro
   return status == LAM_EXISTS ? LAM_OK : status;
 }
 
-enum lam_status lam_directory_prepare(struct lam_directory *directory, struct lam_error *error) {
+enum lam_status lam_directory_check(struct lam_directory *directory, struct lam_error *error) {
   if (!directory->meta)
     return lam_fail(error, LAM_UNSUPPORTED, "'%s' is %s; only whole directories are changed", directory->name,
                     directory->single ? "a single file" : "a glob");
@@ -210,8 +210,14 @@ enum lam_status lam_directory_prepare(struct lam_directory *directory, struct la
                     "'%s' has the name of a partition; give the directory of its table with --partition %s", name,
                     name);
   LAM_TRY(lam_foreign_refuse(directory->data, error));
+  return local ? check_apart(directory, error) : LAM_OK;
+}
+
+enum lam_status lam_directory_prepare(struct lam_directory *directory, struct lam_error *error) {
+  LAM_TRY(lam_directory_check(directory, error));
   LAM_TRY(have_root(directory->data, error));
   LAM_TRY(have_root(directory->meta, error));
-  if (local) LAM_TRY(check_apart(directory, error));
+  /* Paths are compared once they are there. */
+  if (strcmp(directory->data->ops->kind, "local") == 0) LAM_TRY(check_apart(directory, error));
   return check_device(directory, error);
 }

@@ -1,0 +1,128 @@
+#include "ops/keep.h"
+
+#include <stdio.h>
+
+#include "base/uuid.h"
+#include "parquet/codec.h"
+
+enum {
+  MOST_KEY_VALUES = 4096,
+  LONGEST_STEM = 255 - (int)sizeof "-.parquet" + 1 - (LAM_UUID_ROOM - 1), /* file systems allow names of 255 bytes */
+};
+
+/* ---- metadata ---- */
+
+static enum lam_status text_of(struct lam_arena *arena, struct lam_bytes bytes, const char **out,
+                               struct lam_error *error) {
+  char *text;
+  LAM_TRY(lam_arena_string(arena, bytes, &text, error));
+  *out = text;
+  return LAM_OK;
+}
+
+/* A value with a NUL inside cannot be passed on as a string, and no writer known makes one. */
+static bool is_text(struct lam_bytes bytes) {
+  return bytes.data && !memchr(bytes.data, 0, bytes.size);
+}
+
+enum lam_status lam_keep_file(struct lam_keep *keep, const struct lam_file *file, struct lam_error *error) {
+  const struct lam_file_meta *meta = lam_file_meta(file);
+  void *memory;
+  int32_t count = meta->key_value_count < MOST_KEY_VALUES ? meta->key_value_count : MOST_KEY_VALUES;
+  LAM_TRY(lam_arena_array(keep->arena, (size_t)count, sizeof *keep->key_values, &memory, error));
+  keep->key_values = memory;
+  keep->key_value_count = 0;
+  for (int32_t i = 0; i < count; i++) {
+    const struct lam_key_value *kv = &meta->key_values[i];
+    if (!is_text(kv->key) || !is_text(kv->value)) continue;
+    struct lam_write_key_value *to = &keep->key_values[keep->key_value_count++];
+    LAM_TRY(text_of(keep->arena, kv->key, &to->key, error));
+    LAM_TRY(text_of(keep->arena, kv->value, &to->value, error));
+  }
+  return lam_column_options_of(file, keep->arena, &keep->columns, &keep->column_count, error);
+}
+
+void lam_keep_common(struct lam_keep *keep, const struct lam_file_meta *meta) {
+  int32_t kept = 0;
+  for (int32_t i = 0; i < keep->key_value_count; i++) {
+    struct lam_bytes value = lam_key_value_find(meta, keep->key_values[i].key);
+    if (value.data && lam_bytes_equal(value, lam_bytes_of_string(keep->key_values[i].value)))
+      keep->key_values[kept++] = keep->key_values[i];
+  }
+  keep->key_value_count = kept;
+}
+
+void lam_keep_drop(struct lam_keep *keep, const char *key) {
+  int32_t kept = 0;
+  for (int32_t i = 0; i < keep->key_value_count; i++)
+    if (strcmp(keep->key_values[i].key, key) != 0) keep->key_values[kept++] = keep->key_values[i];
+  keep->key_value_count = kept;
+}
+
+enum lam_status lam_keep_change(struct lam_keep *keep, const struct lam_change_options *options,
+                                const struct ArrowSchema *schema, struct lam_error *error) {
+  if (options->compression) {
+    enum lam_codec codec;
+    int level;
+    LAM_TRY(lam_codec_parse(options->compression, &codec, &level, error));
+    for (int32_t i = 0; i < keep->column_count; i++) {
+      keep->columns[i].codec = (int)codec;
+      keep->columns[i].level = level;
+    }
+  }
+  if (!options->bloom) return LAM_OK;
+  return lam_column_options_bloom(options->bloom, schema, keep->arena, &keep->columns, &keep->column_count, error);
+}
+
+void lam_keep_write(const struct lam_keep *keep, struct lam_write_options *out) {
+  out->columns = keep->columns;
+  out->column_count = keep->column_count;
+  out->key_values = keep->key_values;
+  out->key_value_count = keep->key_value_count;
+}
+
+/* ---- layout ---- */
+
+bool lam_same_layout(const struct lam_file_meta *a, const struct lam_file_meta *b) {
+  if (a->leaf_count != b->leaf_count || a->node_count != b->node_count) return false;
+  for (int32_t i = 0; i < a->node_count; i++) {
+    const struct lam_schema_node *x = &a->nodes[i], *y = &b->nodes[i];
+    if (x->physical != y->physical || x->type_length != y->type_length || x->converted != y->converted) return false;
+    if (i > 0 && (x->repetition != y->repetition || !lam_bytes_equal(x->name, y->name))) return false;
+    if (x->logical.kind != y->logical.kind || x->logical.unit != y->logical.unit || x->logical.utc != y->logical.utc)
+      return false;
+  }
+  return true;
+}
+
+/* ---- names ---- */
+
+static const char *name_of(const struct lam_snapshot *snapshot, size_t file) {
+  const char *key = snapshot->files[file].key, *slash = strrchr(key, '/');
+  return slash ? slash + 1 : key;
+}
+
+/* Whether an output "<stem>-<uuid>.parquet" made now stands between the files that stay beside its inputs
+ * [first, first + count). */
+static bool keeps_place(const struct lam_snapshot *snapshot, const char *stem, size_t size, size_t first,
+                        size_t count) {
+  const struct lam_directory_partition *d = &snapshot->partitions[snapshot->files[first].partition];
+  char uuid[LAM_UUID_ROOM], name[512];
+  if (lam_uuid_ordered(NULL, uuid, NULL) != LAM_OK || size > 255) return false;
+  snprintf(name, sizeof name, "%.*s-%s.parquet", (int)size, stem, uuid);
+  if (first > d->first_file && strcmp(name_of(snapshot, first - 1), name) >= 0) return false;
+  return first + count == d->first_file + d->file_count || strcmp(name, name_of(snapshot, first + count)) < 0;
+}
+
+enum lam_status lam_keep_stem(const struct lam_snapshot *snapshot, size_t first, size_t count, struct lam_arena *arena,
+                              char **out, struct lam_error *error) {
+  const char *name = name_of(snapshot, first), *dot = strrchr(name, '.');
+  size_t size = dot ? (size_t)(dot - name) : strlen(name), shorter = lam_uuid_stem(name, size);
+  if (shorter < size && lam_uuid_stem(name, shorter) < shorter) size = shorter;
+  if (!keeps_place(snapshot, name, size, first, count)) size = strlen(name);
+  if (size > LONGEST_STEM) {
+    size = LONGEST_STEM;
+    while (size > 1 && ((uint8_t)name[size] & 0xc0) == 0x80) size--; /* not within a character */
+  }
+  return lam_arena_string(arena, lam_bytes_of(name, size), out, error);
+}
