@@ -4,14 +4,12 @@
 #include "base/context.h"
 #include "base/options.h"
 #include "base/threads.h"
-#include "parquet/bloom.h"
+#include "parquet/append.h"
 #include "table/where.h"
 
 enum {
   FILES_AT_ONCE = 256,
   SMALL_SIZE = 96000000, /* three quarters of compact's target size */
-  FILE_ENDS = 4 + 8,     /* bytes: the magic in front, and behind the footer its length and the magic */
-  BLOOM_HEADER = 64,     /* bytes at most */
 };
 
 /* What is known of a column in some rows. */
@@ -113,80 +111,6 @@ static enum lam_status survey_column(struct survey *survey, struct surveyed *out
   return status;
 }
 
-/* ---- dead bytes ---- */
-
-static int compare_extents(const void *a, const void *b) {
-  const struct lam_range *x = a, *y = b;
-  return (x->first > y->first) - (x->first < y->first);
-}
-
-static enum lam_status add_extent(struct lam_buf *extents, int64_t offset, uint64_t size, struct lam_error *error) {
-  struct lam_range range = {offset, offset + (int64_t)size};
-  if (offset <= 0 || size == 0) return LAM_OK;
-  return lam_buf_append(extents, &range, sizeof range, error);
-}
-
-/* The bytes of a bloom filter; *known is false where its header cannot be read. */
-static enum lam_status bloom_bytes(const struct lam_file *file, const struct lam_chunk_meta *chunk, uint64_t *size,
-                                   bool *known, struct lam_error *error) {
-  uint64_t offset = (uint64_t)chunk->bloom_offset;
-  uint8_t bytes[BLOOM_HEADER];
-  size_t have = (size_t)lam_min_u64(sizeof bytes, lam_file_size(file) - offset), header, bits;
-  *size = (uint64_t)chunk->bloom_length;
-  *known = true;
-  if (chunk->bloom_offset <= 0 || chunk->bloom_length_known) return LAM_OK;
-  LAM_TRY(lam_file_read(file, offset, bytes, have, error));
-  *known = lam_bloom_parse_header(lam_bytes_of(bytes, have), &header, &bits, NULL) == LAM_OK && header > 0;
-  if (*known) *size = header + bits;
-  return LAM_OK;
-}
-
-static enum lam_status add_chunk(const struct lam_file *file, int32_t group, int32_t leaf, struct lam_buf *extents,
-                                 bool *known, struct lam_error *error) {
-  const struct lam_chunk_meta *chunk = &lam_file_meta(file)->row_groups[group].chunks[leaf];
-  uint64_t offset, size, bloom;
-  *known = !chunk->encrypted && chunk->has_metadata;
-  if (!*known || chunk->elsewhere) return LAM_OK;
-  LAM_TRY(lam_chunk_range(file, group, leaf, &offset, &size, error));
-  LAM_TRY(bloom_bytes(file, chunk, &bloom, known, error));
-  LAM_TRY(add_extent(extents, (int64_t)offset, size, error));
-  LAM_TRY(add_extent(extents, chunk->bloom_offset, bloom, error));
-  LAM_TRY(add_extent(extents, chunk->offset_index_offset, (uint64_t)chunk->offset_index_length, error));
-  return add_extent(extents, chunk->column_index_offset, (uint64_t)chunk->column_index_length, error);
-}
-
-static int64_t covered(struct lam_buf *extents, int64_t limit) {
-  struct lam_range *ranges = (struct lam_range *)(void *)extents->data;
-  size_t count = extents->size / sizeof *ranges;
-  int64_t end = 0, total = 0;
-  if (count == 0) return 0;
-  qsort(ranges, count, sizeof *ranges, compare_extents);
-  for (size_t i = 0; i < count; i++) {
-    int64_t first = lam_max_i64(ranges[i].first, end), last = lam_min_i64(ranges[i].end, limit);
-    if (last <= first) continue;
-    total += last - first;
-    end = last;
-  }
-  return total;
-}
-
-static enum lam_status dead_bytes(struct lam_table *table, const struct lam_file *file, int64_t *out,
-                                  struct lam_error *error) {
-  const struct lam_file_meta *meta = lam_file_meta(file);
-  struct lam_buf extents;
-  enum lam_status status = LAM_OK;
-  bool known = true;
-  *out = -1;
-  lam_buf_init(&extents, table->mem);
-  for (int32_t group = 0; status == LAM_OK && known && group < meta->row_group_count; group++)
-    for (int32_t leaf = 0; status == LAM_OK && known && leaf < meta->leaf_count; leaf++)
-      status = add_chunk(file, group, leaf, &extents, &known, error);
-  int64_t rest = (int64_t)(lam_file_size(file) - lam_file_footer_size(file)) - FILE_ENDS;
-  if (status == LAM_OK && known) *out = lam_max_i64(rest - covered(&extents, rest + 4), 0);
-  lam_buf_release(&extents);
-  return status;
-}
-
 /* ---- files ---- */
 
 static enum lam_status survey_open(struct survey *survey, struct surveyed *out, const struct lam_data_file *data,
@@ -194,7 +118,7 @@ static enum lam_status survey_open(struct survey *survey, struct surveyed *out, 
   struct lam_table *table = survey->table;
   struct lam_file_columns columns;
   struct lam_filter filter;
-  LAM_TRY(dead_bytes(table, file, &out->dead, error));
+  LAM_TRY(lam_file_dead_bytes(file, table->mem, &out->dead, error));
   if (survey->options.column_count == 0) return LAM_OK;
   LAM_TRY(lam_file_columns_of(file, &out->arena, &columns, error));
   enum lam_status status = lam_where_of_file(table, NULL, &columns, &table->snapshot.partitions[data->partition].values,

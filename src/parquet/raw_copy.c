@@ -65,9 +65,14 @@ static enum lam_status copy_bytes(struct lam_writer *writer, const struct lam_fi
   return LAM_OK;
 }
 
-/* Copies the chunks one behind the other, those that touch together, and sets where each begins. */
+/* Copies the chunks one behind the other, those that touch together, and sets where each begins. Those of the file that
+ * is continued stay where they are, as do their indexes and bloom filters. */
 static enum lam_status copy_pages(struct lam_writer *writer, const struct lam_file *from, struct lam_raw_chunk *chunks,
                                   int32_t count, struct lam_error *error) {
+  if (from == writer->base) {
+    for (int32_t i = 0; i < count; i++) chunks[i].start = (int64_t)chunks[i].offset;
+    return LAM_OK;
+  }
   for (int32_t i = 0; i < count;) {
     uint64_t position = writer->position, size = 0;
     int32_t first = i;
@@ -109,7 +114,7 @@ static enum lam_status bloom_size(const struct lam_file *from, uint64_t offset, 
 
 enum lam_status lam_raw_copy_bloom(struct lam_writer *writer, const struct lam_file *from, struct lam_chunk_meta *chunk,
                                    struct lam_error *error) {
-  if (chunk->bloom_offset <= 0) return LAM_OK;
+  if (chunk->bloom_offset <= 0 || from == writer->base) return LAM_OK;
   uint64_t offset = (uint64_t)chunk->bloom_offset, size = (uint64_t)chunk->bloom_length;
   if (!chunk->bloom_length_known) LAM_TRY(bloom_size(from, offset, &size, error));
   LAM_CHECK(size <= INT32_MAX, error, "the bloom filter at byte %" PRIu64 " has %" PRIu64 " bytes", offset, size);
@@ -149,6 +154,10 @@ static enum lam_status copy_indexes(struct lam_writer *writer, const struct lam_
                                     struct lam_error *error) {
   struct lam_waiting_index index = {.row_group = (int32_t)(writer->row_groups.size / sizeof(struct lam_row_group_meta)),
                                     .leaf = leaf};
+  if (from == writer->base) {
+    if (!bounds_hold) chunk->column_index_offset = chunk->column_index_length = 0;
+    return LAM_OK;
+  }
   if (chunk->column_index_length > 0 && bounds_hold) {
     uint64_t start = writer->index_bytes.size;
     LAM_TRY(read_behind(from, chunk->column_index_offset, chunk->column_index_length, &writer->index_bytes, error));
@@ -245,7 +254,7 @@ static enum lam_status copy_group(struct lam_writer *writer, const struct lam_fi
   int32_t count = writer->meta.leaf_count;
   size_t ordinal = writer->row_groups.size / sizeof *source;
   struct lam_row_group_meta group = *source;
-  group.file_offset = (int64_t)writer->position;
+  if (from != writer->base) group.file_offset = (int64_t)writer->position;
   group.ordinal = ordinal <= INT16_MAX ? (int32_t)ordinal : -1;
   LAM_TRY(lam_arena_array(&writer->arena, (size_t)count, sizeof *group.chunks, (void **)&group.chunks, error));
   if (group.sorting_count > 0) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/uuid.h"
+#include "parquet/append.h"
 #include "parquet/writer_state.h"
 
 enum {
@@ -204,19 +205,21 @@ static enum lam_status begin_file(struct lam_writer *writer, const struct lam_wr
   LAM_TRY(keep_sorting(writer, options, error));
   LAM_TRY(keep_key_values(writer, options, error));
   writer->meta.created_by = lam_bytes_of_string("lamella version " LAM_VERSION " (build none)");
+  if (writer->base) LAM_TRY(lam_writer_continue(writer, writer->base, error));
   LAM_TRY(writer->store->ops->create(writer->store, writer->key, &writer->output, error));
-  return lam_writer_put(writer, "PAR1", 4, error);
+  return writer->base ? LAM_OK : lam_writer_put(writer, "PAR1", 4, error);
 }
 
-enum lam_status lam_writer_open_in(struct lam_store *store, const char *key, const struct ArrowSchema *schema,
-                                   const struct lam_write_options *given, struct lam_mem *mem, struct lam_writer **out,
-                                   struct lam_error *error) {
+enum lam_status lam_writer_open_on(struct lam_store *store, const char *key, const struct lam_file *base,
+                                   const struct ArrowSchema *schema, const struct lam_write_options *given,
+                                   struct lam_mem *mem, struct lam_writer **out, struct lam_error *error) {
   struct lam_write_options options;
   struct lam_writer *writer;
   *out = NULL;
   LAM_TRY(lam_write_options_read(given, &options, error));
   LAM_TRY(lam_alloc_zero(mem, sizeof *writer, (void **)&writer, error));
   writer->store = store;
+  writer->base = base;
   writer->mem = mem;
   pthread_mutex_init(&writer->lock, NULL);
   lam_arena_init(&writer->arena, mem);
@@ -238,6 +241,12 @@ enum lam_status lam_writer_open_in(struct lam_store *store, const char *key, con
   }
   *out = writer;
   return LAM_OK;
+}
+
+enum lam_status lam_writer_open_in(struct lam_store *store, const char *key, const struct ArrowSchema *schema,
+                                   const struct lam_write_options *options, struct lam_mem *mem,
+                                   struct lam_writer **out, struct lam_error *error) {
+  return lam_writer_open_on(store, key, NULL, schema, options, mem, out, error);
 }
 
 uint64_t lam_writer_bytes(const struct lam_writer *writer) {
