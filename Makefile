@@ -1,7 +1,7 @@
 # A thin front for CMake and the scripts; CONTRIBUTING.md says what each target is for.
 #
 # Presets: release debug asan tsan fuzz coverage. `make build-asan` builds one of them into build/asan.
-.PHONY: all demo check bench conformance fuzz soak coverage format lint install clean bootstrap bootstrap-check venv
+.PHONY: all demo check bench bench-changes bench-large conformance fuzz soak coverage format lint install clean bootstrap bootstrap-check venv
 
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
@@ -39,6 +39,10 @@ soak: build-asan build-release venv
 bench: build-release venv
 	@cmake --build build/release --target bench_programs
 	@.venv/bin/python bench/run.py $(SECTIONS)
+# Changes of rows and partitions on TPC-H lineitem at scale 1, and at scale 10 (20 GB of disk, an hour).
+bench-changes bench-large: build-release venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check -r bench/requirements.txt
+	@.venv/bin/python bench/changes.py $(if $(filter bench-large,$@),10,1)
 # The table of the public test files and the peers: docs/conformance.md.
 conformance: build-release venv
 	@LAMELLA_LIBRARY=build/release/liblamella.so .venv/bin/python tests/conformance/table.py > build/conformance.md

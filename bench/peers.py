@@ -3,7 +3,6 @@
 Prints one JSON object: the seconds of each time, measured inside the process, and the peak memory.
 Every engine is used in the fastest form we know; where two forms compete, both are here."""
 
-import ctypes
 import glob
 import json
 import os
@@ -13,17 +12,11 @@ import shutil
 import sys
 import time
 
+from peers_common import sync
+
 threads, times = int(sys.argv[1]), int(sys.argv[2])
 os.environ["POLARS_MAX_THREADS"] = str(threads)
 os.environ["OMP_NUM_THREADS"] = str(threads)
-
-
-def sync(directory):
-    """As durable as our commit: everything of the file system that was written so far."""
-    fd = os.open(directory, os.O_RDONLY)
-    if ctypes.CDLL(None, use_errno=True).syncfs(fd) != 0:
-        raise OSError(ctypes.get_errno(), "syncfs")
-    os.close(fd)
 
 
 def duckdb_connection():

@@ -1,0 +1,251 @@
+"""Changes of rows and partitions, us and the peers in turn: changes.py [SCALE]
+
+TPC-H lineitem at the given scale (1): 16 files with row groups of about 1 M rows, in the order of the order keys; the same
+partitioned by the month of l_shipdate; and, where they are there, the flights. For each job every engine gets a fresh copy
+of the table; DuckDB, Polars and pyarrow change it by the fastest script we know (change_peers.py), delta-rs and PyIceberg
+their own table of the same rows. A peer is stopped after 600 s or at 12 GiB. Times are taken inside the processes and end when
+the change is on the disk; memory is the peak resident set. Prints a table in Markdown and writes it to bench/changes-SCALE.md."""
+
+import json
+import os
+import pathlib
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = pathlib.Path(os.environ.get("LAMELLA_BUILD", ROOT / "build/release"))
+DATA = pathlib.Path(os.environ.get("LAMELLA_BENCH_DATA", ROOT / "bench/data"))
+LAMELLA = BUILD / "lamella"
+ROUNDS = int(os.environ.get("LAMELLA_BENCH_ROUNDS", "3"))
+SCALE = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+HOME = DATA / f"tpch{SCALE}"
+SECONDS, MEMORY = 600, 12 << 30
+BYTES_A_SCALE = 2 << 30  # of disk for the tables, their Delta and Iceberg forms, and two copies
+ORDER, MONTH = 4_000_001, "1995-06"
+lines = []
+
+
+def say(text=""):
+    print(text, flush=True)
+    lines.append(text)
+
+
+# ---- data ----
+
+
+def part(path):
+    shutil.rmtree(f"{path}.part", ignore_errors=True)
+    return pathlib.Path(f"{path}.part")
+
+
+def lineitem():
+    table = HOME / "lineitem"
+    if table.exists():
+        return table
+    import duckdb
+
+    out, made = part(table), part(HOME / "generated")
+    command = [pathlib.Path(sys.executable).parent / "tpchgen-cli", "parquet", "-s", SCALE, "--tables=lineitem", "--parts=16",
+               f"--output-dir={made}"]
+    subprocess.run([str(c) for c in command], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    out.mkdir()
+    # Written anew: pyarrow and PyIceberg cannot filter the string views that the generator's files ask for.
+    for i in range(1, 17):
+        duckdb.execute(f"COPY (FROM '{made}/lineitem/lineitem.{i}.parquet') TO '{out}/part-{i:02}.parquet' (FORMAT parquet, ROW_GROUP_SIZE 1000000)")
+    shutil.rmtree(made)
+    out.rename(table)
+    return table
+
+
+def monthly():
+    import duckdb
+
+    table = HOME / "monthly"
+    if table.exists():
+        return table
+    out = part(table)
+    db = duckdb.connect()
+    db.execute("SET memory_limit = '8GB'")
+    db.execute(
+        f"COPY (SELECT *, strftime(l_shipdate, '%Y-%m') AS l_shipmonth FROM '{lineitem()}/*.parquet') TO '{out}' "
+        "(FORMAT parquet, COMPRESSION snappy, PARTITION_BY (l_shipmonth), WRITE_PARTITION_COLUMNS true, ROW_GROUP_SIZE 1000000)"
+    )
+    out.rename(table)
+    return table
+
+
+def source(name, low, high):
+    """10,000 rows: 5,000 whose keys the table has between the shares `low` and `high` of its order keys, and 5,000 behind."""
+    import duckdb
+
+    path = HOME / f"{name}.parquet"
+    if path.exists():
+        return path
+    db = duckdb.connect()
+    table = f"'{lineitem()}/*.parquet'"
+    last = db.execute(f"SELECT max(l_orderkey) FROM {table}").fetchone()[0]
+    between = f"l_orderkey BETWEEN {int(last * low)} AND {int(last * high)}"
+    db.execute(
+        f"COPY (SELECT * REPLACE (CAST(0.01 AS DECIMAL(15, 2)) AS l_tax) FROM (SELECT * FROM {table} WHERE {between} ORDER BY hash(l_orderkey, l_linenumber) "
+        f"LIMIT 5000) UNION ALL SELECT * REPLACE (l_orderkey + {last} AS l_orderkey) FROM (SELECT * FROM {table} LIMIT 5000)) TO '{path}' (FORMAT parquet)"
+    )
+    return path
+
+
+def delta_form(table):
+    import deltalake
+    import pyarrow.dataset as ds
+
+    out = pathlib.Path(f"{table}.delta")
+    if not out.exists():
+        columns = ["l_shipmonth"] if table.name == "monthly" else None
+        rows = ds.dataset(sorted(str(f) for f in table.rglob("*.parquet"))).scanner(batch_size=1 << 20).to_reader()
+        deltalake.write_deltalake(str(part(out)), rows, partition_by=columns)
+        part_of(out).rename(out)
+    return out
+
+
+def part_of(path):
+    return pathlib.Path(f"{path}.part")
+
+
+def iceberg_form(table):
+    """Its metadata have absolute paths, so that it is made for each run anew: from the files as they are."""
+    from pyiceberg.catalog.sql import SqlCatalog
+    import pyarrow.parquet as pq
+
+    files = sorted(str(f) for f in table.rglob("*.parquet"))
+    catalog = SqlCatalog("c", uri=f"sqlite:///{table}/catalog.db", warehouse=f"file://{table}")
+    catalog.create_namespace("b")
+    made = catalog.create_table("b.lineitem", schema=pq.ParquetFile(files[0]).schema_arrow)
+    made.add_files(files)
+
+
+# ---- runs ----
+
+
+def peak_and_output(command):
+    """Runs it, with an eye on its memory: (output, peak MiB), or why it was stopped."""
+    process = subprocess.Popen([str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    begun, peak = time.monotonic(), 0
+    while process.poll() is None:
+        try:
+            with open(f"/proc/{process.pid}/status") as status:
+                peak = max([peak] + [int(line.split()[1]) << 10 for line in status if line.startswith("VmHWM")])
+        except OSError:
+            pass
+        over = "more than 12 GiB" if peak > MEMORY else "more than 600 s" if time.monotonic() - begun > SECONDS else None
+        if over:
+            process.kill()
+            process.wait()
+            return over, peak
+        time.sleep(0.005)
+    out, err = process.communicate()
+    return (json.loads(out), peak) if process.returncode == 0 else ((err or out).strip().splitlines()[-1][:70], peak)
+
+
+def fresh(table, engine, links):
+    """A copy to change: of links where the engine does not write into files."""
+    target = HOME / "work"
+    for path in (target, pathlib.Path(f"{target}.lamella"), pathlib.Path(f"{target}.out"), pathlib.Path(f"{target}.out.lamella")):
+        shutil.rmtree(path, ignore_errors=True)
+    form = delta_form(table) if engine == "delta" else table
+    shutil.copytree(form, target, copy_function=os.link if links else shutil.copy2)
+    if engine == "pyiceberg":
+        iceberg_form(target)
+    os.sync()
+    return target
+
+
+def measure(job, table, ours, engines, upsert=""):
+    """`ours`: name -> arguments of lamella, {t} the table."""
+    seconds, peak, left_out = {}, {}, {}
+    for _ in range(ROUNDS):
+        for name, arguments in ours.items():
+            target = fresh(table, "lamella", links="append" not in name)
+            if "sidecars" in name:
+                subprocess.run([LAMELLA, "--quiet", "sidecar", "build", target], check=True, stdout=subprocess.DEVNULL)
+            result, used = peak_and_output([LAMELLA, "--json", *(a.format(t=target) for a in arguments)])
+            if isinstance(result, str):
+                sys.exit(f"{name}: {result}")
+            seconds.setdefault(name, []).append(result["seconds"])
+            peak[name] = max(peak.get(name, 0), used)
+        for engine in engines:
+            if engine in left_out:
+                continue
+            target = fresh(table, engine, links=True)
+            result, used = peak_and_output([sys.executable, ROOT / "bench/change_peers.py", job, engine, target, upsert])
+            if isinstance(result, str):
+                left_out[engine] = result
+                continue
+            seconds.setdefault(engine, []).append(result["seconds"])
+            peak[engine] = max(peak.get(engine, 0), used)
+    return {e: statistics.median(s) for e, s in seconds.items()}, peak, left_out
+
+
+def table_of(title, ours, engines, measured, floor):
+    seconds, peak, left_out = measured
+    peers = [e for e in engines if e in seconds]
+    best = min(peers, key=lambda e: seconds[e])
+    first = next(iter(ours))
+    say(f"### {title}")
+    say()
+    say("| engine | median s | times ours | peak MiB |")
+    say("|---|---:|---:|---:|")
+    for engine in [*ours, *peers]:
+        name = f"**{engine}**" if engine == first else engine
+        say(f"| {name} | {seconds[engine]:.3f} | {seconds[engine] / seconds[first]:.1f} | {peak[engine] / (1 << 20):.0f} |")
+    for engine, why in left_out.items():
+        say(f"| {engine} | {why} | | |")
+    say()
+    ratio, used = seconds[best] / seconds[first], peak[first] / (1 << 20)
+    if floor:
+        reached = "reached" if ratio >= floor and used <= 512 else "**missed**"
+        say(f"- {reached}: {ratio:.1f} times as fast as the fastest peer ({best}), in {used:.0f} MiB; {floor} times in 512 MiB are asked for at scale 10")
+    else:
+        say(f"- {ratio:.1f} times as fast as the fastest peer ({best}), in {used:.0f} MiB")
+    say()
+
+
+def main():
+    HOME.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(HOME).free
+    if free < SCALE * BYTES_A_SCALE:
+        sys.exit(f"{HOME} has {free >> 30} GiB free; scale {SCALE} needs {SCALE * BYTES_A_SCALE >> 30}")
+    files, own = ["duckdb", "polars", "pyarrow"], ["delta", "pyiceberg"]
+    change = ["--compression", "snappy"]
+    table, months = lineitem(), monthly()
+    recent, spread = source("recent", 0.98, 1.0), source("spread", 0.0, 1.0)
+    say(f"## Changes of TPC-H lineitem at scale {SCALE} ({platform.machine()}, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')})")
+    say()
+    jobs = [
+        ("delete", "Delete of one order, 16 files sorted by order key", table, 20, [*files, *own], "",
+         {"lamella": ["delete", "{t}", "--where", f"l_orderkey = {ORDER}"],
+          "lamella --mode append": ["delete", "{t}", "--mode", "append", "--where", f"l_orderkey = {ORDER}"]}),
+        ("update", "Update of 1 % of one month, partitioned by month", months, None, [*files, *own], "",
+         {"lamella": ["update", "{t}", "--set", "l_discount=0.5", "--where", f"l_shipmonth = '{MONTH}' AND l_orderkey % 100 = 0"]}),
+        ("upsert", "Upsert of 10,000 rows, half new, the others of the last 2 % of the orders", table, 5, [*files, *own], recent,
+         {"lamella": ["upsert", "{t}", "--from", str(recent), "--key", "l_orderkey,l_linenumber"],
+          "lamella --mode append": ["upsert", "{t}", "--mode", "append", "--from", str(recent), "--key", "l_orderkey,l_linenumber"]}),
+        ("upsert", "Upsert of 10,000 rows, half new, the others of all orders", table, 5, [*files, *own], spread,
+         {"lamella": ["upsert", "{t}", "--from", str(spread), "--key", "l_orderkey,l_linenumber"]}),
+        ("repartition", "Repartition into about 2,500 partitions, by day", table, 1.5, [*files, "delta"], "",
+         {"lamella": ["repartition", "{t}", "{t}.out", "--by", "l_shipdate", *change]}),
+        ("sort", "Compaction to files sorted by day and order", table, 1.5, [*files, "delta"], "",
+         {"lamella": ["compact", "{t}", "--sort-by", "l_shipdate,l_orderkey", *change]}),
+    ]
+    wanted = sys.argv[2:]
+    for job, title, on, floor, engines, upsert, ours in jobs:
+        if wanted and job not in wanted:
+            continue
+        table_of(title, ours, engines, measure(job, on, ours, engines, str(upsert)), floor)
+    shutil.rmtree(HOME / "work", ignore_errors=True)
+    if not wanted:
+        (ROOT / f"bench/changes-{SCALE}.md").write_text("\n".join(lines) + "\n")
+
+
+main()
