@@ -17,7 +17,6 @@ struct restore {
   struct lam_journal manifest;
   struct lam_directory *directory;
   const struct lam_change_options *options;
-  bool elsewhere; /* the table's place was given: in a copy of it files have other inodes */
 
   /* Of this attempt. */
   struct lam_stage *stage; /* NULL: a dry run */
@@ -52,15 +51,15 @@ static const struct lam_data_file *find_file(const struct lam_snapshot *snapshot
   return NULL;
 }
 
-static bool is_same(const struct restore *restore, struct lam_identity a, struct lam_identity b) {
-  if (restore->elsewhere) b.inode = a.inode;
-  return lam_identity_equal(a, b);
+/* In a copy of the table, and where a later operation was undone from a copy, files have other inodes. */
+static bool is_same(struct lam_identity a, struct lam_identity b) {
+  return a.size == b.size && a.mtime_ns == b.mtime_ns;
 }
 
 static enum lam_status take_away(struct restore *restore, const struct lam_journal_directory *directory,
                                  const struct lam_journal_file *planned, struct lam_error *error) {
   const struct lam_data_file *file = find_file(&restore->snapshot, directory->key, planned->name);
-  if (!file || !is_same(restore, file->identity, planned->identity))
+  if (!file || !is_same(file->identity, planned->identity))
     return lam_fail(error, LAM_CONFLICT,
                     "%s/%s%s%s, which the operation had added, has been %s since%s; nothing was changed",
                     restore->directory->data->root, directory->key, *directory->key ? "/" : "", planned->name,
@@ -259,7 +258,7 @@ enum lam_status lam_restore(struct lam_context *context, const char *path, const
   struct lam_change_options options = LAM_CHANGE_OPTIONS_INIT;
   struct lam_edit_result counts = LAM_EDIT_RESULT_INIT;
   LAM_TRY(lam_options_read(given, "LAM_CHANGE_OPTIONS_INIT", &options, sizeof options, error));
-  struct restore restore = {.context = context, .options = &options, .elsewhere = table != NULL, .result = &counts};
+  struct restore restore = {.context = context, .options = &options, .result = &counts};
   LAM_TRY(lam_mem_open(context, RESTORE_MEMORY, &restore.mem, error));
   enum lam_status status = lam_store_local(context, path, &restore.backup, error);
   if (status == LAM_OK)
