@@ -1,6 +1,4 @@
 /* Planning: what a scan would read, decided as the filtered reader decides it, without reading a data page. */
-#include <stdio.h>
-
 #include "base/context.h"
 #include "base/options.h"
 #include "base/threads.h"
@@ -15,13 +13,16 @@ struct plan {
   struct lam_arena arena;
   struct lam_plan_options options;
   const struct lam_expr *condition; /* NULL: all rows */
+  uint8_t *outcomes;                /* of each file, with a condition: lam_where_files */
   struct ArrowSchema schema;        /* the columns asked for */
   bool partial;
   lam_plan_fn each;
   void *user;
   struct lam_plan_result result;
-  size_t first; /* of the files under way */
+  struct lam_buf path; /* of a file that is skipped */
+  size_t first;        /* of the files under way */
   struct planned {
+    size_t index;           /* in the snapshot */
     struct lam_arena arena; /* of `file` */
     struct lam_plan_file file;
     struct lam_prune_counts counts;
@@ -250,34 +251,23 @@ static enum lam_status plan_within(struct file_plan *p, const struct lam_data_fi
   return LAM_OK;
 }
 
-static enum lam_status skip_by_partition(struct plan *plan, const struct lam_data_file *data, struct planned *out,
-                                         struct lam_error *error) {
-  const char *root = plan->table->directory->data->root;
-  size_t size = strlen(root) + strlen(data->key) + 2;
-  char *path;
-  LAM_TRY(lam_arena_alloc(&out->arena, size, (void **)&path, error));
-  snprintf(path, size, "%s/%s", root, data->key);
-  out->file.path = path;
-  out->file.rule = LAM_PLAN_BY_PARTITION;
-  return LAM_OK;
+/* What is known of a file without opening it. */
+static struct lam_plan_file describe_file(const struct plan *plan, size_t index) {
+  const struct lam_table *table = plan->table;
+  const struct lam_table_file *known = &table->files[index];
+  return (struct lam_plan_file){.struct_size = sizeof(struct lam_plan_file),
+                                .rows = known->rows,
+                                .row_group_count = known->row_groups,
+                                .bytes = table->snapshot.files[index].identity.size};
 }
 
 static enum lam_status plan_file(void *user, size_t index, struct lam_error *error) {
   struct plan *plan = user;
   struct lam_table *table = plan->table;
   struct planned *out = &plan->planned[index];
-  const struct lam_data_file *data = &table->snapshot.files[plan->first + index];
-  const struct lam_table_file *known = &table->files[plan->first + index];
-  bool may = true;
+  const struct lam_data_file *data = &table->snapshot.files[out->index];
   LAM_TRY(lam_check_cancel(table->context, error));
-  out->file = (struct lam_plan_file){.struct_size = sizeof out->file,
-                                     .rows = known->rows,
-                                     .row_group_count = known->row_groups,
-                                     .bytes = data->identity.size};
-  if (plan->condition && table->snapshot.column_count > 0) /* else the path has nothing to say */
-    LAM_TRY(
-        lam_where_may_match(table, plan->condition, &table->snapshot.partitions[data->partition].values, &may, error));
-  if (!may) return skip_by_partition(plan, data, out, error);
+  out->file = describe_file(plan, out->index);
   struct file_plan p = {.plan = plan, .out = out};
   lam_arena_init(&p.arena, table->mem);
   lam_ranges_init(&p.rows, table->mem);
@@ -295,21 +285,18 @@ static enum lam_status plan_file(void *user, size_t index, struct lam_error *err
 
 /* ---- the table ---- */
 
-static void count_file(struct lam_plan_result *result, const struct planned *planned) {
-  const struct lam_plan_file *file = &planned->file;
+static void count_file(struct lam_plan_result *result, const struct lam_plan_file *file) {
   result->files++;
   result->files_skipped += file->verdict == LAM_PLAN_SKIPPED;
   result->row_groups += file->row_group_count;
-  result->pages += planned->counts.pages;
-  result->pages_skipped += planned->counts.pages_skipped;
   result->rows += file->rows;
   result->rows_kept += file->rows_kept;
   result->bytes += file->bytes;
   result->bytes_wanted += file->bytes_wanted;
   result->bytes_fetched += file->bytes_fetched;
   result->ranges += file->range_count;
-  if (file->rule == LAM_PLAN_BY_PARTITION) {
-    result->row_groups_skipped[LAM_PLAN_BY_PARTITION] += file->row_group_count;
+  if (file->rule != LAM_PLAN_BY_NOTHING) {
+    result->row_groups_skipped[file->rule] += file->row_group_count;
     return;
   }
   for (uint32_t i = 0; i < file->row_group_count; i++) {
@@ -321,19 +308,62 @@ static void count_file(struct lam_plan_result *result, const struct planned *pla
   }
 }
 
-/* Files [plan->first, + count) at the same time, then handed on in their order. */
-static enum lam_status plan_some(struct plan *plan, size_t count, bool *more, struct lam_error *error) {
-  struct lam_table *table = plan->table;
-  memset(plan->planned, 0, FILES_AT_ONCE * sizeof *plan->planned);
-  for (size_t i = 0; i < count; i++) lam_arena_init(&plan->planned[i].arena, table->mem);
-  enum lam_status status = lam_pool_run(lam_context_pool(table->context), count, 0, plan_file, plan, error);
-  for (size_t i = 0; i < count; i++) {
-    if (status == LAM_OK && *more) {
-      count_file(&plan->result, &plan->planned[i]);
-      *more = !plan->each || plan->each(plan->user, &plan->planned[i].file);
-    }
-    lam_arena_release(&plan->planned[i].arena);
+static bool is_skipped(const struct plan *plan, size_t index) {
+  return plan->condition && !(plan->outcomes[index] & LAM_MAY_BE_TRUE);
+}
+
+static bool hand_on(struct plan *plan, const struct lam_plan_file *file) {
+  count_file(&plan->result, file);
+  return !plan->each || plan->each(plan->user, file);
+}
+
+/* A file that its path, or the pack, rules out. */
+static enum lam_status skip_file(struct plan *plan, size_t index, bool *more, struct lam_error *error) {
+  struct lam_plan_file file = describe_file(plan, index);
+  file.rule = plan->outcomes[index] & LAM_OUTCOMES_BY_PATH ? LAM_PLAN_BY_PARTITION : LAM_PLAN_BY_STATISTICS;
+  if (plan->each) { /* else nobody sees the path */
+    const char *root = plan->table->directory->data->root, *key = plan->table->snapshot.files[index].key;
+    plan->path.size = 0;
+    LAM_TRY(lam_buf_append(&plan->path, root, strlen(root), error));
+    LAM_TRY(lam_buf_append(&plan->path, "/", 1, error));
+    LAM_TRY(lam_buf_append(&plan->path, key, strlen(key) + 1, error));
+    file.path = (const char *)plan->path.data;
   }
+  *more = hand_on(plan, &file);
+  return LAM_OK;
+}
+
+/* The files [plan->first, end), of which `count` are planned, handed on in their order. */
+static enum lam_status hand_on_some(struct plan *plan, size_t end, size_t count, bool *more, struct lam_error *error) {
+  const struct planned *planned = plan->planned;
+  for (size_t i = plan->first; *more && i < end; i++) {
+    if (count == 0 || planned->index != i) {
+      LAM_TRY(skip_file(plan, i, more, error));
+      continue;
+    }
+    plan->result.pages += planned->counts.pages;
+    plan->result.pages_skipped += planned->counts.pages_skipped;
+    *more = hand_on(plan, &planned->file);
+    planned++;
+    count--;
+  }
+  return LAM_OK;
+}
+
+/* From plan->first on, as many as there is room for of those that are not skipped, at the same time. */
+static enum lam_status plan_some(struct plan *plan, bool *more, struct lam_error *error) {
+  struct lam_table *table = plan->table;
+  size_t end = plan->first, count = 0;
+  for (; end < table->snapshot.file_count && count < FILES_AT_ONCE; end++) {
+    if (is_skipped(plan, end)) continue;
+    struct planned *planned = &plan->planned[count++];
+    *planned = (struct planned){.index = end};
+    lam_arena_init(&planned->arena, table->mem);
+  }
+  enum lam_status status = lam_pool_run(lam_context_pool(table->context), count, 0, plan_file, plan, error);
+  if (status == LAM_OK) status = hand_on_some(plan, end, count, more, error);
+  for (size_t i = 0; i < count; i++) lam_arena_release(&plan->planned[i].arena);
+  plan->first = end;
   return status;
 }
 
@@ -344,12 +374,14 @@ static enum lam_status plan_table(struct plan *plan, struct lam_error *error) {
   bool more = true;
   LAM_TRY(lam_columns_choose(table, options->columns, options->column_count, &plan->arena, &plan->schema,
                              &plan->partial, error));
-  if (options->where) LAM_TRY(lam_where_bind(table, options->where, &plan->arena, &plan->condition, error));
+  if (options->where) {
+    LAM_TRY(lam_where_bind(table, options->where, &plan->arena, &plan->condition, error));
+    LAM_TRY(lam_where_files(table, plan->condition, &plan->arena, &plan->outcomes, error));
+  }
   LAM_TRY(lam_arena_array(&plan->arena, FILES_AT_ONCE, sizeof *plan->planned, (void **)&plan->planned, error));
   lam_progress_begin(table->context, "plan", table->rows, 0);
   enum lam_status status = LAM_OK;
-  for (; status == LAM_OK && more && plan->first < files; plan->first += FILES_AT_ONCE)
-    status = plan_some(plan, (size_t)lam_min_u64(FILES_AT_ONCE, files - plan->first), &more, error);
+  while (status == LAM_OK && more && plan->first < files) status = plan_some(plan, &more, error);
   lam_progress_end(table->context);
   return status;
 }
@@ -371,8 +403,10 @@ enum lam_status lam_plan(struct lam_table *table, const struct lam_plan_options 
   struct plan plan = {.table = table, .each = each, .user = user, .result = LAM_PLAN_RESULT_INIT};
   LAM_TRY(read_options(options, &plan.options, error));
   lam_arena_init(&plan.arena, table->mem);
+  lam_buf_init(&plan.path, table->mem);
   enum lam_status status = plan_table(&plan, error);
   if (plan.schema.release) lam_schema_release(&plan.schema);
+  lam_buf_release(&plan.path);
   lam_arena_release(&plan.arena);
   if (status == LAM_OK) lam_result_write(&plan.result, sizeof plan.result, result);
   return status;

@@ -10,6 +10,7 @@ struct count {
   struct lam_table *table;
   struct lam_arena arena;
   const struct lam_expr *condition;
+  uint8_t *outcomes; /* lam_where_files */
   _Atomic uint64_t rows, rows_read, files_opened, row_groups_read;
 };
 
@@ -94,10 +95,13 @@ static enum lam_status count_file(void *user, size_t index, struct lam_error *er
   const struct lam_data_file *data = &table->snapshot.files[index];
   const struct lam_partition *partition = &table->snapshot.partitions[data->partition].values;
   struct count_file file = {.count = count};
-  bool may;
+  unsigned outcomes = count->outcomes[index] & LAM_OUTCOMES;
   LAM_TRY(lam_check_cancel(table->context, error));
-  LAM_TRY(lam_where_may_match(table, count->condition, partition, &may, error));
-  if (!may) return LAM_OK;
+  if (!(outcomes & LAM_MAY_BE_TRUE)) return LAM_OK;
+  if (outcomes == LAM_MAY_BE_TRUE) {
+    add(&count->rows, table->files[index].rows);
+    return LAM_OK;
+  }
   lam_arena_init(&file.arena, table->mem);
   enum lam_status status = count_within(&file, data, partition, error);
   lam_prune_close(file.prune);
@@ -112,6 +116,7 @@ static enum lam_status count_file(void *user, size_t index, struct lam_error *er
 static enum lam_status count_where(struct count *count, const char *where, struct lam_error *error) {
   struct lam_table *table = count->table;
   LAM_TRY(lam_where_bind(table, where, &count->arena, &count->condition, error));
+  LAM_TRY(lam_where_files(table, count->condition, &count->arena, &count->outcomes, error));
   lam_progress_begin(table->context, "count", table->rows, 0);
   enum lam_status status =
       lam_pool_run(lam_context_pool(table->context), table->snapshot.file_count, 0, count_file, count, error);

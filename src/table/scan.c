@@ -2,6 +2,7 @@
 #include "arrow/cast.h"
 #include "base/context.h"
 #include "base/options.h"
+#include "table/path_value.h"
 #include "table/columns.h"
 #include "table/where.h"
 
@@ -12,6 +13,7 @@ struct lam_scan {
   int64_t batch_rows, left;         /* left < 0: no limit */
   struct lam_arena own;             /* of the scan */
   const struct lam_expr *condition; /* NULL: all rows */
+  uint8_t *outcomes;                /* with a condition: lam_where_files */
   bool partial;                     /* some columns are structs with some of their members */
 
   size_t next_file;
@@ -41,6 +43,8 @@ enum lam_status lam_scan_open(struct lam_table *table, const struct lam_scan_opt
                                               &scan->partial, error);
   if (status == LAM_OK && options.where)
     status = lam_where_bind(table, options.where, &scan->own, &scan->condition, error);
+  if (status == LAM_OK && scan->condition)
+    status = lam_where_files(table, scan->condition, &scan->own, &scan->outcomes, error);
   if (status == LAM_OK)
     *out = scan;
   else
@@ -120,15 +124,14 @@ static enum lam_status open_reader(struct lam_scan *scan, struct lam_error *erro
   return scan->partial ? read_schema(scan, error) : LAM_OK;
 }
 
-/* Opens the next file, unless its path says that none of its rows match. */
+/* Opens the next file, unless none of its rows match. */
 static enum lam_status open_file(struct lam_scan *scan, struct lam_error *error) {
   struct lam_table *table = scan->table;
-  const struct lam_data_file *file = &table->snapshot.files[scan->next_file++];
+  size_t index = scan->next_file++;
+  const struct lam_data_file *file = &table->snapshot.files[index];
   scan->partition = &table->snapshot.partitions[file->partition].values;
   LAM_TRY(lam_check_cancel(table->context, error));
-  bool may = true;
-  if (scan->condition) LAM_TRY(lam_where_may_match(table, scan->condition, scan->partition, &may, error));
-  if (!may) return LAM_OK;
+  if (scan->condition && !(scan->outcomes[index] & LAM_MAY_BE_TRUE)) return LAM_OK;
   LAM_TRY(
       lam_snapshot_file(table->directory, &table->snapshot, file, &table->file_options, scan->mem, &scan->file, error));
   return open_reader(scan, error);
@@ -136,56 +139,12 @@ static enum lam_status open_file(struct lam_scan *scan, struct lam_error *error)
 
 /* ---- columns that the path holds ---- */
 
-static void store_number(uint8_t *to, int64_t rows, int width, int64_t value) {
-  for (int64_t i = 0; i < rows; i++) memcpy(to + i * width, &value, (size_t)width);
-}
-
-static enum lam_status constant_number(struct lam_mem *mem, int64_t value, int width, int64_t rows,
-                                       struct ArrowArray *out, struct lam_error *error) {
-  struct lam_shared *buffers[2] = {NULL, NULL};
-  LAM_TRY(lam_shared_create(mem, (size_t)rows * (size_t)width, &buffers[1], error));
-  store_number(buffers[1]->data, rows, width, value);
-  enum lam_status status = lam_array_init(rows, 0, 2, buffers, NULL, out, error);
-  lam_shared_release(buffers[1]);
-  return status;
-}
-
-static enum lam_status constant_string(struct lam_mem *mem, const char *value, int64_t rows, struct ArrowArray *out,
-                                       struct lam_error *error) {
-  struct lam_shared *buffers[3] = {NULL, NULL, NULL};
-  size_t size = strlen(value), total;
-  if (lam_mul_overflow(size, (size_t)rows, &total) || total > INT32_MAX)
-    return lam_fail(error, LAM_LIMIT, "a batch of %lld rows with a partition value of %zu bytes", (long long)rows,
-                    size);
-  LAM_TRY(lam_shared_create(mem, ((size_t)rows + 1) * 4, &buffers[1], error));
-  enum lam_status status = lam_shared_create(mem, total, &buffers[2], error);
-  if (status == LAM_OK) {
-    for (int64_t i = 0; i <= rows; i++) lam_store32(buffers[1]->data + 4 * i, (uint32_t)((size_t)i * size));
-    for (int64_t i = 0; i < rows; i++) lam_copy(buffers[2]->data + (size_t)i * size, value, size);
-    status = lam_array_init(rows, 0, 3, buffers, NULL, out, error);
-  }
-  lam_shared_release(buffers[1]);
-  lam_shared_release(buffers[2]);
-  return status;
-}
-
 /* Column `c` is not in the file: replaces its nulls by the value of the path, where the path has one
  * that fits the column's type. */
 static enum lam_status fill_from_path(struct lam_scan *scan, int64_t c, struct ArrowArray *batch,
                                       struct lam_error *error) {
-  const char *value;
-  struct lam_type type;
-  if (!lam_partition_find(scan->partition, scan->schema.children[c]->name, &value) || !value) return LAM_OK;
-  LAM_TRY(lam_type_parse(scan->schema.children[c], &type, error));
-  enum lam_partition_type kind = lam_partition_type_of(value);
-  bool integer = type.id >= LAM_TYPE_INT8 && type.id <= LAM_TYPE_UINT64 && kind == LAM_PARTITION_INT64;
-  bool date = type.id == LAM_TYPE_DATE32 && kind == LAM_PARTITION_DATE;
-  struct ArrowArray filled = {.release = NULL};
-  if (integer || date)
-    LAM_TRY(constant_number(scan->mem, lam_partition_number(value, kind), lam_type_bits(&type) / 8, batch->length,
-                            &filled, error));
-  else if (type.id == LAM_TYPE_STRING || type.id == LAM_TYPE_BINARY)
-    LAM_TRY(constant_string(scan->mem, value, batch->length, &filled, error));
+  struct ArrowArray filled;
+  LAM_TRY(lam_path_array(scan->mem, scan->partition, scan->schema.children[c], batch->length, &filled, error));
   if (!filled.release) return LAM_OK;
   lam_array_release(batch->children[c]);
   *batch->children[c] = filled;

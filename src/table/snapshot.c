@@ -245,18 +245,19 @@ static enum lam_status take_walk(struct lam_walk *walk, const struct state *stat
   return build(walk, &runs, pack, out, error);
 }
 
-static enum lam_status list_once(struct lam_directory *directory, const struct lam_partition_filter *filter,
-                                 const struct lam_pack *pack, struct lam_arena *scratch, bool *stable,
-                                 struct lam_snapshot *out, struct lam_error *error) {
-  struct lam_walk walk = {.directory = directory, .filter = filter, .arena = scratch};
+static enum lam_status list_once(struct lam_walk *walk, bool *stable, struct lam_snapshot *out,
+                                 struct lam_error *error) {
+  struct lam_directory *directory = walk->directory;
   struct state state;
   enum lam_status status = read_state(directory, &state, error);
-  if (directory->pack_use == LAM_PACK_TRUSTED && !state.applying) walk.pack = pack;
-  if (status == LAM_OK) status = lam_walk_all(&walk, error);
+  if (directory->pack_use == LAM_PACK_TRUSTED && !state.applying) walk->pack = out->pack;
+  if (status == LAM_OK && walk->record && state.applying)
+    status = lam_fail(error, LAM_CONFLICT, "a commit is being applied to '%s'", directory->name);
+  if (status == LAM_OK) status = lam_walk_all(walk, error);
   if (status == LAM_OK) status = is_still(directory, &state, stable, error);
   if (status == LAM_OK && *stable) {
     out->sequence = state.sequence;
-    status = take_walk(&walk, &state, pack, out, error);
+    status = take_walk(walk, &state, out->pack, out, error);
   }
   lam_journal_release(&state.journal);
   return status;
@@ -271,24 +272,44 @@ static void open_pack(struct lam_directory *directory, struct lam_snapshot *out)
     lam_log(directory->context, LAM_LOG_WARN, "the pack is not used: %s", why.message);
 }
 
-enum lam_status lam_snapshot_open(struct lam_directory *directory, const struct lam_partition_filter *filter,
-                                  struct lam_snapshot *out, struct lam_error *error) {
+/* `filter` and `record` of the walk are given. */
+static enum lam_status open_snapshot(struct lam_directory *directory, struct lam_walk *walk, struct lam_arena *scratch,
+                                     struct lam_snapshot *out, struct lam_error *error) {
+  const struct lam_walk fresh = {
+      .directory = directory, .filter = walk->filter, .record = walk->record, .arena = scratch};
   *out = (struct lam_snapshot){0};
   lam_arena_init(&out->arena, directory->mem);
   open_pack(directory, out);
-  if (filter && filter->count == 0) filter = NULL;
   enum lam_status status = LAM_OK;
   bool stable = false;
   for (int i = 0; i < LISTINGS && status == LAM_OK && !stable; i++) {
-    struct lam_arena scratch;
-    lam_arena_init(&scratch, directory->mem);
-    status = list_once(directory, filter, out->pack, &scratch, &stable, out, error);
-    lam_arena_release(&scratch);
+    lam_arena_release(scratch);
+    *walk = fresh;
+    status = list_once(walk, &stable, out, error);
   }
   if (status == LAM_OK && !stable)
     status = lam_fail(error, LAM_CONFLICT, "'%s' was changed by others each of the %d times that it was listed",
                       directory->name, LISTINGS);
   if (status != LAM_OK) lam_snapshot_release(out);
+  return status;
+}
+
+enum lam_status lam_snapshot_open(struct lam_directory *directory, const struct lam_partition_filter *filter,
+                                  struct lam_snapshot *out, struct lam_error *error) {
+  struct lam_arena scratch;
+  struct lam_walk walk = {.filter = filter && filter->count ? filter : NULL};
+  lam_arena_init(&scratch, directory->mem);
+  enum lam_status status = open_snapshot(directory, &walk, &scratch, out, error);
+  lam_arena_release(&scratch);
+  return status;
+}
+
+enum lam_status lam_snapshot_record(struct lam_directory *directory, struct lam_arena *arena, struct lam_snapshot *out,
+                                    struct lam_walked **walked, size_t *count, struct lam_error *error) {
+  struct lam_walk walk = {.record = true};
+  enum lam_status status = open_snapshot(directory, &walk, arena, out, error);
+  *walked = walk.walked;
+  *count = walk.walked_count;
   return status;
 }
 

@@ -47,4 +47,9 @@ struct lam_walk {
 /* `walked` is sorted by key then; `found` is not. */
 enum lam_status lam_walk_all(struct lam_walk *walk, struct lam_error *error);
 
+/* snapshot.c: as lam_snapshot_open, of the whole table, with its directories, which are in `arena`. LAM_CONFLICT while
+ * a commit is being applied. */
+enum lam_status lam_snapshot_record(struct lam_directory *directory, struct lam_arena *arena, struct lam_snapshot *out,
+                                    struct lam_walked **walked, size_t *count, struct lam_error *error);
+
 #endif
