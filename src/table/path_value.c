@@ -18,3 +18,47 @@ enum lam_status lam_path_value(const struct lam_partition *partition, const stru
   }
   return LAM_OK;
 }
+
+static void store_number(uint8_t *to, int64_t rows, int width, int64_t value) {
+  for (int64_t i = 0; i < rows; i++) memcpy(to + i * width, &value, (size_t)width);
+}
+
+static enum lam_status constant_number(struct lam_mem *mem, int64_t value, int width, int64_t rows,
+                                       struct ArrowArray *out, struct lam_error *error) {
+  struct lam_shared *buffers[2] = {NULL, NULL};
+  LAM_TRY(lam_shared_create(mem, (size_t)rows * (size_t)width, &buffers[1], error));
+  store_number(buffers[1]->data, rows, width, value);
+  enum lam_status status = lam_array_init(rows, 0, 2, buffers, NULL, out, error);
+  lam_shared_release(buffers[1]);
+  return status;
+}
+
+static enum lam_status constant_string(struct lam_mem *mem, struct lam_bytes value, int64_t rows,
+                                       struct ArrowArray *out, struct lam_error *error) {
+  struct lam_shared *buffers[3] = {NULL, NULL, NULL};
+  size_t size = value.size, total;
+  if (lam_mul_overflow(size, (size_t)rows, &total) || total > INT32_MAX)
+    return lam_fail(error, LAM_LIMIT, "a batch of %lld rows with a partition value of %zu bytes", (long long)rows,
+                    size);
+  LAM_TRY(lam_shared_create(mem, ((size_t)rows + 1) * 4, &buffers[1], error));
+  enum lam_status status = lam_shared_create(mem, total, &buffers[2], error);
+  if (status == LAM_OK) {
+    for (int64_t i = 0; i <= rows; i++) lam_store32(buffers[1]->data + 4 * i, (uint32_t)((size_t)i * size));
+    for (int64_t i = 0; i < rows; i++) lam_copy(buffers[2]->data + (size_t)i * size, value.data, size);
+    status = lam_array_init(rows, 0, 3, buffers, NULL, out, error);
+  }
+  lam_shared_release(buffers[1]);
+  lam_shared_release(buffers[2]);
+  return status;
+}
+
+enum lam_status lam_path_array(struct lam_mem *mem, const struct lam_partition *partition,
+                               const struct ArrowSchema *column, int64_t rows, struct ArrowArray *out,
+                               struct lam_error *error) {
+  struct lam_scalar value;
+  out->release = NULL;
+  LAM_TRY(lam_path_value(partition, column, &value, error));
+  if (value.is_null) return LAM_OK;
+  if (lam_type_is_binary(value.type.id)) return constant_string(mem, value.bytes, rows, out, error);
+  return constant_number(mem, value.value.i, lam_type_bits(&value.type) / 8, rows, out, error);
+}
