@@ -79,6 +79,21 @@ enum lam_status cli_check_partitions(const struct string_list *texts, struct lam
 enum lam_status cli_change(const struct change_arguments *arguments, struct lam_change_options *out,
                            struct lam_error *error);
 
+/* What a change of rows did, all counts of it. `operation` is static; `start` is when it began, of cli_now_ms. */
+struct lam_edit_result;
+enum lam_status cli_print_edit(struct cli *cli, const char *operation, bool dry_run,
+                               const struct lam_edit_result *result, uint64_t start, struct lam_error *error);
+
+/* How sources of rows are read: --format, --delimiter, --no-header, --type, --null. */
+struct source_arguments {
+  struct string_list types;
+  const char *format, *delimiter, *null_text;
+  bool no_header;
+};
+enum { SOURCE_OPTIONS = 5 };
+void cli_source_options(struct source_arguments *arguments, struct option *out /* SOURCE_OPTIONS */);
+enum lam_status cli_source(struct source_arguments *arguments, struct lam_import_options *out, struct lam_error *error);
+
 enum lam_status run_inspect(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_cat(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_count(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
@@ -88,6 +103,9 @@ enum lam_status run_sidecar(struct cli *cli, int argc, char **argv, int *exit_co
 enum lam_status run_verify(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_import(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_compact(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
+enum lam_status run_upsert(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
+enum lam_status run_dedup(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
+enum lam_status run_schema(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_restore(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 
 #endif

@@ -125,11 +125,33 @@ static enum lam_status import_format(const char *text, enum lam_import_format *o
   return LAM_OK;
 }
 
+void cli_source_options(struct source_arguments *a, struct option *out) {
+  const struct option options[SOURCE_OPTIONS] = {
+      {"--format", OPTION_STRING, &a->format},     {"--delimiter", OPTION_STRING, &a->delimiter},
+      {"--no-header", OPTION_FLAG, &a->no_header}, {"--type", OPTION_LIST, &a->types},
+      {"--null", OPTION_STRING, &a->null_text},
+  };
+  memcpy(out, options, sizeof options);
+}
+
+enum lam_status cli_source(struct source_arguments *a, struct lam_import_options *options, struct lam_error *error) {
+  LAM_TRY(column_types(&a->types, &options->types, error));
+  LAM_TRY(import_format(a->format, &options->format, error));
+  if (a->delimiter && strcmp(a->delimiter, "\\t") == 0) a->delimiter = "\t";
+  if (a->delimiter && strlen(a->delimiter) != 1)
+    return lam_fail(error, LAM_INVALID, "--delimiter '%s': expected one character, or \\t", a->delimiter);
+  options->delimiter = a->delimiter ? a->delimiter[0] : 0;
+  options->no_header = a->no_header;
+  options->type_count = a->types.count;
+  options->null_text = a->null_text;
+  return LAM_OK;
+}
+
 struct import_arguments {
   struct change_arguments change;
-  struct string_list partition_by, sort_by, types;
-  const char *into, *format, *delimiter, *null_text;
-  bool no_header;
+  struct source_arguments source;
+  struct string_list partition_by, sort_by;
+  const char *into;
   uint64_t group_bytes;
 };
 
@@ -138,25 +160,17 @@ static enum lam_status import_options(struct import_arguments *a, struct lam_imp
   if (!a->into) return lam_fail(error, LAM_INVALID, "--into TABLE is missing");
   LAM_TRY(cli_change(&a->change, &options->change, error));
   LAM_TRY(args_sort_keys(&a->sort_by, &options->sort_by, &options->sort_count, error));
-  LAM_TRY(column_types(&a->types, &options->types, error));
-  LAM_TRY(import_format(a->format, &options->format, error));
-  if (a->delimiter && strcmp(a->delimiter, "\\t") == 0) a->delimiter = "\t";
-  if (a->delimiter && strlen(a->delimiter) != 1)
-    return lam_fail(error, LAM_INVALID, "--delimiter '%s': expected one character, or \\t", a->delimiter);
+  LAM_TRY(cli_source(&a->source, options, error));
   if (a->partition_by.count) {
     options->partition_by = a->partition_by.texts;
     options->partition_by_count = a->partition_by.count;
   }
-  options->delimiter = a->delimiter ? a->delimiter[0] : 0;
-  options->no_header = a->no_header;
-  options->type_count = a->types.count;
-  options->null_text = a->null_text;
   options->row_group_bytes = (int64_t)a->group_bytes;
   return LAM_OK;
 }
 
 enum lam_status run_import(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error) {
-  struct import_arguments a = {.no_header = false};
+  struct import_arguments a = {.into = NULL};
   struct lam_import_options options = LAM_IMPORT_OPTIONS_INIT;
   struct lam_import_result r = {.struct_size = sizeof r};
   struct string_list words = {.count = 0};
@@ -166,15 +180,11 @@ enum lam_status run_import(struct cli *cli, int argc, char **argv, int *exit_cod
       {"--rows-per-file", OPTION_POSITIVE, &options.rows_per_file},
       {"--target-size", OPTION_SIZE, &options.target_size},
       {"--sort-by", OPTION_COMMAS, &a.sort_by},
-      {"--format", OPTION_STRING, &a.format},
-      {"--delimiter", OPTION_STRING, &a.delimiter},
-      {"--no-header", OPTION_FLAG, &a.no_header},
-      {"--type", OPTION_LIST, &a.types},
-      {"--null", OPTION_STRING, &a.null_text},
       {"--row-group-rows", OPTION_POSITIVE, &options.row_group_rows},
       {"--row-group-size", OPTION_SIZE, &a.group_bytes},
   };
-  cli_change_options(&a.change, &table[12]);
+  cli_source_options(&a.source, &table[7]);
+  cli_change_options(&a.change, &table[7 + SOURCE_OPTIONS]);
   LAM_TRY(cli_begin(cli, argc, argv, table, &words, 1, INT32_MAX, exit_code, error));
   if (cli->help) return LAM_OK;
   *exit_code = EXIT_USAGE;

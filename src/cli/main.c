@@ -39,6 +39,16 @@ const struct command commands[] = {
      "compact TABLE [--target-size 128MB] [--min-files 2] [--max-file-size SIZE] [--sort-by 'a,b desc']\n"
      "                 [--row-group-rows N] [--row-group-size SIZE] CHANGE-OPTIONS",
      run_compact},
+    {"upsert",
+     "upsert TABLE --from FILE… --key a,b [--columns c,d] [--on-duplicate error|last]\n"
+     "                 [--format parquet|csv|json] [--delimiter C] [--no-header] [--type col=type]… [--null TEXT] "
+     "CHANGE-OPTIONS",
+     run_upsert},
+    {"dedup", "dedup TABLE --key a,b [--keep first|last] CHANGE-OPTIONS", run_dedup},
+    {"schema",
+     "schema TABLE [--add 'name type']… [--drop name]… [--rename old=new]… [--widen name=type]… [--nullable name]…\n"
+     "                 CHANGE-OPTIONS",
+     run_schema},
     {"restore", "restore BACKUP [--table TABLE] [--dry-run] [--no-wait] [--no-sync] [--meta-dir DIR] [--grace SECONDS]",
      run_restore},
     {NULL, NULL, NULL},

@@ -313,6 +313,7 @@ static enum lam_status given_types(struct lam_csv *csv, struct lam_csv_guess *gu
     const struct lam_csv_type *given = &csv->options.types[i];
     int64_t k = 0;
     while (k < csv->column_count && strcmp(csv->columns[k].name, given->column)) k++;
+    if (k == csv->column_count && csv->options.spare_types) continue;
     if (k == csv->column_count)
       return lam_fail(error, LAM_NOT_FOUND, "a type is given for column \"%.100s\", which the input does not have",
                       given->column);

@@ -23,6 +23,7 @@ struct lam_csv_options {
   int32_t name_count;
   const struct lam_csv_type *types; /* of some or all columns; the others' are inferred */
   int32_t type_count;
+  bool spare_types;         /* those of columns that the input does not have are passed over */
   const char *const *nulls; /* texts that mean NULL, besides the empty one without quotes */
   int32_t null_count;
   int64_t sample_rows; /* inference looks at so many; 0: 10,000 */

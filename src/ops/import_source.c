@@ -13,6 +13,7 @@ struct lam_import_source {
   struct lam_mem *mem;
   struct lam_arena arena;
   const char *path;
+  const struct ArrowSchema *like; /* NULL, or for the open only: types of columns that are read from texts */
   struct ArrowSchema schema;
 
   struct lam_table *table; /* Parquet */
@@ -106,14 +107,28 @@ static enum lam_status open_input(struct lam_import_source *s, struct lam_error 
   return LAM_OK;
 }
 
+static bool has_type(const struct lam_import_options *options, const char *column) {
+  for (int32_t i = 0; i < options->type_count; i++)
+    if (strcmp(options->types[i].column, column) == 0) return true;
+  return false;
+}
+
 static enum lam_status given_types(struct lam_import_source *s, const struct lam_import_options *options,
-                                   struct lam_csv_type **out, struct lam_error *error) {
+                                   struct lam_csv_type **out, int32_t *count, struct lam_error *error) {
   void *memory;
-  LAM_TRY(lam_arena_array(&s->arena, (size_t)options->type_count, sizeof **out, &memory, error));
+  size_t room = (size_t)options->type_count + (s->like ? (size_t)s->like->n_children : 0);
+  LAM_TRY(lam_arena_array(&s->arena, room, sizeof **out, &memory, error));
   *out = memory;
+  *count = options->type_count;
   for (int32_t i = 0; i < options->type_count; i++) {
     (*out)[i].column = options->types[i].column;
     LAM_TRY(lam_type_parse_name(options->types[i].type, &(*out)[i].type, error));
+  }
+  for (int64_t c = 0; s->like && c < s->like->n_children; c++) {
+    const struct ArrowSchema *field = s->like->children[c];
+    struct lam_csv_type like = {.column = field->name};
+    LAM_TRY(lam_type_parse(field, &like.type, error));
+    if (!lam_type_is_nested(like.type.id) && !has_type(options, field->name)) (*out)[(*count)++] = like;
   }
   return LAM_OK;
 }
@@ -126,11 +141,11 @@ static enum lam_status open_csv(struct lam_import_source *s, const struct lam_im
                    : ends_in(s->path, ".tsv") ? '\t'
                                               : ',',
       .no_header = options->no_header,
-      .type_count = options->type_count,
+      .spare_types = s->like,
       .nulls = &options->null_text,
       .null_count = options->null_text ? 1 : 0,
   };
-  LAM_TRY(given_types(s, options, &types, error));
+  LAM_TRY(given_types(s, options, &types, &csv.type_count, error));
   csv.types = types;
   LAM_TRY(lam_csv_open(s->mem, s->input ? read_file : read_stdin, s, &csv, &s->csv, error));
   return lam_csv_schema(s->csv, &s->schema, error);
@@ -139,8 +154,8 @@ static enum lam_status open_csv(struct lam_import_source *s, const struct lam_im
 static enum lam_status open_json(struct lam_import_source *s, const struct lam_import_options *options,
                                  struct lam_error *error) {
   struct lam_csv_type *types;
-  struct lam_json_options json = {.type_count = options->type_count};
-  LAM_TRY(given_types(s, options, &types, error));
+  struct lam_json_options json = {.spare_types = s->like};
+  LAM_TRY(given_types(s, options, &types, &json.type_count, error));
   json.types = types;
   LAM_TRY(lam_json_open(s->mem, s->input ? read_file : read_stdin, s, &json, &s->json, error));
   return lam_json_schema(s->json, &s->schema, error);
@@ -166,15 +181,23 @@ static enum lam_status open_parquet(struct lam_import_source *s, const struct la
 
 enum lam_status lam_import_source_open(struct lam_mem *mem, const char *path, const struct lam_import_options *options,
                                        struct lam_import_source **out, struct lam_error *error) {
+  return lam_import_source_open_like(mem, path, options, NULL, out, error);
+}
+
+enum lam_status lam_import_source_open_like(struct lam_mem *mem, const char *path,
+                                            const struct lam_import_options *options, const struct ArrowSchema *like,
+                                            struct lam_import_source **out, struct lam_error *error) {
   struct lam_import_source *s;
   *out = NULL;
   LAM_TRY(lam_alloc_zero(mem, sizeof *s, (void **)&s, error));
   s->mem = mem;
   s->path = path;
+  s->like = like;
   lam_arena_init(&s->arena, mem);
   enum lam_import_format format = format_of(path, options->format);
   enum lam_status status =
       format == LAM_IMPORT_PARQUET ? open_parquet(s, options, error) : open_text(s, options, format, error);
+  s->like = NULL;
   if (status == LAM_OK)
     *out = s;
   else

@@ -10,6 +10,10 @@ struct lam_import_source;
 /* Opens a source: a Parquet file, directory or glob, a CSV file, or "-". Messages name it. */
 enum lam_status lam_import_source_open(struct lam_mem *mem, const char *path, const struct lam_import_options *options,
                                        struct lam_import_source **out, struct lam_error *error);
+/* The same where texts are read as the types that the columns of `like` have, unless options->types says another. */
+enum lam_status lam_import_source_open_like(struct lam_mem *mem, const char *path,
+                                            const struct lam_import_options *options, const struct ArrowSchema *like,
+                                            struct lam_import_source **out, struct lam_error *error);
 void lam_import_source_close(struct lam_import_source *source);
 /* Standard input: it can be opened once only. */
 bool lam_import_source_once(const char *path);

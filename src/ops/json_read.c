@@ -154,7 +154,7 @@ static const struct lam_type *given_type(const struct lam_json *json, struct lam
 static enum lam_status make_schema(struct lam_json *json, const struct lam_json_guess *guess, struct lam_error *error) {
   int64_t count = guess->member_count, next = 0;
   for (int32_t i = 0; i < json->options.type_count; i++)
-    count += !lam_json_member(guess, lam_bytes_of_string(json->options.types[i].column));
+    count += !json->options.spare_types && !lam_json_member(guess, lam_bytes_of_string(json->options.types[i].column));
   LAM_TRY(lam_schema_init_struct("", count, &json->schema, error));
   for (const struct lam_json_guess *m = guess->members; m; m = m->next) {
     const struct lam_type *type = given_type(json, m->name);
@@ -162,7 +162,7 @@ static enum lam_status make_schema(struct lam_json *json, const struct lam_json_
     struct ArrowSchema *out = json->schema.children[next++];
     LAM_TRY(type ? lam_schema_init(type, name, true, out, error) : lam_json_field(m, name, out, error));
   }
-  for (int32_t i = 0; i < json->options.type_count; i++) {
+  for (int32_t i = 0; i < json->options.type_count && !json->options.spare_types; i++) {
     const struct lam_csv_type *type = &json->options.types[i];
     if (!lam_json_member(guess, lam_bytes_of_string(type->column)))
       LAM_TRY(lam_schema_init(&type->type, type->column, true, json->schema.children[next++], error));

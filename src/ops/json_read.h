@@ -11,6 +11,7 @@ struct lam_json;
 struct lam_json_options {
   const struct lam_csv_type *types; /* of some or all columns; the others' are inferred */
   int32_t type_count;
+  bool spare_types;    /* those of columns that the sample does not have are passed over */
   int64_t sample_rows; /* inference looks at so many; 0: 100,000 */
   size_t sample_bytes; /* and at so many bytes; 0: 8 MiB */
   size_t row_bytes;    /* a longer line is LAM_LIMIT; 0: 16 MiB */

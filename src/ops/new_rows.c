@@ -1,0 +1,132 @@
+#include "ops/new_rows.h"
+
+#include "ops/keep.h"
+#include "ops/partition_writer.h"
+
+enum { TARGET_SIZE = 128000000 /* bytes of a file */ };
+
+struct lam_new_rows {
+  struct lam_edit *edit;
+  struct lam_arena arena;
+  struct lam_partition_writer *writer;
+  bool scope;
+  uint64_t fresh; /* partitions that there were not */
+};
+
+static bool has(const char *const *columns, int32_t count, const char *column) {
+  for (int32_t i = 0; i < count; i++)
+    if (strcmp(columns[i], column) == 0) return true;
+  return false;
+}
+
+enum lam_status lam_partition_columns(const struct lam_snapshot *snapshot, struct lam_arena *arena, const char ***out,
+                                      int32_t *count, struct lam_error *error) {
+  size_t most = 0;
+  void *memory;
+  for (size_t p = 0; p < snapshot->partition_count; p++) most += snapshot->partitions[p].values.count;
+  LAM_TRY(lam_arena_array(arena, most, sizeof **out, &memory, error));
+  *out = memory;
+  *count = 0;
+  for (size_t p = 0; p < snapshot->partition_count; p++) {
+    const struct lam_partition *values = &snapshot->partitions[p].values;
+    for (size_t i = 0; i < values->count; i++)
+      if (!has(*out, *count, values->values[i].column)) (*out)[(*count)++] = values->values[i].column;
+  }
+  return LAM_OK;
+}
+
+static enum lam_status open_writer(struct lam_new_rows *rows, uint64_t room, struct lam_error *error) {
+  struct lam_edit *edit = rows->edit;
+  const struct lam_table *table = edit->table;
+  struct lam_column_options column = {.codec = LAM_WRITE_DEFAULT};
+  struct lam_keep keep = {.arena = &rows->arena, .columns = &column, .column_count = 1};
+  struct ArrowSchema written = table->merge.schema; /* columns of the path are not */
+  struct lam_partition_writer_options options = {
+      .stage = edit->stage,
+      .store = edit->store,
+      .schema = &table->merge.schema,
+      .written_columns = table->data_columns,
+      .stem = "part",
+      .write = LAM_WRITE_OPTIONS_INIT,
+      .target_size = TARGET_SIZE,
+      .run_bytes = room,
+  };
+  void *memory;
+  written.n_children = table->data_columns;
+  LAM_TRY(lam_partition_columns(&table->snapshot, &rows->arena, (const char ***)(uintptr_t)&options.partition_by,
+                                &options.partition_count, error));
+  LAM_TRY(lam_keep_change(&keep, edit->options, &written, error));
+  if (keep.columns == &column) {
+    LAM_TRY(lam_arena_array(&rows->arena, 1, sizeof column, &memory, error));
+    keep.columns = memory;
+    *keep.columns = column;
+  }
+  lam_keep_write(&keep, &options.write);
+  options.write.no_sync = true; /* the commit syncs all staged files at once */
+  return lam_partition_writer_open(edit->mem, &options, &rows->writer, error);
+}
+
+enum lam_status lam_new_rows_open(struct lam_edit *edit, uint64_t room, struct lam_new_rows **out,
+                                  struct lam_error *error) {
+  struct lam_new_rows *rows;
+  *out = NULL;
+  LAM_TRY(lam_alloc_zero(edit->mem, sizeof *rows, (void **)&rows, error));
+  rows->edit = edit;
+  lam_arena_init(&rows->arena, edit->mem);
+  enum lam_status status = open_writer(rows, room, error);
+  if (status == LAM_OK)
+    *out = rows;
+  else
+    lam_new_rows_close(rows);
+  return status;
+}
+
+void lam_new_rows_close(struct lam_new_rows *rows) {
+  if (!rows) return;
+  lam_partition_writer_close(rows->writer);
+  lam_arena_release(&rows->arena);
+  lam_free(rows->edit->mem, rows, sizeof *rows);
+}
+
+enum lam_status lam_new_rows_write(struct lam_new_rows *rows, struct ArrowArray *batch, struct lam_error *error) {
+  return lam_partition_writer_write(rows->writer, batch, error);
+}
+
+static enum lam_status check_filter(struct lam_new_rows *rows, const char *directory, struct lam_error *error) {
+  const struct lam_partition_filter *filter = &rows->edit->filter;
+  struct lam_partition partition;
+  if (!filter->count) return LAM_OK;
+  LAM_TRY(lam_partition_parse(&rows->arena, directory, &partition, error));
+  if (lam_partition_filter_matches(filter, &partition)) return LAM_OK;
+  return lam_fail(error, LAM_INVALID, "rows for %s, which is not one of the partitions asked for",
+                  directory[0] ? directory : "the table's root");
+}
+
+static enum lam_status count_partition(void *user, const char *directory, struct lam_error *error) {
+  struct lam_new_rows *rows = user;
+  struct lam_edit *edit = rows->edit;
+  const struct lam_snapshot *snapshot = &edit->table->snapshot;
+  LAM_TRY(check_filter(rows, directory, error));
+  if (rows->scope) LAM_TRY(lam_change_scope(&edit->change, directory, error));
+  size_t p = 0;
+  while (p < snapshot->partition_count && strcmp(snapshot->partitions[p].directory, directory) != 0) p++;
+  if (p < snapshot->partition_count)
+    lam_edit_affect(edit, (uint32_t)p);
+  else
+    rows->fresh++;
+  return LAM_OK;
+}
+
+enum lam_status lam_new_rows_finish(struct lam_new_rows *rows, bool scope, struct lam_error *error) {
+  struct lam_edit *edit = rows->edit;
+  struct lam_partition_writer_counts written = {.rows = 0};
+  LAM_TRY(lam_partition_writer_finish(rows->writer, false, &edit->change, &written, error));
+  rows->scope = scope;
+  LAM_TRY(lam_partition_writer_each(rows->writer, count_partition, rows, error));
+  edit->result.files_added += written.files;
+  edit->result.bytes_written += written.bytes;
+  edit->result.row_groups_encoded += written.row_groups;
+  edit->result.runs_spilled += written.runs_spilled;
+  edit->result.partitions_affected += rows->fresh;
+  return LAM_OK;
+}
