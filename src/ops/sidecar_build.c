@@ -6,7 +6,8 @@
 #include "base/context.h"
 #include "base/options.h"
 #include "base/threads.h"
-#include "sidecar/sidecar.h"
+#include "table/sidecars.h"
+#include "table/pack_make.h"
 #include "table/table.h"
 
 enum { SIDECAR_MEMORY = 16 << 20 };
@@ -27,12 +28,11 @@ struct run {
 
 /* ---- where they are ---- */
 
-/* "_pm" beside a lone data.parquet, else "pm/<file>._pm" in the table's state. */
-static enum lam_status sidecar_key(const struct run *run, const struct lam_data_file *file, char *out, size_t room,
+static enum lam_status sidecar_key(const struct run *run, const struct lam_data_file *file, char out[LAM_KEY_MAX + 1],
                                    struct lam_error *error) {
-  int size = run->directory->single ? snprintf(out, room, "_pm") : snprintf(out, room, "pm/%s._pm", file->key);
-  if (size < 0 || (size_t)size >= room) return lam_fail(error, LAM_UNSUPPORTED, "the path of its sidecar is too long");
-  return LAM_OK;
+  struct lam_store *store;
+  if (lam_sidecar_place(run->directory, file->key, &store, out)) return LAM_OK;
+  return lam_fail(error, LAM_UNSUPPORTED, "the path of its sidecar is too long");
 }
 
 static enum lam_status place_of(struct run *run, bool write, struct lam_error *error) {
@@ -101,27 +101,17 @@ static bool is_current(const struct run *run, const struct lam_data_file *file, 
 static enum lam_status put(struct run *run, const struct lam_data_file *file, const char *key,
                            struct lam_error *error) {
   struct lam_file *opened;
-  struct lam_sidecar_source source;
-  struct lam_buf bytes;
-  const struct lam_sidecar_format format = {.inline_blooms = run->options.inline_blooms};
-  LAM_TRY(lam_snapshot_file(run->directory, &run->snapshot, file, NULL, run->mem, &opened, error));
-  lam_buf_init(&bytes, run->mem);
-  enum lam_status status = lam_sidecar_source_of(opened, run->mem, &source, error);
-  if (status == LAM_OK) status = lam_sidecar_build_in(&source, &format, &bytes, error);
-  if (status == LAM_OK && !run->directory->single) {
-    char parent[LAM_KEY_MAX + 1];
-    snprintf(parent, sizeof parent, "%.*s", (int)(strrchr(key, '/') - key), key);
-    status = lam_store_make_directories(run->store, parent, error);
-  }
-  if (status == LAM_OK) status = lam_store_put(run->store, key, lam_bytes_of(bytes.data, bytes.size), error);
+  uint64_t size = 0;
+  LAM_TRY(lam_snapshot_file_by_footer(run->directory, &run->snapshot, file, NULL, run->mem, &opened, error));
+  enum lam_status status =
+      lam_sidecar_make(opened, run->options.inline_blooms, run->store, key, run->mem, &size, error);
   if (status == LAM_OK) {
     pthread_mutex_lock(&run->lock);
     run->built++;
-    run->bytes += bytes.size;
+    run->bytes += size;
     run->file_bytes += file->identity.size;
     pthread_mutex_unlock(&run->lock);
   }
-  lam_buf_release(&bytes);
   lam_file_close(opened);
   return status;
 }
@@ -133,7 +123,7 @@ static enum lam_status build_one(void *user, size_t index, struct lam_error *err
   char key[LAM_KEY_MAX + 1];
   LAM_TRY(lam_check_cancel(run->context, error));
   if (run->stopped) return LAM_OK;
-  enum lam_status status = sidecar_key(run, file, key, sizeof key, &why);
+  enum lam_status status = sidecar_key(run, file, key, &why);
   if (status == LAM_OK && is_current(run, file, key)) {
     pthread_mutex_lock(&run->lock);
     run->current++;
@@ -172,7 +162,8 @@ static enum lam_status check_file(struct run *run, const struct lam_data_file *f
     return LAM_OK;
   }
   LAM_TRY(lam_sidecar_open_in(run->store, key, &options, run->mem, &sidecar, error));
-  enum lam_status status = lam_snapshot_file(run->directory, &run->snapshot, file, NULL, run->mem, &opened, error);
+  enum lam_status status =
+      lam_snapshot_file_by_footer(run->directory, &run->snapshot, file, NULL, run->mem, &opened, error);
   if (status == LAM_OK) {
     status = lam_sidecar_compare(sidecar, opened, run->mem, check_fault, &check, error);
     lam_file_close(opened);
@@ -188,7 +179,7 @@ static enum lam_status check_one(void *user, size_t index, struct lam_error *err
   char key[LAM_KEY_MAX + 1];
   LAM_TRY(lam_check_cancel(run->context, error));
   if (run->stopped) return LAM_OK;
-  enum lam_status status = sidecar_key(run, file, key, sizeof key, &why);
+  enum lam_status status = sidecar_key(run, file, key, &why);
   if (status == LAM_OK) status = check_file(run, file, key, &why);
   lam_progress_add(run->context, 0, file->identity.size);
   return settle(run, file->key, status, &why, error);
@@ -211,6 +202,8 @@ static enum lam_status each_file(struct run *run, bool write, struct lam_error *
                           run, error);
     lam_progress_end(run->context);
   }
+  if (status == LAM_OK && write && !run->directory->single && !run->stopped)
+    status = lam_pack_make(run->directory, false, 0, NULL, error); /* from the sidecars */
   return lam_arena_release(&arena), status;
 }
 

@@ -10,6 +10,7 @@
 #include "ops/verify_index.h"
 #include "parquet/statistics.h"
 #include "parquet/store_value.h"
+#include "table/sidecars.h"
 #include "table/table.h"
 
 enum {
@@ -464,6 +465,36 @@ static enum lam_status verify_columns(struct verify_run *run, const struct lam_d
   return LAM_OK;
 }
 
+struct sidecar_run {
+  struct verify_run *run;
+  const char *file;
+};
+static bool sidecar_fault(void *user, const char *message) {
+  const struct sidecar_run *of = user;
+  char text[600];
+  snprintf(text, sizeof text, "its sidecar: %s", message);
+  fault(of->run, of->file, text);
+  return !of->run->stopped;
+}
+
+/* Against the footer, if it is the one that is used instead. */
+static enum lam_status verify_sidecar(struct verify_run *run, const struct lam_data_file *entry, struct lam_file *file,
+                                      struct lam_error *error) {
+  struct lam_store *store;
+  struct lam_sidecar *sidecar;
+  struct sidecar_run of = {run, entry->key};
+  char key[LAM_KEY_MAX + 1];
+  const struct lam_sidecar_open_options options = {.token = lam_file_size(file), .whole = true};
+  if (!lam_sidecar_place(run->directory, entry->key, &store, key)) return LAM_OK;
+  enum lam_status status = lam_sidecar_open_in(store, key, &options, run->mem, &sidecar, error);
+  if (status == LAM_NOT_FOUND) return LAM_OK;
+  LAM_TRY(status);
+  if (lam_sidecar_match(sidecar, lam_file_info(file)) == LAM_SIDECAR_CURRENT)
+    status = lam_sidecar_compare(sidecar, file, run->mem, sidecar_fault, &of, error);
+  lam_sidecar_close(sidecar);
+  return status;
+}
+
 static enum lam_status verify_file(struct verify_run *run, const struct lam_data_file *entry, struct lam_error *error) {
   struct lam_file_options options = LAM_FILE_OPTIONS_INIT;
   struct lam_file *file;
@@ -472,7 +503,12 @@ static enum lam_status verify_file(struct verify_run *run, const struct lam_data
   options.no_checksums = run->options->table.no_checksums;
   run->result->files++;
   run->result->bytes += entry->identity.size;
-  enum lam_status status = lam_snapshot_file(run->directory, &run->snapshot, entry, &options, run->mem, &file, error);
+  enum lam_status status =
+      lam_snapshot_file_by_footer(run->directory, &run->snapshot, entry, &options, run->mem, &file, error);
+  if (status == LAM_OK) {
+    status = as_fault(run, entry->key, verify_sidecar(run, entry, file, error), error);
+    if (status != LAM_OK) lam_file_close(file);
+  }
   if (status != LAM_OK) return as_fault(run, entry->key, status, error);
   lam_arena_init(&arena, run->mem);
   status = lam_file_columns_of(file, &arena, &columns, error);

@@ -60,6 +60,7 @@ static enum lam_status check_schema(const struct lam_file_meta *made, const stru
 }
 
 enum lam_status lam_writer_continue(struct lam_writer *writer, const struct lam_file *base, struct lam_error *error) {
+  LAM_TRY(lam_file_read_footer(base, error));
   const struct lam_file_meta *from = lam_file_meta(base);
   enum lam_status status = LAM_OK;
   if (!lam_raw_copy_allowed(from))
@@ -143,9 +144,18 @@ static int64_t covered(struct lam_buf *extents, int64_t limit) {
   return total;
 }
 
+/* A sidecar with bloom filters in it does not say where they are in the file. */
+static bool hides_blooms(const struct lam_file_meta *meta) {
+  for (int32_t group = 0; group < meta->row_group_count; group++)
+    for (int32_t leaf = 0; leaf < meta->leaf_count; leaf++)
+      if (meta->row_groups[group].chunks[leaf].bloom_described) return true;
+  return false;
+}
+
 /* What the row groups take that are not `replaced` (NULL: none is); -1: not known. */
 static enum lam_status live_bytes(const struct lam_file *file, const bool *replaced, struct lam_mem *mem, int64_t *out,
                                   struct lam_error *error) {
+  if (hides_blooms(lam_file_meta(file))) LAM_TRY(lam_file_read_footer(file, error));
   const struct lam_file_meta *meta = lam_file_meta(file);
   struct lam_buf extents;
   enum lam_status status = LAM_OK;

@@ -205,6 +205,10 @@ enum lam_status lam_bloom_read(const struct lam_file *file, int32_t row_group, i
                                struct lam_bytes *bits, struct lam_error *error) {
   const struct lam_chunk_meta *chunk = &lam_file_meta(file)->row_groups[row_group].chunks[leaf];
   *bits = (struct lam_bytes){NULL, 0};
+  if (chunk->bloom_described) {
+    *bits = chunk->describer->bloom(chunk->describer, chunk);
+    return LAM_OK;
+  }
   if (chunk->bloom_offset <= 0 || chunk->encrypted || !chunk->has_metadata || chunk->elsewhere) return LAM_OK;
   enum lam_status status = read_filter(file, chunk, arena, bits, error);
   if (status == LAM_UNSUPPORTED) return LAM_OK;

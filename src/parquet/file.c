@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "arrow/array.h"
@@ -28,7 +29,10 @@ struct lam_file {
   struct lam_arena arena;
   struct lam_file_meta meta;
   int64_t rows; /* of all row groups */
-  bool checksums;
+  uint64_t footer_size;
+  bool checksums, described;
+  struct lam_file_describer describer; /* `close` NULL: none, or closed */
+  struct lam_buf late_footer;          /* its thrift bytes, read after the open */
 };
 
 const struct lam_file_meta *lam_file_meta(const struct lam_file *file) {
@@ -44,7 +48,10 @@ uint64_t lam_file_size(const struct lam_file *file) {
   return file->size;
 }
 uint64_t lam_file_footer_size(const struct lam_file *file) {
-  return lam_load32(file->tail.data + file->tail.size - FOOTER_END);
+  return file->footer_size;
+}
+bool lam_file_is_described(const struct lam_file *file) {
+  return file->described;
 }
 bool lam_file_checksums(const struct lam_file *file) {
   return file->checksums;
@@ -96,6 +103,7 @@ static enum lam_status extend_tail(struct lam_file *file, uint64_t size, struct 
 
 /* The footer's own number of rows is wrong in files of early writers (0), and nothing is read by it. */
 static enum lam_status add_rows(struct lam_file *file, struct lam_error *error) {
+  file->rows = 0;
   for (int32_t i = 0; i < file->meta.row_group_count; i++)
     LAM_CHECK(!__builtin_add_overflow(file->rows, file->meta.row_groups[i].rows, &file->rows), error,
               "row group %" PRId32 ": its %" PRId64 " rows and those before it are more than 64 bits count", i,
@@ -120,6 +128,7 @@ static enum lam_status read_footer(struct lam_file *file, struct lam_error *erro
   if (length + FOOTER_END > file->tail.size) LAM_TRY(extend_tail(file, length + FOOTER_END, error));
   end = file->tail.data + file->tail.size;
   struct lam_bytes footer = lam_bytes_of(end - FOOTER_END - length, (size_t)length);
+  file->footer_size = length;
   LAM_TRY(lam_file_meta_parse(footer, size, &file->arena, &file->meta, error));
   return add_rows(file, error);
 }
@@ -128,6 +137,40 @@ static enum lam_status copy_name(struct lam_file *file, const char *key, struct 
   char text[4096];
   snprintf(text, sizeof text, "%s/%s", file->store->root, key);
   return lam_arena_string(&file->arena, lam_bytes_of_string(text), &file->name, error);
+}
+
+static void close_describer(struct lam_file *file) {
+  if (file->describer.close) file->describer.close(file->describer.user);
+  file->describer.close = NULL;
+}
+
+static enum lam_status read_description(struct lam_file *file, struct lam_error *error) {
+  if (!file->describer.close) return LAM_OK;
+  file->tail_offset = UINT64_MAX; /* nothing is in memory */
+  LAM_TRY(file->describer.describe(file->describer.user, file, &file->arena, &file->described, &file->meta,
+                                   &file->footer_size, error));
+  if (file->described) return add_rows(file, error);
+  close_describer(file);
+  return LAM_OK;
+}
+
+enum lam_status lam_file_read_footer(const struct lam_file *given, struct lam_error *error) {
+  struct lam_file *file = (struct lam_file *)(uintptr_t)given;
+  struct lam_file_meta meta;
+  if (!file->described) return LAM_OK;
+  size_t size = (size_t)file->footer_size;
+  enum lam_status status = lam_buf_reset(&file->late_footer, size, error);
+  if (status == LAM_OK)
+    status = lam_file_read(file, file->size - FOOTER_END - size, file->late_footer.data, size, error);
+  if (status == LAM_OK)
+    status = lam_file_meta_parse(lam_bytes_of(file->late_footer.data, size), file->size, &file->arena, &meta, error);
+  if (status == LAM_OK && meta.row_group_count != file->meta.row_group_count)
+    status = lam_fail(error, LAM_CORRUPT, "it has %" PRId32 " row groups, its sidecar %" PRId32, meta.row_group_count,
+                      file->meta.row_group_count);
+  if (status != LAM_OK) return lam_fail_in(error, status, "%s", file->name);
+  file->meta = meta;
+  file->described = false;
+  return LAM_OK;
 }
 
 static enum lam_status open_file(struct lam_file *file, const char *key, const struct lam_file_options *options,
@@ -141,7 +184,8 @@ static enum lam_status open_file(struct lam_file *file, const char *key, const s
     return lam_fail(error, LAM_INVALID, "%s: has %" PRIu64 " bytes; asked to read it as %" PRIu64 " bytes", file->name,
                     file->size, options->size);
   if (options->size) file->size = options->size;
-  enum lam_status status = read_footer(file, error);
+  enum lam_status status = read_description(file, error);
+  if (status == LAM_OK && !file->described) status = read_footer(file, error);
   if (status != LAM_OK) return lam_fail_in(error, status, "%s", file->name);
   if (file->tail_offset == 0) { /* all of it is in memory: a scan of thousands needs no descriptors */
     ops->close_input(file->input);
@@ -154,31 +198,49 @@ void lam_file_close(struct lam_file *file) {
   if (!file) return;
   if (file->input) file->store->ops->close_input(file->input);
   lam_buf_release(&file->tail);
+  lam_buf_release(&file->late_footer);
   lam_arena_release(&file->arena);
+  close_describer(file);
   if (file->own_store) lam_store_close(file->store);
   struct lam_mem *own = file->own_mem;
   lam_free(file->mem, file, sizeof *file);
   if (own) lam_mem_close(own);
 }
 
-enum lam_status lam_file_open_in(struct lam_store *store, const char *key, const struct lam_file_options *given,
-                                 struct lam_mem *mem, struct lam_file **out, struct lam_error *error) {
+static enum lam_status create(const struct lam_file_options *given, struct lam_mem *mem,
+                              struct lam_file_options *options, struct lam_file **out, struct lam_error *error) {
+  LAM_TRY(read_options(given, options, error));
+  return lam_alloc_zero(mem, sizeof **out, (void **)out, error);
+}
+
+enum lam_status lam_file_open_described(struct lam_store *store, const char *key, const struct lam_file_options *given,
+                                        const struct lam_file_describer *describer, struct lam_mem *mem,
+                                        struct lam_file **out, struct lam_error *error) {
   struct lam_file_options options;
-  void *memory;
+  struct lam_file *file;
   *out = NULL;
-  LAM_TRY(read_options(given, &options, error));
-  LAM_TRY(lam_alloc_zero(mem, sizeof(struct lam_file), &memory, error));
-  struct lam_file *file = memory;
+  enum lam_status status = create(given, mem, &options, &file, error);
+  if (status != LAM_OK) {
+    if (describer) describer->close(describer->user);
+    return status;
+  }
+  if (describer) file->describer = *describer;
   file->store = store;
   file->mem = mem;
   lam_buf_init(&file->tail, mem);
+  lam_buf_init(&file->late_footer, mem);
   lam_arena_init(&file->arena, mem);
-  enum lam_status status = open_file(file, key, &options, error);
+  status = open_file(file, key, &options, error);
   if (status == LAM_OK)
     *out = file;
   else
     lam_file_close(file);
   return status;
+}
+
+enum lam_status lam_file_open_in(struct lam_store *store, const char *key, const struct lam_file_options *options,
+                                 struct lam_mem *mem, struct lam_file **out, struct lam_error *error) {
+  return lam_file_open_described(store, key, options, NULL, mem, out, error);
 }
 
 /* The store of a path's directory, and its last part as the key. */

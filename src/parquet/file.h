@@ -11,6 +11,27 @@
  * messages call the file; NULL: the store's root and the key. */
 enum lam_status lam_file_open_in(struct lam_store *store, const char *key, const struct lam_file_options *options,
                                  struct lam_mem *mem, struct lam_file **out, struct lam_error *error);
+/* Who may know a file's metadata without its footer: a sidecar (sidecar/sidecar.h). */
+struct lam_file_describer {
+  /* Sets *there and, where it is true, the metadata of `file` as it is now, whose size, info and bytes can be asked
+   * for, and the length of its footer. They are allocated in `arena`, or stay until `close`. Where it is false the
+   * footer is read. */
+  enum lam_status (*describe)(void *user, const struct lam_file *file, struct lam_arena *arena, bool *there,
+                              struct lam_file_meta *out, uint64_t *footer_size, struct lam_error *error);
+  void (*close)(void *user); /* once, whatever became of the opening */
+  void *user;
+};
+/* As lam_file_open_in, but that the footer is read only where `describer` (may be NULL) does not know better. */
+enum lam_status lam_file_open_described(struct lam_store *store, const char *key,
+                                        const struct lam_file_options *options,
+                                        const struct lam_file_describer *describer, struct lam_mem *mem,
+                                        struct lam_file **out, struct lam_error *error);
+bool lam_file_is_described(const struct lam_file *file); /* its metadata are not from its footer */
+/* Makes the metadata those of the footer, reading it now if they are not: a describer leaves out what only copying
+ * needs (page encoding counts, size statistics, key-values of chunks). What was handed out before stays until the file
+ * is closed. Not while another thread uses the metadata. */
+enum lam_status lam_file_read_footer(const struct lam_file *file, struct lam_error *error);
+
 const struct lam_file_meta *lam_file_meta(const struct lam_file *file);
 const struct lam_object_info *lam_file_info(const struct lam_file *file);
 const char *lam_file_name(const struct lam_file *file);

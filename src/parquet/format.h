@@ -155,6 +155,16 @@ struct lam_chunk_details {
   struct lam_bytes file_path; /* not empty: the chunk is in another file, which is refused on read */
 };
 
+struct lam_chunk_meta;
+/* Who knows what a chunk's metadata do not hold, where it is not a footer: a sidecar. */
+struct lam_chunk_describer {
+  /* Sets what is known; the rest is absent before. */
+  void (*details)(const struct lam_chunk_describer *describer, const struct lam_chunk_meta *chunk,
+                  struct lam_chunk_details *out);
+  /* The bits of a bloom filter that is not read from the file; empty where they cannot be used. */
+  struct lam_bytes (*bloom)(const struct lam_chunk_describer *describer, const struct lam_chunk_meta *chunk);
+};
+
 /* Small, since wide files have millions. What it does not hold lies in the footer, checked, and is decoded again when
  * it is asked for; who makes metadata puts it behind `details`. */
 struct lam_chunk_meta {
@@ -165,6 +175,7 @@ struct lam_chunk_meta {
   bool bloom_length_known : 1;
   bool encoding_stats_known : 1; /* the next one is valid */
   bool all_pages_dictionary : 1; /* every data page is dictionary-coded, by encoding_stats */
+  bool bloom_described : 1;      /* the describer has its bloom filter; bloom_offset is 0 */
   uint32_t encodings;            /* bit 1 << enum lam_encoding for each listed one below 32 */
   int32_t bloom_length;
   int32_t offset_index_length, column_index_length; /* 0 where there is none */
@@ -173,8 +184,9 @@ struct lam_chunk_meta {
   int64_t data_page_offset, dictionary_page_offset;
   int64_t bloom_offset; /* 0 where there is none */
   int64_t offset_index_offset, column_index_offset;
-  struct lam_bytes raw;              /* the ColumnChunk as it was read; empty in metadata that we make */
-  struct lam_chunk_details *details; /* go before `raw`; NULL in what was read */
+  struct lam_bytes raw; /* the ColumnChunk as it was read; empty in metadata that we make; with a describer, its own */
+  struct lam_chunk_details *details;           /* go before `raw`; NULL in what was read */
+  const struct lam_chunk_describer *describer; /* goes before `raw`; NULL in footers */
 };
 /* The rest of a chunk's metadata; "absent" everywhere where there is neither `details` nor `raw`. */
 void lam_chunk_details(const struct lam_chunk_meta *chunk, struct lam_chunk_details *out);

@@ -253,6 +253,9 @@ void lam_chunk_details(const struct lam_chunk_meta *chunk, struct lam_chunk_deta
   struct lam_chunk_meta again;
   if (chunk->details) {
     *out = *chunk->details;
+  } else if (chunk->describer) {
+    *out = (struct lam_chunk_details){.unencoded_bytes = -1, .statistics = lam_statistics_none()};
+    chunk->describer->details(chunk->describer, chunk, out);
   } else if (chunk->raw.size) {
     struct lam_thrift in = lam_thrift_of(chunk->raw, "chunk", NULL);
     enum lam_status status = lam_chunk_parse_whole(&in, &again, out);

@@ -27,6 +27,7 @@ static enum lam_status check_leaf(const struct lam_writer *writer, const struct 
 
 static enum lam_status check(const struct lam_writer *writer, const struct lam_file *from, int32_t row_group,
                              const int32_t *leaves, struct lam_error *error) {
+  LAM_TRY(lam_file_read_footer(from, error));
   LAM_TRY(lam_raw_check_group(lam_file_meta(from), row_group, error));
   for (int32_t i = 0; i < writer->column_count; i++) LAM_TRY(check_leaf(writer, from, row_group, leaves, i, error));
   return LAM_OK;

@@ -278,6 +278,7 @@ static enum lam_status find_chunks(const struct lam_writer *writer, const struct
 
 static enum lam_status copy(struct lam_writer *writer, const struct lam_file *from, int32_t row_group,
                             struct lam_error *error) {
+  LAM_TRY(lam_file_read_footer(from, error));
   const struct lam_file_meta *meta = lam_file_meta(from);
   LAM_TRY(lam_raw_check_group(meta, row_group, error));
   if (meta->leaf_count != writer->meta.leaf_count)

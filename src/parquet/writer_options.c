@@ -229,7 +229,8 @@ static int encoding_of(const struct lam_chunk_meta *chunk) {
 static bool has_bloom(const struct lam_file_meta *meta, int32_t leaf) {
   if (!lam_bloom_type_fits(&meta->nodes[meta->leaves[leaf]])) return false;
   for (int32_t i = 0; i < meta->row_group_count; i++)
-    if (meta->row_groups[i].chunks[leaf].bloom_offset > 0) return true;
+    if (meta->row_groups[i].chunks[leaf].bloom_offset > 0 || meta->row_groups[i].chunks[leaf].bloom_described)
+      return true;
   return false;
 }
 

@@ -218,7 +218,15 @@ struct pm_extra {
   int64_t nan_count;            /* 48: -1 where absent */
 };
 _Static_assert(sizeof(struct pm_extra) == 56 && offsetof(struct pm_extra, nan_count) == 48, "a chunk's record");
-enum { PM_EXTRA_ALL_DICTIONARY_KNOWN = 1, PM_EXTRA_ALL_DICTIONARY = 2 };
+enum {
+  PM_EXTRA_ALL_DICTIONARY_KNOWN = 1 << 0,
+  PM_EXTRA_ALL_DICTIONARY = 1 << 1,
+  PM_EXTRA_DICTIONARY_OFFSET = 1 << 2, /* the footer gives one, if only 0 or nonsense */
+  PM_EXTRA_OLD_MIN = 1 << 3,           /* the slot of the minimum holds the deprecated one (too, where PM_MIN is set) */
+  PM_EXTRA_OLD_MAX = 1 << 4,
+  PM_EXTRA_EMPTY_MIN = 1 << 5, /* the minimum is there and has no bytes */
+  PM_EXTRA_EMPTY_MAX = 1 << 6,
+};
 
 /* SEGMENTS, the last: this, a u32 CRC-32 for each segment, u32 CRC-32 of the section so far, end frame. Covered are the
  * bytes of the `_pm` from 8 up to the section. */

@@ -214,14 +214,45 @@ static uint8_t encodings_of(uint32_t encodings) {
   return out;
 }
 
-/* Sets the slot of a bound, whose bytes go to the region that begins at `region` of the buffer if they are long. What
- * cannot be a value of the column is left out, as are bounds of no bytes. Returns the flags present and inlined. */
-static enum lam_status put_bound(struct pm_writer *w, const struct lam_schema_node *node, struct lam_bytes bound,
-                                 size_t region, uint64_t *slot, uint8_t *size, bool *present, struct lam_error *error) {
+/* A bound of a column of fixed width that has another one says that the other bound is not to be believed either. */
+static bool is_nonsense(const struct lam_schema_node *node, struct lam_bytes bound) {
   size_t width = node->physical == LAM_BOOLEAN ? 1 : (size_t)lam_physical_width(node->physical, node->type_length);
-  *present = bound.data && bound.size && bound.size <= PM_LONGEST_STAT && (!width || bound.size == width);
+  return bound.data && width && bound.size != width;
+}
+
+static bool fits_slot(struct lam_bytes bound) {
+  return bound.data && bound.size && bound.size <= PM_LONGEST_STAT;
+}
+
+/* One of the two: the new one, else the deprecated one. */
+static struct lam_bytes choose_bound(struct lam_bytes is, struct lam_bytes old, uint32_t if_old, uint32_t if_empty,
+                                     bool *is_new, uint32_t *flags) {
+  *is_new = fits_slot(is);
+  if (is.data && !is.size) *flags |= if_empty;
+  if (fits_slot(old) && (!is.data || lam_bytes_equal(is, old))) {
+    *flags |= if_old;
+    return old;
+  }
+  return *is_new ? is : (struct lam_bytes){NULL, 0};
+}
+
+void pm_bounds_of(const struct lam_file_meta *meta, int32_t leaf, const struct lam_statistics *statistics,
+                  struct pm_bounds *out) {
+  const struct lam_schema_node *node = leaf_node(meta, leaf);
+  struct lam_statistics s = *statistics;
+  if (is_nonsense(node, s.min) || is_nonsense(node, s.max)) s.min = s.max = (struct lam_bytes){NULL, 0};
+  if (is_nonsense(node, s.old_min) || is_nonsense(node, s.old_max) || !lam_statistics_trusted(meta, leaf, true))
+    s.old_min = s.old_max = (struct lam_bytes){NULL, 0};
+  *out = (struct pm_bounds){.flags = 0};
+  out->min = choose_bound(s.min, s.old_min, PM_EXTRA_OLD_MIN, PM_EXTRA_EMPTY_MIN, &out->new_min, &out->flags);
+  out->max = choose_bound(s.max, s.old_max, PM_EXTRA_OLD_MAX, PM_EXTRA_EMPTY_MAX, &out->new_max, &out->flags);
+}
+
+/* Sets the slot of a bound; one that is long goes to the region that begins at `region` of the buffer. */
+static enum lam_status put_bound(struct pm_writer *w, struct lam_bytes bound, size_t region, uint64_t *slot,
+                                 uint8_t *size, struct lam_error *error) {
   *size = 0;
-  if (!*present) return LAM_OK;
+  if (!bound.data) return LAM_OK;
   if (bound.size <= sizeof *slot) {
     memcpy(slot, bound.data, bound.size);
     *size = (uint8_t)bound.size;
@@ -231,17 +262,21 @@ static enum lam_status put_bound(struct pm_writer *w, const struct lam_schema_no
   return lam_buf_append(w->out, bound.data, bound.size, error);
 }
 
-static enum lam_status put_statistics(struct pm_writer *w, const struct lam_schema_node *node,
-                                      const struct lam_chunk_meta *meta, size_t region, struct pm_chunk *chunk,
-                                      struct lam_error *error) {
+static enum lam_status put_statistics(struct pm_writer *w, int32_t leaf, const struct lam_chunk_meta *meta,
+                                      size_t region, struct pm_chunk *chunk, struct lam_error *error) {
   struct lam_statistics s = lam_chunk_statistics(meta);
+  struct pm_bounds bounds;
   uint8_t min_size, max_size;
-  bool min, max;
-  LAM_TRY(put_bound(w, node, s.min, region, &chunk->min, &min_size, &min, error));
-  LAM_TRY(put_bound(w, node, s.max, region, &chunk->max, &max_size, &max, error));
-  int flags = 0;
-  if (min) flags |= PM_MIN | (min_size ? PM_MIN_INLINED : 0) | (s.min_exact ? PM_MIN_EXACT : 0);
-  if (max) flags |= PM_MAX | (max_size ? PM_MAX_INLINED : 0) | (s.max_exact ? PM_MAX_EXACT : 0);
+  pm_bounds_of(w->source->meta, leaf, &s, &bounds);
+  if (w->format->plain || !(w->header.features & PM_OUR_SCHEMA)) { /* only our section says that they are deprecated */
+    if (!bounds.new_min) bounds.min.data = NULL;
+    if (!bounds.new_max) bounds.max.data = NULL;
+  }
+  LAM_TRY(put_bound(w, bounds.min, region, &chunk->min, &min_size, error));
+  LAM_TRY(put_bound(w, bounds.max, region, &chunk->max, &max_size, error));
+  int flags = (min_size ? PM_MIN_INLINED : 0) | (max_size ? PM_MAX_INLINED : 0);
+  if (bounds.new_min) flags |= PM_MIN | (s.min_exact ? PM_MIN_EXACT : 0);
+  if (bounds.new_max) flags |= PM_MAX | (s.max_exact ? PM_MAX_EXACT : 0);
   if (s.null_count >= 0) flags |= PM_NULL_COUNT, chunk->null_count = (uint64_t)s.null_count;
   if (s.distinct_count >= 0) flags |= PM_DISTINCT_COUNT, chunk->distinct_count = (uint64_t)s.distinct_count;
   chunk->stat_flags = (uint8_t)flags;
@@ -271,6 +306,9 @@ static enum lam_status chunk_range(const struct pm_writer *w, int32_t row_group,
 static enum lam_status write_chunk(struct pm_writer *w, int32_t row_group, int32_t leaf, size_t block, size_t region,
                                    struct lam_error *error) {
   const struct lam_chunk_meta *meta = &w->source->meta->row_groups[row_group].chunks[leaf];
+  LAM_CHECK(!meta->has_metadata || meta->physical == leaf_node(w->source->meta, leaf)->physical, error,
+            "row group %" PRId32 ", column %" PRId32 ": its chunk is of another type than its schema says", row_group,
+            leaf);
   if (!meta->has_metadata || meta->encrypted || meta->elsewhere)
     return lam_fail(error, LAM_UNSUPPORTED,
                     "row group %" PRId32 ", column %" PRId32
@@ -282,7 +320,7 @@ static enum lam_status write_chunk(struct pm_writer *w, int32_t row_group, int32
       .values = (uint64_t)meta->values,
   };
   LAM_TRY(chunk_range(w, row_group, leaf, &chunk, error));
-  LAM_TRY(put_statistics(w, leaf_node(w->source->meta, leaf), meta, region, &chunk, error));
+  LAM_TRY(put_statistics(w, leaf, meta, region, &chunk, error));
   memcpy(w->out->data + block + 8 + (size_t)leaf * sizeof chunk, &chunk, sizeof chunk);
   return LAM_OK;
 }
@@ -435,12 +473,13 @@ enum lam_status lam_sidecar_build_in(const struct lam_sidecar_source *source, co
 }
 
 enum lam_status lam_sidecar_put(const struct lam_sidecar_source *source, const struct lam_sidecar_format *format,
-                                struct lam_store *store, const char *key, struct lam_mem *mem,
+                                struct lam_store *store, const char *key, struct lam_mem *mem, uint64_t *size,
                                 struct lam_error *error) {
   struct lam_buf bytes;
   lam_buf_init(&bytes, mem);
   enum lam_status status = lam_sidecar_build_in(source, format, &bytes, error);
-  if (status == LAM_OK) status = lam_store_put(store, key, lam_bytes_of(bytes.data, bytes.size), error);
+  if (status == LAM_OK) status = lam_store_put_cache(store, key, lam_bytes_of(bytes.data, bytes.size), error);
+  if (status == LAM_OK && size) *size = bytes.size;
   lam_buf_release(&bytes);
   return status;
 }

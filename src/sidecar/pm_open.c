@@ -22,8 +22,13 @@ static enum lam_status verify_segment(struct lam_sidecar *sidecar, uint64_t segm
   LAM_CHECK(found == expected, error,
             "%s: the bytes from %" PRIu64 " to %" PRIu64 " have the checksum %08" PRIx32 "; %08" PRIx32 " is recorded",
             sidecar->name, from, to, found, expected);
-  lam_bit_set(sidecar->verified, (int64_t)segment);
+  uint8_t bit = (uint8_t)(1u << (segment & 7));
+  __atomic_fetch_or(&sidecar->verified[segment >> 3], bit, __ATOMIC_RELAXED); /* a file's chunks are asked by threads */
   return LAM_OK;
+}
+
+static bool is_verified(const struct lam_sidecar *sidecar, uint64_t segment) {
+  return __atomic_load_n(&sidecar->verified[segment >> 3], __ATOMIC_RELAXED) >> (segment & 7) & 1;
 }
 
 enum lam_status pm_bytes(struct lam_sidecar *sidecar, uint64_t offset, uint64_t size, const uint8_t **out,
@@ -36,7 +41,7 @@ enum lam_status pm_bytes(struct lam_sidecar *sidecar, uint64_t offset, uint64_t 
   if (!sidecar->segments.data || size == 0) return LAM_OK;
   uint64_t last = (offset + size - 1) >> PM_SEGMENT_SHIFT;
   for (uint64_t segment = offset >> PM_SEGMENT_SHIFT; segment <= last; segment++)
-    if (!lam_bit_get(sidecar->verified, (int64_t)segment)) LAM_TRY(verify_segment(sidecar, segment, error));
+    if (!is_verified(sidecar, segment)) LAM_TRY(verify_segment(sidecar, segment, error));
   return LAM_OK;
 }
 
@@ -135,7 +140,7 @@ static enum lam_status load_file_section(struct lam_sidecar *sidecar, struct lam
   uint64_t at = (uint64_t)(sidecar->file.data - sidecar->map.data);
   LAM_CHECK(sidecar->file.size >= sizeof sidecar->file_head + sizeof(struct pm_end_frame), error,
             "%s: its section at offset %" PRIu64 " has %zu bytes", sidecar->name, at, sidecar->file.size);
-  LAM_TRY(pm_bytes(sidecar, at, sidecar->file.size, &bytes, error));
+  LAM_TRY(pm_bytes(sidecar, at, sizeof sidecar->file_head, &bytes, error)); /* the rest where it is used */
   memcpy(&sidecar->file_head, bytes, sizeof sidecar->file_head);
   LAM_CHECK(sidecar->file_head.size == token_of(&sidecar->footer), error,
             "%s: its footer is of a file of %" PRIu64 " bytes, its identity of one of %" PRIu64, sidecar->name,

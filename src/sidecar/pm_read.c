@@ -110,27 +110,39 @@ static enum lam_status bound_bytes(struct lam_sidecar *sidecar, const struct pm_
   return LAM_OK;
 }
 
+/* Both pairs: the slot may hold the deprecated bound, or both where they are the same. */
+static void share_bound(struct lam_bytes bound, bool is_new, bool is_old, bool empty, struct lam_bytes *new_bound,
+                        struct lam_bytes *old_bound) {
+  *new_bound = is_new ? bound : empty ? lam_bytes_of("", 0) : (struct lam_bytes){NULL, 0};
+  *old_bound = is_old ? bound : (struct lam_bytes){NULL, 0};
+}
+
 static enum lam_status chunk_statistics(struct lam_sidecar *sidecar, int32_t column_index, uint64_t chunk_at,
-                                        uint64_t region, const struct pm_chunk *chunk, struct lam_statistics *out,
-                                        struct lam_error *error) {
+                                        uint64_t region, const struct pm_chunk *chunk, const struct pm_extra *extra,
+                                        struct lam_statistics *out, struct lam_error *error) {
   struct pm_column column;
+  struct lam_bytes bytes;
   uint8_t flags = chunk->stat_flags;
-  *out = (struct lam_statistics){.nan_count = -1};
+  *out = (struct lam_statistics){.nan_count = extra->nan_count < 0 ? -1 : extra->nan_count};
   LAM_TRY(pm_column(sidecar, column_index, &column, NULL, error));
-  const struct bound min = {.present = flags & PM_MIN,
+  const struct bound min = {.present = flags & PM_MIN || extra->flags & PM_EXTRA_OLD_MIN,
                             .inlined = flags & PM_MIN_INLINED,
                             .size = chunk->stat_sizes & 15,
                             .slot = chunk->min,
                             .slot_at = chunk_at + offsetof(struct pm_chunk, min),
                             .region = region};
-  const struct bound max = {.present = flags & PM_MAX,
+  const struct bound max = {.present = flags & PM_MAX || extra->flags & PM_EXTRA_OLD_MAX,
                             .inlined = flags & PM_MAX_INLINED,
                             .size = chunk->stat_sizes >> 4,
                             .slot = chunk->max,
                             .slot_at = chunk_at + offsetof(struct pm_chunk, max),
                             .region = region};
-  LAM_TRY(bound_bytes(sidecar, &column, &min, &out->min, error));
-  LAM_TRY(bound_bytes(sidecar, &column, &max, &out->max, error));
+  LAM_TRY(bound_bytes(sidecar, &column, &min, &bytes, error));
+  share_bound(bytes, flags & PM_MIN, extra->flags & PM_EXTRA_OLD_MIN, extra->flags & PM_EXTRA_EMPTY_MIN, &out->min,
+              &out->old_min);
+  LAM_TRY(bound_bytes(sidecar, &column, &max, &bytes, error));
+  share_bound(bytes, flags & PM_MAX, extra->flags & PM_EXTRA_OLD_MAX, extra->flags & PM_EXTRA_EMPTY_MAX, &out->max,
+              &out->old_max);
   out->min_exact = flags & PM_MIN_EXACT;
   out->max_exact = flags & PM_MAX_EXACT;
   out->null_count = flags & PM_NULL_COUNT && chunk->null_count <= INT64_MAX ? (int64_t)chunk->null_count : -1;
@@ -143,6 +155,7 @@ enum lam_status pm_chunk(struct lam_sidecar *sidecar, int32_t row_group, int32_t
                          struct lam_statistics *statistics, struct lam_error *error) {
   uint64_t block;
   const uint8_t *bytes;
+  bool there;
   LAM_TRY(check_column(sidecar, column, error));
   LAM_TRY(pm_block(sidecar, row_group, &block, error));
   uint64_t at = block + 8 + (uint64_t)column * sizeof *out;
@@ -154,8 +167,10 @@ enum lam_status pm_chunk(struct lam_sidecar *sidecar, int32_t row_group, int32_t
             " on pass the file's footer at byte %" PRIu64,
             sidecar->name, row_group, column, out->values, out->size, out->offset, end);
   if (!statistics) return LAM_OK;
+  struct pm_extra extra = {.nan_count = -1};
+  LAM_TRY(pm_extra(sidecar, row_group, column, &there, &extra, error));
   uint64_t region = block + 8 + (uint64_t)sidecar->header.column_count * sizeof *out;
-  return chunk_statistics(sidecar, column, at, region, out, statistics, error);
+  return chunk_statistics(sidecar, column, at, region, out, &extra, statistics, error);
 }
 
 /* ---- bloom filters ---- */

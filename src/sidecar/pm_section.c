@@ -176,9 +176,13 @@ enum lam_status pm_write_file(struct pm_writer *w, struct lam_error *error) {
 
 /* ---- chunks ---- */
 
-static struct pm_extra extra_of(const struct lam_chunk_meta *chunk) {
-  int32_t known = chunk->encoding_stats_known ? PM_EXTRA_ALL_DICTIONARY_KNOWN : 0;
-  int32_t all = chunk->encoding_stats_known && chunk->all_pages_dictionary ? PM_EXTRA_ALL_DICTIONARY : 0;
+static struct pm_extra extra_of(const struct lam_file_meta *meta, const struct lam_chunk_meta *chunk, int32_t leaf) {
+  struct lam_statistics statistics = lam_chunk_statistics(chunk);
+  struct pm_bounds bounds;
+  uint32_t known = chunk->encoding_stats_known ? PM_EXTRA_ALL_DICTIONARY_KNOWN : 0;
+  uint32_t all = chunk->encoding_stats_known && chunk->all_pages_dictionary ? PM_EXTRA_ALL_DICTIONARY : 0;
+  uint32_t offset = chunk->has_dictionary_offset ? PM_EXTRA_DICTIONARY_OFFSET : 0;
+  pm_bounds_of(meta, leaf, &statistics, &bounds);
   return (struct pm_extra){
       .uncompressed_size = (uint64_t)chunk->uncompressed_size,
       .data_page_offset = (uint64_t)chunk->data_page_offset,
@@ -187,8 +191,8 @@ static struct pm_extra extra_of(const struct lam_chunk_meta *chunk) {
       .offset_index_length = (uint32_t)chunk->offset_index_length,
       .column_index_length = (uint32_t)chunk->column_index_length,
       .encodings = chunk->encodings,
-      .flags = (uint32_t)(known | all),
-      .nan_count = lam_chunk_statistics(chunk).nan_count,
+      .flags = known | all | offset | bounds.flags,
+      .nan_count = statistics.nan_count,
   };
 }
 
@@ -201,7 +205,7 @@ enum lam_status pm_write_chunks(struct pm_writer *w, struct lam_error *error) {
     const struct lam_row_group_meta *group = &meta->row_groups[g];
     LAM_TRY(lam_buf_append(w->out, &group->total_byte_size, sizeof group->total_byte_size, error));
     for (int32_t c = 0; c < meta->leaf_count; c++) {
-      struct pm_extra extra = extra_of(&group->chunks[c]);
+      struct pm_extra extra = extra_of(meta, &group->chunks[c], c);
       LAM_TRY(lam_buf_append(w->out, &extra, sizeof extra, error));
     }
   }
@@ -321,16 +325,21 @@ enum lam_status pm_find_path(struct lam_sidecar *sidecar, struct lam_bytes path,
   return LAM_OK;
 }
 
-static enum lam_status load_node(struct lam_sidecar *sidecar, int32_t i, struct lam_schema_node *out,
-                                 struct lam_error *error) {
+enum lam_status pm_load_node(struct lam_sidecar *sidecar, int32_t i, struct lam_schema_node *out,
+                             struct lam_error *error) {
   const uint8_t *bytes;
   struct pm_node n;
+  LAM_CHECK(i >= 0 && (uint32_t)i < sidecar->schema_head.nodes, error,
+            "%s: its schema names node %" PRId32 " of %" PRIu32, sidecar->name, i, sidecar->schema_head.nodes);
   LAM_TRY(schema_bytes(sidecar, sizeof(struct pm_schema) + (uint64_t)i * sizeof n, sizeof n, &bytes, error));
   memcpy(&n, bytes, sizeof n);
   LAM_CHECK(n.children >= 0 && n.children < INT32_MAX, error,
             "%s: node %" PRId32 " of its schema has %" PRId32 " children", sidecar->name, i, n.children);
   *out = (struct lam_schema_node){
+      .parent = n.parent,
       .children = n.children,
+      .leaf = n.leaf,
+      .leaves = n.leaves,
       .field_id = n.field_id,
       .type_length = n.type_length,
       .precision = n.precision,
@@ -352,51 +361,78 @@ static enum lam_status load_node(struct lam_sidecar *sidecar, int32_t i, struct 
   return schema_text(sidecar, n.logical_raw, &out->logical.raw, error);
 }
 
-static enum lam_status load_key_values(struct lam_sidecar *sidecar, const uint8_t *at, const uint8_t *end,
+/* One that is longer than a segment is passed over where only some columns are wanted: none that says how to read a
+ * column is. */
+static enum lam_status load_key_value(struct lam_sidecar *sidecar, uint64_t *at, uint64_t end, bool pass_long,
+                                      struct lam_key_value *out, struct lam_error *error) {
+  const uint8_t *bytes;
+  LAM_CHECK(end - *at >= 8, error, "%s: its key-values pass their section", sidecar->name);
+  LAM_TRY(pm_bytes(sidecar, *at, 8, &bytes, error));
+  uint64_t key = lam_load32(bytes), value = lam_load32(bytes + 4);
+  bool absent = value == PM_NO_VALUE;
+  if (absent) value = 0;
+  *at += 8;
+  LAM_CHECK(key + value <= end - *at, error, "%s: its key-values pass their section", sidecar->name);
+  *out = (struct lam_key_value){{NULL, 0}, {NULL, 0}};
+  uint64_t from = *at;
+  *at += key + value;
+  if (pass_long && key + value > 1u << PM_SEGMENT_SHIFT) return LAM_OK;
+  LAM_TRY(pm_bytes(sidecar, from, key + value, &bytes, error));
+  out->key = lam_bytes_of(bytes, (size_t)key);
+  if (!absent) out->value = lam_bytes_of(bytes + key, (size_t)value);
+  return LAM_OK;
+}
+
+static enum lam_status load_key_values(struct lam_sidecar *sidecar, uint64_t at, uint64_t end, bool pass_long,
                                        struct lam_arena *arena, struct lam_file_meta *out, struct lam_error *error) {
   void *memory;
   uint32_t count = sidecar->file_head.key_values;
-  LAM_CHECK(count <= (size_t)(end - at) / 8, error, "%s: %" PRIu32 " key-values do not fit into %zu bytes",
-            sidecar->name, count, (size_t)(end - at));
+  LAM_CHECK(count <= (end - at) / 8, error, "%s: %" PRIu32 " key-values do not fit into %" PRIu64 " bytes",
+            sidecar->name, count, end - at);
   LAM_TRY(lam_arena_array(arena, count, sizeof *out->key_values, &memory, error));
   out->key_values = memory;
   out->key_value_count = (int32_t)count;
-  for (uint32_t i = 0; i < count; i++) {
-    size_t left = (size_t)(end - at);
-    uint64_t key = left >= 8 ? lam_load32(at) : UINT64_MAX, value = left >= 8 ? lam_load32(at + 4) : 0;
-    bool absent = value == PM_NO_VALUE;
-    if (absent) value = 0;
-    LAM_CHECK(left >= 8 && key + value <= left - 8, error, "%s: key-value %" PRIu32 " passes its section",
-              sidecar->name, i);
-    out->key_values[i].key = lam_bytes_of(at + 8, (size_t)key);
-    out->key_values[i].value = absent ? lam_bytes_of(NULL, 0) : lam_bytes_of(at + 8 + key, (size_t)value);
-    at += 8 + key + value;
+  for (uint32_t i = 0; i < count; i++)
+    LAM_TRY(load_key_value(sidecar, &at, end, pass_long, &out->key_values[i], error));
+  return LAM_OK;
+}
+
+static enum lam_status load_orders(struct lam_sidecar *sidecar, uint64_t at, const int32_t *columns,
+                                   struct lam_arena *arena, struct lam_file_meta *out, struct lam_error *error) {
+  const uint8_t *bytes;
+  LAM_TRY(lam_arena_alloc(arena, (size_t)out->leaf_count + 1, (void **)&out->column_orders, error));
+  if (!columns) {
+    LAM_TRY(pm_bytes(sidecar, at, (uint64_t)out->leaf_count, &bytes, error));
+    lam_copy(out->column_orders, bytes, (size_t)out->leaf_count);
+    return LAM_OK;
+  }
+  for (int32_t i = 0; i < out->leaf_count; i++) {
+    LAM_CHECK(columns[i] >= 0 && columns[i] < lam_sidecar_columns(sidecar), error,
+              "%s: its schema names leaf %" PRId32 " of %" PRId32, sidecar->name, columns[i],
+              lam_sidecar_columns(sidecar));
+    LAM_TRY(pm_bytes(sidecar, at + (uint64_t)columns[i], 1, &bytes, error));
+    out->column_orders[i] = *bytes;
   }
   return LAM_OK;
 }
 
-static enum lam_status load_file(struct lam_sidecar *sidecar, struct lam_arena *arena, struct lam_file_meta *out,
-                                 struct lam_error *error) {
+enum lam_status pm_load_file(struct lam_sidecar *sidecar, const int32_t *columns, struct lam_arena *arena,
+                             struct lam_file_meta *out, struct lam_error *error) {
   const struct pm_file *head = &sidecar->file_head;
-  const uint8_t *at = sidecar->file.data + sizeof *head;
-  const uint8_t *end = sidecar->file.data + sidecar->file.size - sizeof(struct pm_end_frame);
-  uint64_t left = (uint64_t)(end - at);
+  const uint8_t *bytes;
+  uint64_t at = (uint64_t)(sidecar->file.data - sidecar->map.data) + sizeof *head;
+  uint64_t left = sidecar->file.size - sizeof *head - sizeof(struct pm_end_frame), end = at + left;
   LAM_CHECK(head->created_by <= left && head->orders <= left - head->created_by &&
                 (!head->orders || head->orders == sidecar->header.column_count),
             error, "%s: its creator's name of %" PRIu32 " bytes and %" PRIu32 " orders of columns do not fit",
             sidecar->name, head->created_by, head->orders);
   out->version = head->version;
   out->rows = head->rows;
-  out->created_by = lam_bytes_of(at, head->created_by);
+  LAM_TRY(pm_bytes(sidecar, at, head->created_by, &bytes, error));
+  out->created_by = lam_bytes_of(bytes, head->created_by);
   at += head->created_by;
-  if (head->orders) {
-    void *orders;
-    LAM_TRY(lam_arena_alloc(arena, head->orders, &orders, error));
-    memcpy(orders, at, head->orders);
-    out->column_orders = orders;
-    at += head->orders;
-  }
-  return load_key_values(sidecar, at, end, arena, out, error);
+  if (head->orders) LAM_TRY(load_orders(sidecar, at, columns, arena, out, error));
+  return load_key_values(sidecar, at + head->orders, end, columns, arena, out, error);
 }
 
 enum lam_status pm_file_meta(struct lam_sidecar *sidecar, struct lam_arena *arena, bool *there,
@@ -409,10 +445,10 @@ enum lam_status pm_file_meta(struct lam_sidecar *sidecar, struct lam_arena *aren
   LAM_TRY(lam_arena_array(arena, count, sizeof *out->nodes, &memory, error));
   out->nodes = memory;
   out->node_count = (int32_t)count;
-  for (int32_t i = 0; i < out->node_count; i++) LAM_TRY(load_node(sidecar, i, &out->nodes[i], error));
+  for (int32_t i = 0; i < out->node_count; i++) LAM_TRY(pm_load_node(sidecar, i, &out->nodes[i], error));
   LAM_TRY(lam_schema_link(out, arena, error));
   LAM_CHECK(out->leaf_count == lam_sidecar_columns(sidecar), error,
             "%s: its schema has %" PRId32 " leaves, its header %" PRId32 " columns", sidecar->name, out->leaf_count,
             lam_sidecar_columns(sidecar));
-  return load_file(sidecar, arena, out, error);
+  return pm_load_file(sidecar, NULL, arena, out, error);
 }

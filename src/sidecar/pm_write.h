@@ -35,6 +35,14 @@ void pm_order_of(const struct lam_file_meta *meta, struct pm_order *out);
 /* The descriptor of a leaf, but for its name's place; *name is its top-level column's. */
 void pm_describe(const struct lam_file_meta *meta, int32_t leaf, const struct pm_order *order, struct pm_column *out,
                  struct lam_bytes *name);
+/* What of a chunk's bounds the slots hold: PM_EXTRA_…_MIN and …_MAX. */
+struct pm_bounds {
+  struct lam_bytes min, max; /* what goes into the slots; data NULL: nothing */
+  bool new_min, new_max;     /* they are min_value and max_value */
+  uint32_t flags;
+};
+void pm_bounds_of(const struct lam_file_meta *meta, int32_t leaf, const struct lam_statistics *statistics,
+                  struct pm_bounds *out);
 /* Allocates blocks and matrix. */
 enum lam_status pm_writer_begin(struct pm_writer *w, struct lam_error *error);
 /* Zeros up to a multiple of 8, then the block of a row group. */

@@ -91,6 +91,46 @@ int32_t pm_sorting_count(const struct lam_sidecar *sidecar);
  * groups. */
 enum lam_status pm_file_meta(struct lam_sidecar *sidecar, struct lam_arena *arena, bool *there,
                              struct lam_file_meta *out, struct lam_error *error);
+enum lam_status pm_load_node(struct lam_sidecar *sidecar, int32_t node, struct lam_schema_node *out,
+                             struct lam_error *error);
+/* The rest of it: created_by, orders, key-values, of the leaves `columns` (NULL: all, and every key-value). */
+enum lam_status pm_load_file(struct lam_sidecar *sidecar, const int32_t *columns, struct lam_arena *arena,
+                             struct lam_file_meta *out, struct lam_error *error);
+
+/* ---- pm_meta.c: metadata as a footer would give them ---- */
+
+/* All of it, row groups included, but what only copying row groups needs (lam_file_read_footer). The sidecar outlives
+ * it: statistics and filters are looked up there when they are asked for. *there is false where our sections are
+ * missing. */
+enum lam_status lam_sidecar_meta(struct lam_sidecar *sidecar, struct lam_arena *arena, bool *there,
+                                 struct lam_file_meta *out, struct lam_error *error);
+/* The same of a file that had only these top-level columns, in time that does not depend on the others. The sidecar has
+ * our sections. */
+struct pm_top {
+  int32_t node;          /* of its schema */
+  struct lam_bytes name; /* that the column is to have; data NULL: its own */
+};
+enum lam_status lam_sidecar_meta_of(struct lam_sidecar *sidecar, const struct pm_top *tops, int32_t count,
+                                    struct lam_arena *arena, struct lam_file_meta *out, struct lam_error *error);
+
+/* ---- pm_file.c: files opened from their sidecars ---- */
+
+enum lam_sidecar_use {
+  LAM_SIDECAR_USED,
+  LAM_SIDECAR_MOVED,   /* used, and its identity is not the file's any more: only the footer's checksum was */
+  LAM_SIDECAR_MISSING, /* the footer was read, as below */
+  LAM_SIDECAR_UNFIT,   /* stale, damaged, or without our sections; `why` says which */
+};
+struct lam_sidecar_used {
+  enum lam_sidecar_use use;
+  bool inlined; /* it has bloom filters in it */
+  struct lam_error why;
+};
+/* Opens a file with the metadata that the sidecar at `sidecar_key` of `sidecars` has of its state, else with those of
+ * its footer. What is wrong with the sidecar is no failure. */
+enum lam_status lam_sidecar_file_open(struct lam_store *data, const char *key, const struct lam_file_options *options,
+                                      struct lam_store *sidecars, const char *sidecar_key, struct lam_mem *mem,
+                                      struct lam_file **out, struct lam_sidecar_used *used, struct lam_error *error);
 
 /* ---- pm_build.c, pm_append.c ---- */
 
@@ -119,9 +159,11 @@ struct lam_sidecar_format {
 /* Appends a whole `_pm` to an empty buffer. LAM_UNSUPPORTED for encrypted columns and chunks in other files. */
 enum lam_status lam_sidecar_build_in(const struct lam_sidecar_source *source, const struct lam_sidecar_format *format,
                                      struct lam_buf *out, struct lam_error *error);
-/* Builds it and puts it at `key`, atomically and durably. */
+/* Builds it and puts it at `key`, atomically but not durably: one that a power cut has damaged is found by its
+ * checksums. *size (may be NULL) gets its bytes. */
 enum lam_status lam_sidecar_put(const struct lam_sidecar_source *source, const struct lam_sidecar_format *format,
-                                struct lam_store *store, const char *key, struct lam_mem *mem, struct lam_error *error);
+                                struct lam_store *store, const char *key, struct lam_mem *mem, uint64_t *size,
+                                struct lam_error *error);
 /* Describes a later state of the same Parquet file behind what is there, in the order of docs/pm-format.md, so that
  * readers of the state `token` keep it. kept[i] is the row group of that state which row group i of the source still
  * is, or -1. Our sections are written where the sidecar has one in its header. One writer at a time. LAM_NOT_FOUND: the

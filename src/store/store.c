@@ -126,32 +126,41 @@ enum lam_status lam_store_get(struct lam_store *store, const char *key, uint64_t
   return status;
 }
 
-static enum lam_status write_new(struct lam_store *store, const char *key, struct lam_bytes bytes,
+static enum lam_status write_new(struct lam_store *store, const char *key, struct lam_bytes bytes, bool sync,
                                  struct lam_error *error) {
   struct lam_output *output;
   LAM_TRY(store->ops->create(store, key, &output, error));
   enum lam_status status = store->ops->write(output, bytes.data, bytes.size, error);
-  if (status == LAM_OK) status = store->ops->sync(output, error);
+  if (status == LAM_OK && sync) status = store->ops->sync(output, error);
   enum lam_status closed = store->ops->close_output(output, status == LAM_OK ? error : NULL);
   return status == LAM_OK ? closed : status;
 }
 
+static enum lam_status put_new(struct lam_store *store, const char *key, struct lam_bytes bytes, bool sync,
+                               struct lam_error *error) {
+  LAM_TRY(lam_key_check(key, error));
+  char uuid[37], staged[LAM_KEY_MAX + 1];
+  LAM_TRY(lam_uuid(uuid, error));
+  if (snprintf(staged, sizeof staged, "%s" LAM_STORE_TEMPORARY "%s", key, uuid) >= (int)sizeof staged)
+    return lam_fail(error, LAM_INVALID, "the key \"%s\" is too long", key);
+  enum lam_status status = write_new(store, staged, bytes, sync, error);
+  if (status == LAM_OK) status = store->ops->replace(store, staged, store, key, error);
+  if (status != LAM_OK && status != LAM_EXISTS) store->ops->remove(store, staged, NULL);
+  return status;
+}
+
 enum lam_status lam_store_put(struct lam_store *store, const char *key, struct lam_bytes bytes,
                               struct lam_error *error) {
-  LAM_TRY(lam_key_check(key, error));
-  char uuid[37], staged[LAM_KEY_MAX + 1], directory[LAM_KEY_MAX + 1];
-  LAM_TRY(lam_uuid(uuid, error));
-  if (snprintf(staged, sizeof staged, "%s.tmp-%s", key, uuid) >= (int)sizeof staged)
-    return lam_fail(error, LAM_INVALID, "the key \"%s\" is too long", key);
-  enum lam_status status = write_new(store, staged, bytes, error);
-  if (status == LAM_OK) status = store->ops->replace(store, staged, store, key, error);
-  if (status != LAM_OK) {
-    if (status != LAM_EXISTS) store->ops->remove(store, staged, NULL);
-    return status;
-  }
+  char directory[LAM_KEY_MAX + 1];
+  LAM_TRY(put_new(store, key, bytes, true, error));
   const char *slash = strrchr(key, '/');
   snprintf(directory, sizeof directory, "%.*s", slash ? (int)(slash - key) : 0, key);
   return store->ops->sync_directory(store, directory, error);
+}
+
+enum lam_status lam_store_put_cache(struct lam_store *store, const char *key, struct lam_bytes bytes,
+                                    struct lam_error *error) {
+  return put_new(store, key, bytes, false, error);
 }
 
 /* One pass over a directory of a tree that is removed. `key` is where the walk stands; a directory

@@ -159,6 +159,11 @@ enum lam_status lam_store_get(struct lam_store *store, const char *key, uint64_t
 /* Writes a whole object atomically and durably: create `key` + ".tmp-<uuid>", sync, replace, sync_directory. */
 enum lam_status lam_store_put(struct lam_store *store, const char *key, struct lam_bytes bytes,
                               struct lam_error *error);
+/* The same without making it durable, for what can be made again and tells whether it is damaged: after a power cut it
+ * may be missing, old, or cut short. */
+enum lam_status lam_store_put_cache(struct lam_store *store, const char *key, struct lam_bytes bytes,
+                                    struct lam_error *error);
+#define LAM_STORE_TEMPORARY ".tmp-" /* in the key of an object while it is put, before a UUID */
 /* Removes an object or a tree; nothing there is fine. Links are removed, not followed. */
 enum lam_status lam_store_remove_tree(struct lam_store *store, const char *key, struct lam_error *error);
 

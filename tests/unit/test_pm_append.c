@@ -31,7 +31,8 @@ static const int32_t kept[] = {0, -1};
 static struct lam_sidecar_format format;
 
 static enum lam_status put1(struct lam_store *to, struct lam_error *error) {
-  return lam_sidecar_put(&g1.source, &format, to, "_pm", mem, error);
+  LAM_TRY(lam_sidecar_put(&g1.source, &format, to, "_pm", mem, NULL, error));
+  return to->ops->sync_all(to, error);
 }
 static enum lam_status append2(struct lam_store *to, struct lam_error *error) {
   return lam_sidecar_append(to, "_pm", GOLDEN1_TOKEN, &g2.source, kept, &format, mem, error);

@@ -1,0 +1,22 @@
+/* The sidecars of a table's files: where they are, how they are used and kept. A sidecar is a cache: what is wrong with
+ * one is logged (LAM_LOG_INFO), never an error. */
+#ifndef LAM_TABLE_SIDECARS_H
+#define LAM_TABLE_SIDECARS_H
+
+#include "sidecar/sidecar.h"
+#include "table/directory.h"
+
+#define LAM_SIDECARS_KEY "pm" /* in the meta store: a table has sidecars where this directory is */
+
+/* The place of the sidecar of the file at `key`: "pm/<key>._pm" in the state, "_pm" beside a lone data.parquet. False:
+ * it can have none (a glob, another lone file, a long key). */
+bool lam_sidecar_place(const struct lam_directory *directory, const char *key, struct lam_store **store,
+                       char out[LAM_KEY_MAX + 1]);
+/* Whether the table has sidecars, and this process may change them. */
+void lam_sidecars_kept(const struct lam_directory *directory, bool *kept, bool *writable);
+/* Makes the sidecar of an open file, whose metadata become those of its footer, at that place; directories are made.
+ * *size (may be NULL) gets its bytes. */
+enum lam_status lam_sidecar_make(struct lam_file *file, bool inline_blooms, struct lam_store *store, const char *key,
+                                 struct lam_mem *mem, uint64_t *size, struct lam_error *error);
+
+#endif
