@@ -28,6 +28,7 @@ struct lam_table_options {
   const char *const *partitions; /* "column=value", any subset of the partition columns; AND */
   int32_t partition_count;
   bool no_checksums;
+  bool check_files;     /* look at every file, also where the table's pack knows its directory: docs/pack-format.md */
   uint64_t reserved[4]; /* 0; room to grow, for this struct is part of others */
 };
 #define LAM_TABLE_OPTIONS_INIT \
@@ -43,7 +44,7 @@ LAM_API enum lam_status lam_table_open(struct lam_context *context, const char *
 LAM_API void lam_table_close(struct lam_table *table);
 LAM_API enum lam_status lam_table_schema(const struct lam_table *table, struct ArrowSchema *out,
                                          struct lam_error *error);
-LAM_API uint64_t lam_table_rows(const struct lam_table *table); /* from the footers */
+LAM_API uint64_t lam_table_rows(const struct lam_table *table); /* from the pack and the footers */
 LAM_API uint64_t lam_table_files(const struct lam_table *table);
 LAM_API uint64_t lam_table_bytes(const struct lam_table *table);
 
@@ -129,11 +130,12 @@ struct lam_plan_file {
   uint32_t struct_size;
   const char *path;
   enum lam_plan_verdict verdict; /* SKIPPED: of no row group rows may match. WHOLE: each is whole or skipped */
-  enum lam_plan_rule rule;       /* LAM_PLAN_BY_PARTITION where that skips the file, else LAM_PLAN_BY_NOTHING */
+  enum lam_plan_rule rule;       /* what skips the file before it is opened: LAM_PLAN_BY_PARTITION, or
+                                    LAM_PLAN_BY_STATISTICS by its bounds in the pack; else LAM_PLAN_BY_NOTHING */
   uint64_t rows, rows_kept;
   uint64_t bytes;                       /* of the file */
   uint64_t bytes_wanted, bytes_fetched; /* that the plan's pages take; with the gaps between them */
-  uint32_t row_group_count;             /* of the file; `row_groups` has as many, none where the path skips it */
+  uint32_t row_group_count;             /* of the file; `row_groups` has as many, none where `rule` skips it */
   const struct lam_plan_row_group *row_groups;
   const struct lam_plan_range *ranges; /* ascending, disjoint; footers and page indexes not included */
   size_t range_count;
@@ -155,7 +157,7 @@ struct lam_plan_result {
 #define LAM_PLAN_RESULT_INIT \
   { .struct_size = sizeof(struct lam_plan_result) }
 
-/* Which files and row groups a scan would read and the byte ranges that it needs of them, from footers, bloom filters,
+/* Which files and row groups a scan would read and the byte ranges that it needs of them, from the pack, footers, bloom filters,
  * dictionary pages and page indexes; no data page is read. `each` and `result` may be NULL. */
 LAM_API enum lam_status lam_plan(struct lam_table *table, const struct lam_plan_options *options, lam_plan_fn each,
                                  void *user, struct lam_plan_result *result, struct lam_error *error);

@@ -15,6 +15,7 @@ struct plan_arguments {
   struct string_list partitions, columns;
   const char *meta_dir, *where;
   uint64_t gap, range_size, small_size;
+  bool check_files;
 };
 
 /* What the callbacks write to. JSON waits until all is known: after a failure an error takes its place. */
@@ -92,6 +93,7 @@ static enum lam_status on_table(struct cli *cli, const char *path, const struct 
   options.meta_dir = a->meta_dir;
   options.partitions = a->partitions.texts;
   options.partition_count = a->partitions.count;
+  options.check_files = a->check_files;
   LAM_TRY(lam_table_open(cli->context, path, &options, &table, error));
   lam_buf_init(&listing.json, mem);
   lam_buf_init(&listing.text, mem);
@@ -178,7 +180,7 @@ static bool plan_line(void *user, const struct lam_plan_file *file) {
   struct listing *l = user;
   uint64_t kept = 0, whole = 0;
   if (file->verdict == LAM_PLAN_SKIPPED) return true;
-  for (uint32_t i = 0; i < file->row_group_count; i++) {
+  for (uint32_t i = 0; i < file->row_group_count; i++) { /* a file that is kept was opened */
     kept += file->row_groups[i].verdict != LAM_PLAN_SKIPPED;
     whole += file->row_groups[i].verdict == LAM_PLAN_WHOLE;
   }
@@ -259,11 +261,9 @@ static enum lam_status plan_table(struct lam_table *table, struct listing *l, co
 enum lam_status run_plan(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error) {
   struct plan_arguments a = {.where = NULL};
   const struct option options[] = {
-      {"--where", OPTION_STRING, &a.where},
-      {"--columns", OPTION_COMMAS, &a.columns},
-      {"--partition", OPTION_LIST, &a.partitions},
-      {"--meta-dir", OPTION_STRING, &a.meta_dir},
-      {NULL, OPTION_FLAG, NULL},
+      {"--where", OPTION_STRING, &a.where},           {"--columns", OPTION_COMMAS, &a.columns},
+      {"--partition", OPTION_LIST, &a.partitions},    {"--meta-dir", OPTION_STRING, &a.meta_dir},
+      {"--check-files", OPTION_FLAG, &a.check_files}, {NULL, OPTION_FLAG, NULL},
   };
   return run_on_table(cli, argc, argv, options, &a, plan_table, exit_code, error);
 }
@@ -404,11 +404,9 @@ static enum lam_status partitions_of_table(struct lam_table *table, struct listi
 enum lam_status run_partitions(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error) {
   struct plan_arguments a = {.where = NULL};
   const struct option options[] = {
-      {"--columns", OPTION_COMMAS, &a.columns},
-      {"--partition", OPTION_LIST, &a.partitions},
-      {"--max-file-size", OPTION_SIZE, &a.small_size},
-      {"--meta-dir", OPTION_STRING, &a.meta_dir},
-      {NULL, OPTION_FLAG, NULL},
+      {"--columns", OPTION_COMMAS, &a.columns},        {"--partition", OPTION_LIST, &a.partitions},
+      {"--max-file-size", OPTION_SIZE, &a.small_size}, {"--meta-dir", OPTION_STRING, &a.meta_dir},
+      {"--check-files", OPTION_FLAG, &a.check_files},  {NULL, OPTION_FLAG, NULL},
   };
   return run_on_table(cli, argc, argv, options, &a, partitions_of_table, exit_code, error);
 }

@@ -16,7 +16,7 @@ enum { OUTPUT_BYTES = 256 << 10, SLICE_ROWS = 1024 };
 struct read_arguments {
   struct string_list partitions, columns;
   const char *meta_dir, *format, *output, *where;
-  bool no_checksums, full;
+  bool no_checksums, check_files, full;
   int64_t limit;
 };
 
@@ -52,6 +52,7 @@ static void table_options(const struct read_arguments *a, struct lam_table_optio
   out->partitions = a->partitions.texts;
   out->partition_count = a->partitions.count;
   out->no_checksums = a->no_checksums;
+  out->check_files = a->check_files;
 }
 
 /* ---- cat ---- */
@@ -192,11 +193,17 @@ enum lam_status run_cat(struct cli *cli, int argc, char **argv, int *exit_code, 
   struct read_arguments a = {.limit = -1};
   struct string_list words = {.count = 0};
   const struct option table[] = {
-      {"--columns", OPTION_COMMAS, &a.columns},   {"--where", OPTION_STRING, &a.where},
-      {"--limit", OPTION_COUNT, &a.limit},        {"--partition", OPTION_LIST, &a.partitions},
-      {"--format", OPTION_STRING, &a.format},     {"-o", OPTION_STRING, &a.output},
-      {"--output", OPTION_STRING, &a.output},     {"--no-checksums", OPTION_FLAG, &a.no_checksums},
-      {"--meta-dir", OPTION_STRING, &a.meta_dir}, {NULL, OPTION_FLAG, NULL},
+      {"--columns", OPTION_COMMAS, &a.columns},
+      {"--where", OPTION_STRING, &a.where},
+      {"--limit", OPTION_COUNT, &a.limit},
+      {"--partition", OPTION_LIST, &a.partitions},
+      {"--format", OPTION_STRING, &a.format},
+      {"-o", OPTION_STRING, &a.output},
+      {"--output", OPTION_STRING, &a.output},
+      {"--no-checksums", OPTION_FLAG, &a.no_checksums},
+      {"--meta-dir", OPTION_STRING, &a.meta_dir},
+      {"--check-files", OPTION_FLAG, &a.check_files},
+      {NULL, OPTION_FLAG, NULL},
   };
   LAM_TRY(begin(cli, argc, argv, table, &a, &words, exit_code, error));
   if (cli->help) return LAM_OK;
@@ -219,6 +226,7 @@ enum lam_status run_count(struct cli *cli, int argc, char **argv, int *exit_code
       {"--where", OPTION_STRING, &a.where},
       {"--partition", OPTION_LIST, &a.partitions},
       {"--no-checksums", OPTION_FLAG, &a.no_checksums},
+      {"--check-files", OPTION_FLAG, &a.check_files},
       {"--meta-dir", OPTION_STRING, &a.meta_dir},
       {NULL, OPTION_FLAG, NULL},
   };

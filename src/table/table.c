@@ -227,7 +227,7 @@ static enum lam_status add_path_columns(struct lam_table *table, struct lam_erro
 }
 
 static enum lam_status open_table(struct lam_table *table, const char *path, const struct lam_table_options *options,
-                                  struct lam_error *error) {
+                                  enum lam_pack_use pack_use, struct lam_error *error) {
   struct lam_partition_filter filter;
   table->file_options = (struct lam_file_options)LAM_FILE_OPTIONS_INIT;
   table->file_options.no_checksums = options->no_checksums;
@@ -237,6 +237,7 @@ static enum lam_status open_table(struct lam_table *table, const char *path, con
     LAM_TRY(lam_directory_open(table->context, path, options->meta_dir, false, table->mem, &table->directory, error));
     table->owns_directory = true;
   }
+  table->directory->pack_use = options->check_files ? LAM_PACK_FACTS : pack_use;
   LAM_TRY(lam_snapshot_open(table->directory, filter.count ? &filter : NULL, &table->snapshot, error));
   if (table->snapshot.foreign)
     lam_log(table->context, LAM_LOG_WARN,
@@ -248,7 +249,8 @@ static enum lam_status open_table(struct lam_table *table, const char *path, con
 
 /* `directory` is NULL: that of `path`. */
 static enum lam_status open_in(struct lam_mem *mem, struct lam_directory *directory, const char *path,
-                               const struct lam_table_options *given, struct lam_table **out, struct lam_error *error) {
+                               const struct lam_table_options *given, enum lam_pack_use pack_use,
+                               struct lam_table **out, struct lam_error *error) {
   struct lam_table_options options = LAM_TABLE_OPTIONS_INIT;
   struct lam_table *table;
   *out = NULL;
@@ -259,7 +261,7 @@ static enum lam_status open_in(struct lam_mem *mem, struct lam_directory *direct
   table->directory = directory;
   lam_arena_init(&table->arena, mem);
   lam_merge_init(&table->merge, mem);
-  enum lam_status status = open_table(table, path, &options, error);
+  enum lam_status status = open_table(table, path, &options, pack_use, error);
   if (status == LAM_OK)
     *out = table;
   else
@@ -269,12 +271,12 @@ static enum lam_status open_in(struct lam_mem *mem, struct lam_directory *direct
 
 enum lam_status lam_table_open_in(struct lam_mem *mem, const char *path, const struct lam_table_options *options,
                                   struct lam_table **out, struct lam_error *error) {
-  return open_in(mem, NULL, path, options, out, error);
+  return open_in(mem, NULL, path, options, LAM_PACK_FACTS, out, error);
 }
 
 enum lam_status lam_table_open_directory(struct lam_directory *directory, const struct lam_table_options *options,
                                          struct lam_table **out, struct lam_error *error) {
-  return open_in(directory->mem, directory, directory->name, options, out, error);
+  return open_in(directory->mem, directory, directory->name, options, LAM_PACK_FACTS, out, error);
 }
 
 enum lam_status lam_table_open(struct lam_context *context, const char *path, const struct lam_table_options *options,
@@ -282,7 +284,7 @@ enum lam_status lam_table_open(struct lam_context *context, const char *path, co
   struct lam_mem *mem;
   *out = NULL;
   LAM_TRY(lam_mem_open(context, TABLE_MINIMUM, &mem, error));
-  enum lam_status status = lam_table_open_in(mem, path, options, out, error);
+  enum lam_status status = open_in(mem, NULL, path, options, LAM_PACK_TRUSTED, out, error);
   if (status == LAM_OK)
     (*out)->owns_mem = true;
   else

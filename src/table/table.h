@@ -64,7 +64,8 @@ struct lam_table {
 };
 
 /* As lam_table_open within the caller's account of the budget: an operation has one account, because one that
- * holds memory must not wait for more. */
+ * holds memory must not wait for more. Every file is looked at, as a change must: what the pack says of those that are
+ * the same is used. */
 enum lam_status lam_table_open_in(struct lam_mem *mem, const char *path, const struct lam_table_options *options,
                                   struct lam_table **out, struct lam_error *error);
 /* The same of a directory that is open, within its account; it outlives the table. `meta_dir` is not used. */
