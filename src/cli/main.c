@@ -17,11 +17,14 @@ const struct command commands[] = {
     {"cat",
      "cat TABLE [--columns a,b] [--where EXPR] [--limit N] [--partition col=value]… [--format csv|json|parquet] [-o "
      "OUT] "
-     "[--no-checksums] [--meta-dir DIR]",
+     "[--no-checksums] [--check-files] [--meta-dir DIR]",
      run_cat},
-    {"count", "count TABLE [--where EXPR] [--partition col=value]… [--no-checksums] [--meta-dir DIR]", run_count},
-    {"plan", "plan TABLE [--where EXPR] [--columns a,b] [--partition col=value]… [--meta-dir DIR]", run_plan},
-    {"partitions", "partitions TABLE [--columns a,b] [--partition col=value]… [--max-file-size SIZE] [--meta-dir DIR]",
+    {"count", "count TABLE [--where EXPR] [--partition col=value]… [--no-checksums] [--check-files] [--meta-dir DIR]",
+     run_count},
+    {"plan", "plan TABLE [--where EXPR] [--columns a,b] [--partition col=value]… [--check-files] [--meta-dir DIR]",
+     run_plan},
+    {"partitions", "partitions TABLE [--columns a,b] [--partition col=value]… [--max-file-size SIZE] "
+     "[--check-files] [--meta-dir DIR]",
      run_partitions},
     {"sidecar",
      "sidecar build PATH [--bloom inline] [--force] [--partition col=value]… [--meta-dir DIR]\n"
