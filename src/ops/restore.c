@@ -1,9 +1,7 @@
-/* Bringing a table back to what it was before the operation that made a backup. */
-#include <inttypes.h>
+#include "ops/restore.h"
 
 #include "base/context.h"
 #include "base/options.h"
-#include "lamella/change.h"
 #include "table/backup.h"
 #include "table/prepare.h"
 #include "table/table.h"
@@ -13,8 +11,9 @@ enum { RESTORE_MEMORY = 8 << 20 };
 struct restore {
   struct lam_context *context;
   struct lam_mem *mem;
-  struct lam_store *backup; /* the folder */
-  struct lam_journal manifest;
+  struct lam_store *backup;
+  const char *folder; /* in it */
+  const struct lam_journal *manifest;
   struct lam_directory *directory;
   const struct lam_change_options *options;
 
@@ -98,16 +97,17 @@ static enum lam_status is_left_out(struct restore *restore, const char *key, con
   *out = !restore->summaries;
   if (*out) return LAM_OK;
   LAM_TRY(lam_store_exists(restore->directory->data, key, out, error));
-  if (!*out) restore->change.after = restore->manifest.sequence;
+  if (!*out) restore->change.after = restore->manifest->sequence;
   return LAM_OK;
 }
 
 static enum lam_status put_back(struct restore *restore, const struct lam_journal_directory *directory,
                                 const struct lam_journal_file *file, struct lam_error *error) {
   struct lam_arena *arena = &restore->change.arena;
-  char *key, *staged, *none;
+  char *key, *kept, *staged, *none;
   bool left_out;
   LAM_TRY(lam_key_join(arena, directory->key, file->name, "", &key, error));
+  LAM_TRY(lam_key_join(arena, restore->folder, key, "", &kept, error));
   LAM_TRY(is_left_out(restore, key, file->name, &left_out, error));
   if (left_out) return LAM_OK;
   struct lam_store *meta = restore->stage ? restore->directory->meta : NULL;
@@ -116,11 +116,11 @@ static enum lam_status put_back(struct restore *restore, const struct lam_journa
     LAM_TRY(lam_stage_renew(restore->stage, error));
     LAM_TRY(lam_stage_file(restore->stage, "", arena, &staged, &none, error));
   }
-  enum lam_status status = lam_backup_fetch(restore->backup, key, file, restore->mem, meta, staged, error);
+  enum lam_status status = lam_backup_fetch(restore->backup, kept, file, restore->mem, meta, staged, error);
   if (status == LAM_NOT_FOUND)
-    return lam_fail(error, LAM_CORRUPT, "the backup is not whole: '%s/%s' is missing", restore->backup->root, key);
+    return lam_fail(error, LAM_CORRUPT, "the backup is not whole: '%s/%s' is missing", restore->backup->root, kept);
   LAM_TRY(status);
-  LAM_TRY(count_returned(restore, key, file, error));
+  LAM_TRY(count_returned(restore, kept, file, error));
   return lam_change_return(&restore->change, staged, key, error);
 }
 
@@ -166,7 +166,10 @@ static void return_attributes(struct restore *restore) {
   for (size_t i = 0; i < restore->missing_count; i++) {
     const char *key = restore->missing[i];
     struct lam_error error = LAM_ERROR_INIT;
-    if (from->ops->copy_attributes(from, key, to, key, &error) != LAM_OK)
+    char *kept;
+    enum lam_status status = lam_key_join(&restore->change.arena, restore->folder, key, "", &kept, &error);
+    if (status == LAM_OK) status = from->ops->copy_attributes(from, kept, to, key, &error);
+    if (status != LAM_OK)
       lam_log(restore->context, LAM_LOG_WARN, "the attributes of a directory did not come back: %s", error.message);
   }
 }
@@ -175,8 +178,8 @@ static enum lam_status plan_and_commit(struct restore *restore, struct lam_commi
                                        struct lam_error *error) {
   restore->result->files_scanned = restore->snapshot.file_count;
   restore->result->partitions_scanned = restore->snapshot.partition_count;
-  for (size_t i = 0; i < restore->manifest.directory_count; i++)
-    LAM_TRY(plan_directory(restore, &restore->manifest.directories[i], error));
+  for (size_t i = 0; i < restore->manifest->directory_count; i++)
+    LAM_TRY(plan_directory(restore, &restore->manifest->directories[i], error));
   if (!restore->stage) return lam_commit_check(restore->directory, &restore->change, error);
   struct lam_commit_options options = {
       .no_wait = restore->options->no_wait,
@@ -198,7 +201,7 @@ static enum lam_status attempt(struct restore *restore, bool with_summaries, str
   restore->stage = NULL;
   lam_change_init(&restore->change, restore->mem);
   LAM_TRY(lam_snapshot_open(restore->directory, NULL, &restore->snapshot, error));
-  restore->summaries = with_summaries && restore->snapshot.sequence == restore->manifest.sequence;
+  restore->summaries = with_summaries && restore->snapshot.sequence == restore->manifest->sequence;
   enum lam_status status = LAM_OK;
   if (!restore->options->dry_run) {
     status = lam_stage_begin(restore->directory, &stage, error);
@@ -221,14 +224,14 @@ static uint64_t bytes_kept(const struct lam_journal *manifest) {
   return bytes;
 }
 
-static enum lam_status restore_directory(struct restore *restore, struct lam_error *error) {
+static enum lam_status restore_within(struct restore *restore, struct lam_error *error) {
   bool recovered;
   if (!restore->options->dry_run) {
     LAM_TRY(lam_directory_prepare(restore->directory, error));
     LAM_TRY(lam_directory_recover(restore->directory, restore->options->grace_seconds, restore->options->no_wait,
                                   &recovered, error));
   }
-  lam_progress_begin(restore->context, "restore", 0, bytes_kept(&restore->manifest));
+  lam_progress_begin(restore->context, "restore", 0, bytes_kept(restore->manifest));
   enum lam_status status = attempt(restore, true, error);
   bool summaries = restore->change.after != 0;
   lam_change_release(&restore->change);
@@ -240,15 +243,36 @@ static enum lam_status restore_directory(struct restore *restore, struct lam_err
   return status;
 }
 
-static enum lam_status open_and_restore(struct restore *restore, const char *table, struct lam_error *error) {
-  const char *meta_dir = restore->options->meta_dir;
-  LAM_TRY(lam_backup_read(restore->backup, restore->mem, &restore->manifest, error));
-  if (!table && !meta_dir) meta_dir = restore->manifest.state;
-  enum lam_status status = lam_directory_open(restore->context, table ? table : restore->manifest.table, meta_dir,
-                                              false, restore->mem, &restore->directory, error);
-  if (status == LAM_OK) status = restore_directory(restore, error);
-  lam_directory_close(restore->directory);
-  lam_journal_release(&restore->manifest);
+enum lam_status lam_restore_directory(struct lam_directory *directory, struct lam_store *backup, const char *folder,
+                                      const struct lam_journal *manifest, const struct lam_change_options *options,
+                                      struct lam_edit_result *result, struct lam_error *error) {
+  struct restore restore = {
+      .context = directory->context,
+      .mem = directory->mem,
+      .backup = backup,
+      .folder = folder,
+      .manifest = manifest,
+      .directory = directory,
+      .options = options,
+      .result = result,
+  };
+  return restore_within(&restore, error);
+}
+
+/* ---- by path ---- */
+
+static enum lam_status restore_from(struct lam_store *backup, struct lam_mem *mem, const char *table,
+                                    const struct lam_change_options *options, struct lam_edit_result *result,
+                                    struct lam_error *error) {
+  struct lam_journal manifest;
+  struct lam_directory *directory = NULL;
+  LAM_TRY(lam_backup_read(backup, "", mem, &manifest, error));
+  const char *meta_dir = table || options->meta_dir ? options->meta_dir : manifest.state;
+  enum lam_status status =
+      lam_directory_open(backup->context, table ? table : manifest.table, meta_dir, false, mem, &directory, error);
+  if (status == LAM_OK) status = lam_restore_directory(directory, backup, "", &manifest, options, result, error);
+  lam_directory_close(directory);
+  lam_journal_release(&manifest);
   return status;
 }
 
@@ -257,14 +281,16 @@ enum lam_status lam_restore(struct lam_context *context, const char *path, const
                             struct lam_error *error) {
   struct lam_change_options options = LAM_CHANGE_OPTIONS_INIT;
   struct lam_edit_result counts = LAM_EDIT_RESULT_INIT;
+  struct lam_store *backup = NULL;
+  struct lam_mem *mem;
   LAM_TRY(lam_options_read(given, "LAM_CHANGE_OPTIONS_INIT", &options, sizeof options, error));
-  struct restore restore = {.context = context, .options = &options, .result = &counts};
-  LAM_TRY(lam_mem_open(context, RESTORE_MEMORY, &restore.mem, error));
-  enum lam_status status = lam_store_local(context, path, &restore.backup, error);
+  LAM_TRY(lam_mem_open(context, RESTORE_MEMORY, &mem, error));
+  enum lam_status status = lam_store_local(context, path, &backup, error);
   if (status == LAM_OK)
-    status = lam_fail_in(error, open_and_restore(&restore, table, error), "while the backup '%s' was restored", path);
-  lam_store_close(restore.backup);
-  lam_mem_close(restore.mem);
+    status = lam_fail_in(error, restore_from(backup, mem, table, &options, &counts, error),
+                         "while the backup '%s' was restored", path);
+  lam_store_close(backup);
+  lam_mem_close(mem);
   lam_result_write(&counts, sizeof counts, result);
   return status;
 }

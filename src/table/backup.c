@@ -53,7 +53,7 @@ struct passage {
   struct lam_store *store;
   const char *key;
   struct lam_mem *mem;
-  uint64_t size, hash; /* of what was read */
+  uint64_t size, hash; /* of what is read; a size of 0: all of it */
 };
 
 static enum lam_status pass_bytes(struct passage *passage, struct lam_input *input, struct lam_output *output,
@@ -82,7 +82,7 @@ static enum lam_status read_through(struct passage *passage, struct lam_output *
   struct lam_input *input;
   struct lam_object_info info;
   LAM_TRY(store->ops->open(store, passage->key, &input, &info, error));
-  passage->size = info.size;
+  if (!passage->size) passage->size = info.size;
   enum lam_status status = pass_bytes(passage, input, output, error);
   store->ops->close_input(input);
   return status;
@@ -130,6 +130,17 @@ static enum lam_status keep_attributes(struct backup *backup, const char *direct
   return LAM_OK;
 }
 
+/* A file that has been appended to since has its old bytes in front. */
+static enum lam_status keep_file(struct passage *passage, struct lam_store *to, const char *to_key,
+                                 struct lam_identity identity, struct lam_error *error) {
+  struct lam_object_info info;
+  LAM_TRY(passage->store->ops->stat(passage->store, passage->key, &info, error));
+  if (info.inode != identity.inode || info.size <= identity.size)
+    return link_or_copy(passage, to, to_key, identity.mtime_ns, error);
+  passage->size = identity.size;
+  return copy_file(passage, to, to_key, identity.mtime_ns, error);
+}
+
 static enum lam_status back_up_directory(struct backup *backup, struct lam_journal_directory *directory,
                                          struct lam_error *error) {
   char *folder;
@@ -145,7 +156,7 @@ static enum lam_status back_up_directory(struct backup *backup, struct lam_journ
     LAM_TRY(lam_key_join(backup->arena, directory->key, file->name, "", &key, error));
     LAM_TRY(lam_key_join(backup->arena, folder, file->name, "", &to, error));
     struct passage passage = {.store = backup->directory->data, .key = key, .mem = backup->directory->mem};
-    LAM_TRY(link_or_copy(&passage, backup->store, to, file->identity.mtime_ns, error));
+    LAM_TRY(keep_file(&passage, backup->store, to, file->identity, error));
     file->hash = passage.hash;
   }
   return made ? keep_attributes(backup, directory->key, folder, error) : LAM_OK;
@@ -211,17 +222,28 @@ enum lam_status lam_backup_make(struct lam_directory *directory, struct lam_jour
 
 /* ---- reading one ---- */
 
-enum lam_status lam_backup_read(struct lam_store *backup, struct lam_mem *mem, struct lam_journal *out,
-                                struct lam_error *error) {
+static enum lam_status check_manifest(const struct lam_store *backup, const char *key, bool there,
+                                      const struct lam_journal *manifest, struct lam_error *error) {
+  if (!there)
+    return lam_fail(error, LAM_NOT_FOUND, "'%s' is not the folder of a backup: there is no '%s'", backup->root, key);
+  LAM_CHECK(manifest->table, error, "'%s/%s' does not say of which table it is", backup->root, key);
+  return LAM_OK;
+}
+
+enum lam_status lam_backup_read(struct lam_store *backup, const char *folder, struct lam_mem *mem,
+                                struct lam_journal *out, struct lam_error *error) {
+  char *key;
   bool there;
-  enum lam_status status = lam_journal_read_at(backup, LAM_MANIFEST_NAME, mem, &there, out, error);
-  if (status == LAM_OK && !there)
-    status = lam_fail(error, LAM_NOT_FOUND, "'%s' is not the folder of a backup: it has no '" LAM_MANIFEST_NAME "'",
-                      backup->root);
-  else if (status == LAM_OK && !out->table)
-    status = lam_fail(error, LAM_CORRUPT, "'%s/" LAM_MANIFEST_NAME "' does not say of which table it is", backup->root);
-  else if (status == LAM_CORRUPT)
-    lam_fail_in(error, status, "the manifest '%s/" LAM_MANIFEST_NAME "' is damaged", backup->root);
+  *out = (struct lam_journal){0};
+  lam_arena_init(&out->arena, mem);
+  enum lam_status status = lam_key_join(&out->arena, folder, LAM_MANIFEST_NAME, "", &key, error);
+  if (status == LAM_OK) {
+    struct lam_arena named = out->arena; /* the key stays until the manifest is checked */
+    status = lam_journal_read_at(backup, key, mem, &there, out, error);
+    if (status == LAM_OK) status = check_manifest(backup, key, there, out, error);
+    if (status == LAM_CORRUPT) lam_fail_in(error, status, "the manifest '%s/%s' is damaged", backup->root, key);
+    lam_arena_release(&named);
+  }
   if (status != LAM_OK) lam_journal_release(out);
   return status;
 }

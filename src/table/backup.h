@@ -14,9 +14,9 @@
 enum lam_status lam_backup_make(struct lam_directory *directory, struct lam_journal *journal, struct lam_store *backup,
                                 bool no_sync, char folder[320], struct lam_error *error);
 
-/* Reads the manifest of a backup, of whose folder `backup` is a store. A failure leaves `out` empty. */
-enum lam_status lam_backup_read(struct lam_store *backup, struct lam_mem *mem, struct lam_journal *out,
-                                struct lam_error *error);
+/* Reads the manifest of the backup in a folder of the store. A failure leaves `out` empty. */
+enum lam_status lam_backup_read(struct lam_store *backup, const char *folder, struct lam_mem *mem,
+                                struct lam_journal *out, struct lam_error *error);
 /* Makes `to_key` of `to` the file that is kept at `key`, with its time: a link to it, or a copy. LAM_CORRUPT where it
  * is not what the manifest says. With `to` NULL it is only looked at. */
 enum lam_status lam_backup_fetch(struct lam_store *backup, const char *key, const struct lam_journal_file *file,

@@ -8,23 +8,28 @@
 #include "ops_support.h"
 #include "powercut_store.h"
 
+struct crash_world;
 struct crash_scenario {
   const char *name;
   void (*set_up)(struct lam_store *data);
+  void (*prepare)(struct crash_world *w); /* more of it, once the stores are there; may be NULL */
   /* The operation, with `sequence` that of its commit, 0 where there was none. */
   enum lam_status (*run)(struct lam_directory *directory, uint64_t *sequence, struct lam_error *error);
   const char *before, *after; /* as rows_of_reader has them */
   bool by_files;              /* files are renamed one by one: a plain reader may miss rows for a moment */
+  bool in_place;              /* files are appended to: a plain reader may fail for a moment */
 };
 
 struct crash_world {
   struct powercut *cut;
   struct fault *fault;
-  struct lam_store *data, *meta, *bad_data, *bad_meta;
+  struct lam_store *data, *meta, *backup;             /* as they are */
+  struct lam_store *bad_data, *bad_meta, *bad_backup; /* wrapped */
   struct lam_store_ops ops;
   bool by_files;
 };
 
+static struct lam_store *crash_backup; /* bad_backup of the world under way */
 static int64_t crash_now;
 static inline int64_t crash_clock(void) {
   return crash_now;
@@ -42,22 +47,28 @@ static inline void begin_world(struct crash_world *w, const struct crash_scenari
   OK(powercut_create(context, &w->cut, &error));
   OK(powercut_open(w->cut, "trades", &w->data, &error));
   OK(powercut_open(w->cut, "trades.lamella", &w->meta, &error));
+  OK(powercut_open(w->cut, "backup", &w->backup, &error));
   scenario->set_up(w->data);
+  if (scenario->prepare) scenario->prepare(w);
   OK(w->data->ops->sync_all(w->data, &error));
   fault_create(&w->fault);
   fault_wrap(w->fault, w->data, &w->bad_data);
   fault_wrap(w->fault, w->meta, &w->bad_meta);
+  fault_wrap(w->fault, w->backup, &w->bad_backup);
+  crash_backup = w->bad_backup;
   if (!without) return;
   w->ops = *w->bad_meta->ops;
   w->ops.exchange = no_exchange;
-  w->bad_data->ops = w->bad_meta->ops = &w->ops;
+  w->bad_data->ops = w->bad_meta->ops = w->bad_backup->ops = &w->ops;
 }
 static inline void end_world(struct crash_world *w) {
   lam_store_close(w->bad_data);
   lam_store_close(w->bad_meta);
+  lam_store_close(w->bad_backup);
   fault_free(w->fault);
   lam_store_close(w->data);
   lam_store_close(w->meta);
+  lam_store_close(w->backup);
   powercut_free(w->cut);
 }
 static inline struct lam_directory *open_world(struct lam_store *data, struct lam_store *meta) {
@@ -99,6 +110,7 @@ static inline bool is_subset(const char *rows, const char *of) {
   return true;
 }
 static inline void want_plain(struct crash_world *w, const struct crash_scenario *scenario) {
+  if (scenario->in_place) return;
   char *plain = rows_of_plain(w->data), rows[512], old[512], new[512];
   const char *const texts[] = {plain, scenario->before, scenario->after};
   for (size_t t = 0; t < 3; t++) {
