@@ -6,6 +6,7 @@
 
 #include "base/context.h"
 #include "base/uuid.h"
+#include "table/in_place.h"
 #include "table/listing.h"
 #include "table/sweep.h"
 
@@ -167,14 +168,15 @@ static enum lam_status settle_entry(struct apply *apply, const struct lam_journa
       entry->info.kind == LAM_OBJECT_FILE ? lam_journal_find(directory, entry->name, identity) : NULL;
   LAM_TRY(lam_key_join(apply->arena, directory->staged, entry->name, "", &old, error));
   if (file && file->action == LAM_JOURNAL_REMOVE) return retire(apply, apply->meta, old, directory, file, error);
-  if (file && file->action == LAM_JOURNAL_KEEP) return apply->meta->ops->remove(apply->meta, old, error);
+  if (file && file->action != LAM_JOURNAL_ADD) return apply->meta->ops->remove(apply->meta, old, error);
 
   /* Not planned: it arrived, or was rewritten, after the plan. */
   LAM_TRY(lam_key_join(apply->arena, directory->key, entry->name, "", &live, error));
   LAM_TRY(lam_stat(apply->data, live, &there, &info, error));
   if (there && info.inode == identity.inode) return apply->meta->ops->remove(apply->meta, old, error);
   file = there ? lam_journal_find(directory, entry->name, lam_identity_of(&info)) : NULL;
-  if (file && file->action == LAM_JOURNAL_KEEP && entry->info.kind == LAM_OBJECT_FILE)
+  bool kept = file && (file->action == LAM_JOURNAL_KEEP || file->action == LAM_JOURNAL_APPEND);
+  if (kept && entry->info.kind == LAM_OBJECT_FILE)
     return apply->meta->ops->replace(apply->meta, old, apply->data, live, error); /* a newer version of what we kept */
   return bring_back(apply, apply->meta, old, directory->key, entry->name, error);
 }
@@ -365,6 +367,7 @@ enum lam_status lam_apply(struct lam_directory *directory, const struct lam_jour
   LAM_TRY(for_each(&apply, clear_away, error));
   if (!no_sync) LAM_TRY(apply.meta->ops->sync_all(apply.meta, error));
   LAM_TRY(note_retired(head, journal, error));
+  LAM_TRY(lam_in_place_note(head, journal, error));
   head->sequence = lam_max_u64(head->sequence, journal->sequence);
   LAM_TRY(lam_head_write(directory, head, error));
   return lam_journal_remove(directory, error);

@@ -5,6 +5,7 @@
 #include "base/context.h"
 #include "base/uuid.h"
 #include "table/commit.h"
+#include "table/in_place.h"
 #include "table/listing.h"
 #include "table/sweep.h"
 
@@ -21,9 +22,23 @@ static enum lam_status write_lease(struct lam_stage *stage, struct lam_error *er
   return LAM_OK;
 }
 
+/* An operation plans with files as they are once what a dead writer left half appended has been taken back. Where a
+ * writer holds the lock, it is at work on them. */
+static enum lam_status mend_torn(struct lam_directory *directory, struct lam_error *error) {
+  struct lam_head head;
+  bool there, recovered;
+  LAM_TRY(lam_head_read(directory->meta, directory->mem, &there, &head, error));
+  bool torn = lam_in_place_torn(&head);
+  lam_head_release(&head);
+  if (!torn) return LAM_OK;
+  enum lam_status status = lam_directory_recover(directory, 0, true, &recovered, error);
+  return status == LAM_CONFLICT ? LAM_OK : status;
+}
+
 enum lam_status lam_stage_begin(struct lam_directory *directory, struct lam_stage *out, struct lam_error *error) {
   *out = (struct lam_stage){.directory = NULL};
   LAM_TRY(lam_directory_prepare(directory, error));
+  LAM_TRY(mend_torn(directory, error));
   LAM_TRY(lam_uuid(out->id, error));
   snprintf(out->prefix, sizeof out->prefix, "stage/%s", out->id);
   LAM_TRY(lam_store_make_directories(directory->meta, out->prefix, error));
@@ -113,16 +128,34 @@ static enum lam_status add_file(struct lam_change *change, struct lam_change_fil
   return LAM_OK;
 }
 
+static enum lam_status refuse_link(const struct lam_data_file *file, struct lam_error *error) {
+  if (!file->through_link) return LAM_OK;
+  return lam_fail(error, LAM_UNSUPPORTED, "'%s' is reached through a symbolic link; writers go through none",
+                  file->key);
+}
+
 enum lam_status lam_change_remove(struct lam_change *change, const struct lam_data_file *file,
                                   struct lam_error *error) {
-  if (file->through_link)
-    return lam_fail(error, LAM_UNSUPPORTED, "'%s' is reached through a symbolic link; writers go through none",
-                    file->key);
+  LAM_TRY(refuse_link(file, error));
   return add_file(change, &change->removes, &change->remove_count, &change->remove_room, file, error);
 }
 
 enum lam_status lam_change_read(struct lam_change *change, const struct lam_data_file *file, struct lam_error *error) {
   return add_file(change, &change->reads, &change->read_count, &change->read_room, file, error);
+}
+
+enum lam_status lam_change_tail(struct lam_change *change, const char *staged, const struct lam_data_file *file,
+                                struct lam_error *error) {
+  void *items = change->tails;
+  struct lam_change_tail tail = {.identity = file->identity};
+  LAM_TRY(lam_key_check(staged, error));
+  LAM_TRY(refuse_link(file, error));
+  LAM_TRY(lam_vector_grow(&change->arena, &items, change->tail_count, &change->tail_room, sizeof tail, error));
+  change->tails = items;
+  LAM_TRY(copy(change, staged, &tail.staged, error));
+  LAM_TRY(copy(change, file->key, &tail.key, error));
+  change->tails[change->tail_count++] = tail;
+  return LAM_OK;
 }
 
 enum lam_status lam_change_scope(struct lam_change *change, const char *directory, struct lam_error *error) {
@@ -148,6 +181,10 @@ enum lam_status lam_change_merge(struct lam_change *to, const struct lam_change 
   for (size_t i = 0; i < from->read_count; i++) {
     struct lam_data_file file = {.key = from->reads[i].key, .identity = from->reads[i].identity};
     LAM_TRY(lam_change_read(to, &file, error));
+  }
+  for (size_t i = 0; i < from->tail_count; i++) {
+    struct lam_data_file file = {.key = from->tails[i].key, .identity = from->tails[i].identity};
+    LAM_TRY(lam_change_tail(to, from->tails[i].staged, &file, error));
   }
   for (size_t i = 0; i < from->scope_count; i++) LAM_TRY(lam_change_scope(to, from->scope[i], error));
   return LAM_OK;

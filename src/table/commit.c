@@ -6,11 +6,12 @@
 #include "base/context.h"
 #include "table/apply.h"
 #include "table/backup.h"
+#include "table/in_place.h"
 #include "table/prepare.h"
 #include "table/sweep.h"
 
 static bool is_empty(const struct lam_change *change) {
-  return change->add_count == 0 && change->remove_count == 0;
+  return change->add_count + change->remove_count + change->tail_count == 0;
 }
 
 /* ---- recovery ---- */
@@ -37,6 +38,12 @@ static enum lam_status roll_forward(struct lam_directory *directory, const struc
   return LAM_OK;
 }
 
+static enum lam_status mend(struct lam_directory *directory, struct lam_head *head, struct lam_error *error) {
+  bool changed;
+  LAM_TRY(lam_in_place_mend(directory, head, &changed, error));
+  return changed ? lam_head_write(directory, head, error) : LAM_OK;
+}
+
 /* Under the lock: the head, after whatever was left has been finished. */
 static enum lam_status recover(struct lam_directory *directory, bool *recovered, struct lam_head *head,
                                struct lam_error *error) {
@@ -48,6 +55,7 @@ static enum lam_status recover(struct lam_directory *directory, bool *recovered,
                          "while the commit %" PRIu64 " of '%s', which another writer had left, was finished",
                          journal.sequence, directory->name);
   lam_journal_release(&journal);
+  if (status == LAM_OK) status = mend(directory, head, error);
   if (status != LAM_OK) lam_head_release(head);
   return status;
 }
@@ -57,6 +65,7 @@ static void sweep(struct lam_directory *directory, struct lam_head *head, const 
   struct lam_error error = LAM_ERROR_INIT;
   bool changed;
   enum lam_status status = lam_sweep_retired(directory, head, grace_seconds, &changed, &error);
+  if (changed) lam_in_place_drop(directory, head);
   if (changed) status = lam_head_write(directory, head, &error);
   if (status == LAM_OK) status = lam_sweep_stages(directory, own, &error);
   if (status != LAM_OK)
@@ -129,15 +138,30 @@ static enum lam_status make_durable(struct commit *commit, struct lam_error *err
   return commit->options.no_sync ? LAM_OK : meta->ops->sync_all(meta, error);
 }
 
+/* Bytes go to live files, behind what readers read, and last of all, since plain readers see them. What was appended to
+ * is copied for the backup as it was, which it still has in front. */
+static enum lam_status append(struct commit *commit, struct lam_error *error) {
+  if (!commit->change->tail_count) return LAM_OK;
+  LAM_TRY(lam_in_place_begin(commit->directory, commit->change, &commit->head, error));
+  return lam_in_place_write(commit->directory, commit->change, &commit->journal, error);
+}
+
+static enum lam_status back_up(struct commit *commit, struct lam_error *error) {
+  struct lam_journal manifest;
+  if (!commit->options.backup) return LAM_OK;
+  LAM_TRY(lam_in_place_manifest(&commit->journal, &commit->head, &manifest, error));
+  return lam_backup_make(commit->directory, &manifest, commit->options.backup, commit->options.no_sync,
+                         commit->result->backup, error);
+}
+
 /* Up to the commit point. */
 static enum lam_status prepare(struct commit *commit, struct lam_error *error) {
   struct lam_prepare prepare = {
       .stage = commit->stage, .directory = commit->directory, .change = commit->change, .journal = &commit->journal};
   LAM_TRY(lam_prepare_check(&prepare, error));
   LAM_TRY(lam_prepare_stage(&prepare, error));
-  if (commit->options.backup)
-    LAM_TRY(lam_backup_make(commit->directory, &commit->journal, commit->options.backup, commit->options.no_sync,
-                            commit->result->backup, error));
+  LAM_TRY(append(commit, error));
+  LAM_TRY(back_up(commit, error));
   LAM_TRY(make_durable(commit, error));
   return lam_check_cancel(commit->directory->context, error);
 }
@@ -166,6 +190,8 @@ static enum lam_status commit_recovered(struct commit *commit, struct lam_error 
   if (status == LAM_OK) status = write_journal(commit, error);
   if (status != LAM_OK) {
     drop_backup(commit);
+    /* What cannot be taken back now is by the next writer. */
+    if (!result->in_doubt) mend(commit->directory, &commit->head, NULL);
     return status;
   }
   result->committed = true;

@@ -44,6 +44,11 @@ struct lam_change_file {
   const char *key;
   struct lam_identity identity; /* as it was read */
 };
+struct lam_change_tail {
+  const char *staged; /* key in the meta store: the bytes, made for the file as it was read */
+  const char *key;
+  struct lam_identity identity; /* as it was read */
+};
 struct lam_change {
   struct lam_arena arena;
   struct lam_change_add *adds;
@@ -52,6 +57,8 @@ struct lam_change {
   size_t remove_count, remove_room;
   struct lam_change_file *reads; /* inputs that stay, and must still be as they were read */
   size_t read_count, read_room;
+  struct lam_change_tail *tails; /* bytes that are appended to files in place */
+  size_t tail_count, tail_room;
   /* Where the change depends on there being no other files than those of `known`: keys of directories, with all below
    * them. A compaction has none: it takes fixed inputs, and files that arrive meanwhile stay. */
   const char **scope;
@@ -69,6 +76,10 @@ enum lam_status lam_change_return(struct lam_change *change, const char *staged,
                                   struct lam_error *error);
 enum lam_status lam_change_remove(struct lam_change *change, const struct lam_data_file *file, struct lam_error *error);
 enum lam_status lam_change_read(struct lam_change *change, const struct lam_data_file *file, struct lam_error *error);
+/* Appends the staged bytes (lam_writer_append_in) to the file in place. It has one name only, which the commit looks
+ * at: another one is somebody's backup, and a conflict. */
+enum lam_status lam_change_tail(struct lam_change *change, const char *staged, const struct lam_data_file *file,
+                                struct lam_error *error);
 enum lam_status lam_change_scope(struct lam_change *change, const char *directory, struct lam_error *error);
 /* All that `from` has, copied; `known` is left alone. */
 enum lam_status lam_change_merge(struct lam_change *to, const struct lam_change *from, struct lam_error *error);

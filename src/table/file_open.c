@@ -68,6 +68,8 @@ static enum lam_status open_file(struct lam_directory *directory, const struct l
     *out = NULL;
   }
   lam_arena_release(&arena);
+  if (status == LAM_OK && !*out)
+    status = lam_fail(error, LAM_NOT_FOUND, "%s/%s was replaced while it was opened", directory->data->root, file->key);
   return status;
 }
 

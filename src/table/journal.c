@@ -14,7 +14,7 @@
 enum { LARGEST_HEAD = 16 << 20, MOST_FIELDS = 6 };
 
 static const char *const how_names[] = {"exchange", "new", "files"};
-static const char *const action_names[] = {"add", "remove", "keep"};
+static const char *const action_names[] = {"add", "remove", "keep", "append"};
 
 void lam_journal_release(struct lam_journal *journal) {
   lam_arena_release(&journal->arena);
@@ -28,6 +28,14 @@ void lam_head_release(struct lam_head *head) {
   struct lam_mem *mem = head->arena.mem;
   *head = (struct lam_head){0};
   lam_arena_init(&head->arena, mem);
+}
+
+enum lam_status lam_head_add(struct lam_head *head, struct lam_head_file file, struct lam_error *error) {
+  void *items = head->files;
+  LAM_TRY(lam_vector_grow(&head->arena, &items, head->file_count, &head->file_room, sizeof file, error));
+  head->files = items;
+  head->files[head->file_count++] = file;
+  return LAM_OK;
 }
 
 /* ---- writing ---- */
@@ -107,6 +115,13 @@ enum lam_status lam_head_encode(const struct lam_head *head, struct lam_buf *out
   for (size_t i = 0; i < head->retired_count; i++)
     LAM_TRY(
         put_numbers(out, error, "retired %" PRIu64 " %" PRId64 "\n", head->retired[i].sequence, head->retired[i].time));
+  for (size_t i = 0; i < head->file_count; i++) {
+    const struct lam_head_file *file = &head->files[i];
+    LAM_TRY(put(out, file->open ? "appending" : "appended", error));
+    LAM_TRY(put_key(out, file->key, error));
+    LAM_TRY(put_numbers(out, error, " %" PRIu64 " %" PRIu64 " %" PRId64 " %" PRIu64 "\n", file->identity.inode,
+                        file->identity.size, file->identity.mtime_ns, file->open ? file->footer : file->gone));
+  }
   return put_end(out, error);
 }
 
@@ -255,7 +270,7 @@ static enum lam_status parse_directory(struct parser *parser, struct lam_journal
 
 static enum lam_status parse_file(const struct parser *parser, const struct lam_journal *journal,
                                   struct lam_journal_file *out, struct lam_error *error) {
-  int action = find_name(action_names, 3, parser->fields[0]);
+  int action = find_name(action_names, 4, parser->fields[0]);
   *out = (struct lam_journal_file){.action = (enum lam_journal_action)action};
   LAM_CHECK(action >= 0 && parser->count == (has_hash(journal, out) ? 6 : 5), error,
             "line %" PRIu64 " begins with '%s' and has %zu fields", parser->line, parser->fields[0], parser->count);
@@ -320,6 +335,32 @@ enum lam_status lam_journal_decode(struct lam_bytes text, struct lam_mem *mem, s
   return status;
 }
 
+static enum lam_status parse_retired(struct parser *parser, struct lam_head *head, size_t *room,
+                                     struct lam_error *error) {
+  LAM_TRY(expect(parser, "retired", 3, error));
+  void *items = head->retired;
+  LAM_TRY(lam_vector_grow(parser->arena, &items, head->retired_count, room, sizeof *head->retired, error));
+  head->retired = items;
+  struct lam_head_retired *retired = &head->retired[head->retired_count++];
+  LAM_TRY(parse_u64(parser, 1, &retired->sequence, error));
+  return parse_i64(parser, 2, &retired->time, error);
+}
+
+static enum lam_status parse_head_file(struct parser *parser, struct lam_head *head, struct lam_error *error) {
+  struct lam_head_file file = {.open = strcmp(parser->fields[0], "appending") == 0};
+  uint64_t last;
+  LAM_TRY(expect(parser, file.open ? "appending" : "appended", 6, error));
+  LAM_TRY(parse_key(parser, 1, false, &file.key, error));
+  LAM_TRY(parse_u64(parser, 2, &file.identity.inode, error));
+  LAM_TRY(parse_u64(parser, 3, &file.identity.size, error));
+  LAM_TRY(parse_i64(parser, 4, &file.identity.mtime_ns, error));
+  LAM_TRY(parse_u64(parser, 5, &last, error));
+  LAM_CHECK(!file.open || last <= UINT32_MAX, error, "field 6 of line %" PRIu64 " is out of range", parser->line);
+  file.footer = file.open ? (uint32_t)last : 0;
+  file.gone = file.open ? 0 : last;
+  return lam_head_add(head, file, error);
+}
+
 static enum lam_status decode_head(struct parser *parser, struct lam_bytes text, struct lam_head *out,
                                    struct lam_error *error) {
   LAM_TRY(open_text(parser, text, HEAD_TITLE, error));
@@ -329,14 +370,10 @@ static enum lam_status decode_head(struct parser *parser, struct lam_bytes text,
   size_t room = 0;
   while (parser->next < parser->end) {
     LAM_TRY(next_line(parser, error));
-    LAM_TRY(expect(parser, "retired", 3, error));
-    void *items = out->retired;
-    LAM_TRY(lam_vector_grow(parser->arena, &items, out->retired_count, &room, sizeof *out->retired, error));
-    out->retired = items;
-    struct lam_head_retired *retired = &out->retired[out->retired_count++];
-    LAM_TRY(parse_u64(parser, 1, &retired->sequence, error));
-    LAM_TRY(parse_i64(parser, 2, &retired->time, error));
+    bool file = strncmp(parser->fields[0], "append", 6) == 0;
+    LAM_TRY(file ? parse_head_file(parser, out, error) : parse_retired(parser, out, &room, error));
   }
+  out->sum = lam_crc32(0, text.data, text.size);
   return LAM_OK;
 }
 

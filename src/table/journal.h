@@ -16,11 +16,12 @@ enum lam_journal_action {
   LAM_JOURNAL_ADD,    /* staged -> name */
   LAM_JOURNAL_REMOVE, /* name -> retired */
   LAM_JOURNAL_KEEP,   /* is in the directory before and after (exchange only) */
+  LAM_JOURNAL_APPEND, /* the same, and has been appended to in place: see in_place.h */
 };
 struct lam_journal_file {
   enum lam_journal_action action;
   const char *name;             /* within the directory */
-  struct lam_identity identity; /* of what is moved, replaced or kept */
+  struct lam_identity identity; /* of what is moved, replaced or kept; of what was appended to, as it is then */
   uint64_t hash;                /* of a manifest: XXH64 of the bytes of a removed file, which the backup has */
 };
 
@@ -67,14 +68,27 @@ struct lam_head_retired {
   uint64_t sequence; /* its folder is retired/<sequence> */
   int64_t time;      /* seconds */
 };
+/* A file that has been, or is being, appended to in place: see in_place.h. */
+struct lam_head_file {
+  const char *key;
+  struct lam_identity identity; /* as committed */
+  bool open;                    /* bytes of an append that is not committed may stand behind */
+  uint32_t footer;              /* open: CRC-32 of the committed footer, its length and the magic */
+  uint64_t gone;                /* the commit that removed it; 0: none */
+};
 struct lam_head {
   struct lam_arena arena;
   uint64_t sequence;                /* of the last commit; 0: none */
   struct lam_head_retired *retired; /* folders not yet swept, oldest first */
   size_t retired_count;
+  struct lam_head_file *files;
+  size_t file_count, file_room;
+  uint32_t sum; /* of its text, as it was read; 0: there was none */
   bool rebuilt; /* there was no head: the sequence says nothing about whether a journal was applied */
 };
 void lam_head_release(struct lam_head *head);
+/* The key is not copied: it is in the head's arena, or outlives the head. */
+enum lam_status lam_head_add(struct lam_head *head, struct lam_head_file file, struct lam_error *error);
 enum lam_status lam_head_encode(const struct lam_head *head, struct lam_buf *out, struct lam_error *error);
 /* Where there is none: sequence 0 (a writer then looks at the folders in retired/). */
 enum lam_status lam_head_read(struct lam_store *meta, struct lam_mem *mem, bool *there, struct lam_head *out,

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "table/apply.h"
+#include "table/in_place.h"
 #include "table/listing.h"
 #include "table/snapshot.h"
 
@@ -11,7 +12,9 @@ struct search {
   const struct lam_snapshot *snapshot;
   const struct lam_data_file *file;
   struct lam_arena *arena;
-  struct lam_store *store; /* found, when not NULL */
+  const struct lam_head *head;       /* NULL without a state */
+  const struct lam_journal *journal; /* NULL where none is being applied */
+  struct lam_store *store;           /* found, when not NULL */
   const char *key;
 };
 
@@ -22,8 +25,10 @@ static enum lam_status try_at(struct search *search, struct lam_store *store, co
   assert(store);
   if (search->store) return LAM_OK;
   LAM_TRY(lam_stat(store, key, &there, &info, error));
-  if (there && lam_identity_equal(lam_identity_of(&info), search->file->identity))
-    search->store = store, search->key = key;
+  bool found = there && lam_identity_equal(lam_identity_of(&info), search->file->identity);
+  if (there && !found && search->head)
+    found = lam_in_place_has(search->head, search->journal, search->file->key, &info, search->file->identity);
+  if (found) search->store = store, search->key = key;
   return LAM_OK;
 }
 
@@ -51,6 +56,8 @@ static enum lam_status try_retired(struct search *search, uint64_t sequence, str
 static enum lam_status look(struct search *search, const struct lam_journal *journal, bool applying,
                             const struct lam_head *head, struct lam_error *error) {
   struct lam_store *data = search->directory->data, *meta = search->directory->meta;
+  search->head = head;
+  search->journal = applying ? journal : NULL;
   if (search->file->staged) LAM_TRY(try_at(search, meta, search->file->staged, error));
   LAM_TRY(try_at(search, data, search->file->key, error));
   if (applying) {

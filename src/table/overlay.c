@@ -93,7 +93,7 @@ static enum lam_status lay(struct layer *layer, struct lam_error *error) {
   for (size_t i = 0; i < directory->file_count; i++) {
     const struct lam_journal_file *file = &directory->files[i];
     if (file->action == LAM_JOURNAL_REMOVE || !lam_is_data_name(file->name)) continue;
-    if (file->action == LAM_JOURNAL_KEEP) {
+    if (file->action != LAM_JOURNAL_ADD) {
       LAM_TRY(add_kept(layer, file, error));
       continue;
     }

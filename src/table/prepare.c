@@ -7,7 +7,7 @@
 #include "table/apply.h"
 #include "table/foreign.h"
 
-enum role { ADDED, REMOVED, READ };
+enum role { ADDED, REMOVED, READ, APPENDED };
 
 /* A file that the change is about. */
 struct part {
@@ -22,11 +22,15 @@ struct part {
 struct lam_touched {
   const char *key;
   const struct part *parts; /* sorted by name */
-  size_t part_count, added, removed;
+  size_t part_count, added, removed, appended;
   bool there, exchangeable; /* the directory above may be written */
   struct lam_object_info info;
   struct lam_entries live;
 };
+
+static bool changes(const struct lam_touched *touched) {
+  return touched->added + touched->removed + touched->appended > 0;
+}
 
 static int by_key(const void *a, const void *b) {
   const struct part *x = a, *y = b;
@@ -49,7 +53,7 @@ static enum lam_status make_part(struct lam_prepare *prepare, const char *key, s
 static enum lam_status group(struct lam_prepare *prepare, struct lam_error *error) {
   const struct lam_change *change = prepare->change;
   struct lam_arena *arena = &prepare->journal->arena;
-  size_t count = change->add_count + change->remove_count + change->read_count, n = 0;
+  size_t count = change->add_count + change->remove_count + change->read_count + change->tail_count, n = 0;
   void *memory;
   LAM_TRY(lam_arena_array(arena, count, sizeof(struct part), &memory, error));
   struct part *parts = memory;
@@ -64,6 +68,9 @@ static enum lam_status group(struct lam_prepare *prepare, struct lam_error *erro
   for (size_t i = 0; i < change->read_count; i++, n++)
     LAM_TRY(make_part(prepare, change->reads[i].key, (struct part){.role = READ, .identity = change->reads[i].identity},
                       &parts[n], error));
+  for (size_t i = 0; i < change->tail_count; i++, n++)
+    LAM_TRY(make_part(prepare, change->tails[i].key,
+                      (struct part){.role = APPENDED, .identity = change->tails[i].identity}, &parts[n], error));
   if (count) qsort(parts, count, sizeof *parts, by_key);
   LAM_TRY(lam_arena_array(arena, count, sizeof(struct lam_touched), &memory, error));
   prepare->touched = memory;
@@ -76,6 +83,7 @@ static enum lam_status group(struct lam_prepare *prepare, struct lam_error *erro
     touched->part_count++;
     touched->added += parts[i].role == ADDED;
     touched->removed += parts[i].role == REMOVED;
+    touched->appended += parts[i].role == APPENDED;
   }
   return LAM_OK;
 }
@@ -102,10 +110,12 @@ static enum lam_status check_part(const struct lam_prepare *prepare, const struc
     return LAM_OK;
   }
   if (!entry) return conflict(prepare, touched->key, part->name, "removed", error);
-  if (entry->info.kind == LAM_OBJECT_LINK && part->role == REMOVED)
+  if (entry->info.kind == LAM_OBJECT_LINK && part->role != READ)
     return lam_fail(error, LAM_UNSUPPORTED, "%s/%s/%s is a symbolic link; writers go through none",
                     prepare->directory->data->root, touched->key, part->name);
   bool same = entry->info.kind == LAM_OBJECT_LINK || lam_identity_equal(lam_identity_of(&entry->info), part->identity);
+  if (same && part->role == APPENDED && entry->info.links != 1)
+    return conflict(prepare, touched->key, part->name, "given a second name (a backup?)", error);
   return same ? LAM_OK : conflict(prepare, touched->key, part->name, "changed", error);
 }
 
@@ -152,7 +162,7 @@ static enum lam_status check_touched(struct lam_prepare *prepare, struct lam_tou
   LAM_TRY(lam_check_cancel(prepare->directory->context, error));
   LAM_TRY(lam_stat(data, touched->key, &touched->there, &touched->info, error));
   if (touched->there) LAM_TRY(lam_list(data, touched->key, &prepare->journal->arena, &touched->live, error));
-  if (touched->added + touched->removed) {
+  if (changes(touched)) {
     LAM_TRY(check_renames(prepare, touched->key, error));
     LAM_TRY(check_above(prepare, touched, error));
   }
@@ -214,7 +224,7 @@ static enum lam_status find_above(struct lam_prepare *prepare, const char ***out
   *out = NULL;
   *count = 0;
   for (size_t i = 0; i < prepare->touched_count; i++) {
-    if (prepare->touched[i].added + prepare->touched[i].removed == 0) continue;
+    if (!changes(&prepare->touched[i])) continue;
     for (const char *key = prepare->touched[i].key; *key;) {
       char *parent;
       LAM_TRY(lam_key_directory(arena, key, &parent, error));
@@ -230,7 +240,7 @@ static enum lam_status find_above(struct lam_prepare *prepare, const char ***out
     const struct lam_touched *touched =
         bsearch(&wanted, prepare->touched, prepare->touched_count, sizeof wanted, touched_by_key);
     bool again = kept && strcmp((*out)[kept - 1], (*out)[i]) == 0;
-    if (!again && !(touched && touched->added + touched->removed)) (*out)[kept++] = (*out)[i];
+    if (!again && !(touched && changes(touched))) (*out)[kept++] = (*out)[i];
   }
   *count = kept;
   return LAM_OK;
@@ -268,10 +278,10 @@ enum lam_status lam_prepare_check(struct lam_prepare *prepare, struct lam_error 
 static const char *const summaries[] = {"_metadata", "_common_metadata", "._metadata.crc", "._common_metadata.crc"};
 enum { SUMMARIES = sizeof summaries / sizeof *summaries };
 
-static bool is_removed(const struct lam_touched *touched, const char *name, size_t size) {
+static bool has_role(const struct lam_touched *touched, enum role role, const char *name, size_t size) {
   for (size_t i = 0; i < touched->part_count; i++) {
     const struct part *part = &touched->parts[i];
-    if (part->role == REMOVED && strlen(part->name) == size && memcmp(part->name, name, size) == 0) return true;
+    if (part->role == role && strlen(part->name) == size && memcmp(part->name, name, size) == 0) return true;
   }
   return false;
 }
@@ -283,18 +293,19 @@ bool lam_is_summary_name(const char *name) {
   return false;
 }
 
-/* Removed files, their ".<name>.crc", and the summaries, which the change makes wrong. */
+/* Removed files, the ".<name>.crc" of those and of appended ones, and the summaries, which the change makes wrong. */
 static bool goes(const struct lam_touched *touched, const char *name) {
   size_t size = strlen(name);
   if (lam_is_summary_name(name)) return true;
   bool crc = name[0] == '.' && size > 5 && strcmp(name + size - 4, ".crc") == 0;
-  return touched->removed && (is_removed(touched, name, size) || (crc && is_removed(touched, name + 1, size - 5)));
+  return has_role(touched, REMOVED, name, size) || (crc && has_role(touched, REMOVED, name + 1, size - 5)) ||
+         (crc && has_role(touched, APPENDED, name + 1, size - 5));
 }
 
 /* One file removed, or one added, is one rename: as atomic as an exchange, and nothing needs to be linked. */
 static enum lam_journal_how choose_how(const struct lam_touched *touched) {
   if (!touched->there) return LAM_JOURNAL_NEW;
-  if (!touched->exchangeable || touched->added + touched->removed == 1) return LAM_JOURNAL_FILES;
+  if (!touched->exchangeable || touched->added + touched->removed <= 1) return LAM_JOURNAL_FILES;
   for (size_t i = 0; i < touched->live.count; i++) {
     if (touched->live.items[i].info.kind != LAM_OBJECT_FILE) return LAM_JOURNAL_FILES;
   }
@@ -374,8 +385,20 @@ static enum lam_status note_kept(struct staging *staging, struct lam_error *erro
   struct lam_entries entries;
   LAM_TRY(lam_list(staging->prepare->directory->meta, staging->out->staged, &staging->prepare->journal->arena, &entries,
                    error));
-  for (size_t i = 0; i < entries.count; i++)
-    LAM_TRY(add_file(staging, LAM_JOURNAL_KEEP, entries.items[i].name, lam_identity_of(&entries.items[i].info), error));
+  for (size_t i = 0; i < entries.count; i++) {
+    const struct lam_entry *entry = &entries.items[i];
+    if (has_role(staging->touched, APPENDED, entry->name, strlen(entry->name))) continue;
+    LAM_TRY(add_file(staging, LAM_JOURNAL_KEEP, entry->name, lam_identity_of(&entry->info), error));
+  }
+  return LAM_OK;
+}
+
+/* Their new identities come with the bytes. */
+static enum lam_status note_appended(struct staging *staging, struct lam_error *error) {
+  for (size_t i = 0; i < staging->touched->part_count; i++) {
+    const struct part *part = &staging->touched->parts[i];
+    if (part->role == APPENDED) LAM_TRY(add_file(staging, LAM_JOURNAL_APPEND, part->name, part->identity, error));
+  }
   return LAM_OK;
 }
 
@@ -431,6 +454,7 @@ static enum lam_status stage_directory(struct staging *staging, struct lam_error
   if (out->how == LAM_JOURNAL_EXCHANGE) LAM_TRY(note_kept(staging, error));
   LAM_TRY(move_added(staging, error));
   LAM_TRY(note_removed(staging, error));
+  LAM_TRY(note_appended(staging, error));
   LAM_TRY(copy_directory_attributes(staging, error));
   LAM_TRY(meta->ops->stat(meta, out->staged, &info, error));
   out->new_inode = info.inode;
@@ -484,7 +508,7 @@ enum lam_status lam_prepare_stage(struct lam_prepare *prepare, struct lam_error 
   LAM_TRY(prepare->directory->meta->ops->make_directory(prepare->directory->meta, dirs, error));
   for (size_t i = 0; i < prepare->touched_count; i++) {
     const struct lam_touched *touched = &prepare->touched[i];
-    if (touched->added + touched->removed == 0) continue;
+    if (!changes(touched)) continue;
     struct staging staging = {.prepare = prepare, .touched = touched};
     LAM_TRY(next_directory(prepare, touched->key, &staging.out, &room, error));
     staging.out->how = choose_how(touched);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/context.h"
+#include "table/in_place.h"
 #include "table/walk.h"
 
 enum { LISTINGS = 32 }; /* tries to list the table between two commits of others */
@@ -14,30 +15,35 @@ struct state {
   uint64_t sequence;
   bool applying;
   struct lam_journal journal;
+  struct lam_head head;
 };
+
+static void release_state(struct state *state) {
+  lam_journal_release(&state->journal);
+  lam_head_release(&state->head);
+}
 
 static enum lam_status read_state(struct lam_directory *directory, struct state *out, struct lam_error *error) {
   *out = (struct state){0};
   lam_arena_init(&out->journal.arena, directory->mem);
+  lam_arena_init(&out->head.arena, directory->mem);
   if (!directory->meta) return LAM_OK;
-  struct lam_head head;
   bool there;
   LAM_TRY(lam_journal_read(directory->meta, directory->mem, &out->applying, &out->journal, error));
-  LAM_TRY(lam_head_read(directory->meta, directory->mem, &there, &head, error));
+  LAM_TRY(lam_head_read(directory->meta, directory->mem, &there, &out->head, error));
   /* The head is written once the journal is applied. */
-  if (out->applying && there && head.sequence >= out->journal.sequence) out->applying = false;
-  out->sequence = out->applying ? out->journal.sequence : head.sequence;
-  lam_head_release(&head);
+  if (out->applying && there && out->head.sequence >= out->journal.sequence) out->applying = false;
+  out->sequence = out->applying ? out->journal.sequence : out->head.sequence;
   return LAM_OK;
 }
 
-/* The sequence is the same while a commit is applied and after: both count. */
+/* The sequence is the same while a commit is applied and after, and while a file is appended to before: all count. */
 static enum lam_status is_still(struct lam_directory *directory, const struct state *state, bool *out,
                                 struct lam_error *error) {
   struct state now;
   enum lam_status status = read_state(directory, &now, error);
-  *out = now.sequence == state->sequence && now.applying == state->applying;
-  lam_journal_release(&now.journal);
+  *out = now.sequence == state->sequence && now.applying == state->applying && now.head.sum == state->head.sum;
+  release_state(&now);
   return status;
 }
 
@@ -242,7 +248,8 @@ static enum lam_status take_walk(struct lam_walk *walk, const struct state *stat
   if (walk->filter && !walk->matched && runs.count == 0) return fail_unmatched(walk, error);
   if (directory->pattern && runs.count == 0)
     return lam_fail(error, LAM_NOT_FOUND, "no file matches '%s'", directory->name);
-  return build(walk, &runs, pack, out, error);
+  LAM_TRY(build(walk, &runs, pack, out, error));
+  return lam_in_place_view(directory->data, &state->head, state->applying ? &state->journal : NULL, out, error);
 }
 
 static enum lam_status list_once(struct lam_walk *walk, bool *stable, struct lam_snapshot *out,
@@ -259,7 +266,7 @@ static enum lam_status list_once(struct lam_walk *walk, bool *stable, struct lam
     out->sequence = state.sequence;
     status = take_walk(walk, &state, out->pack, out, error);
   }
-  lam_journal_release(&state.journal);
+  release_state(&state);
   return status;
 }
 
