@@ -123,6 +123,10 @@ void lam_bloom_give_up(struct lam_bloom_builder *bloom, const struct lam_diction
   if (bloom->on) insert_dictionary(bloom, dictionary);
 }
 
+void lam_bloom_put_dictionary(struct lam_bloom_builder *bloom, const struct lam_dictionary *dictionary) {
+  if (bloom->on) insert_dictionary(bloom, dictionary);
+}
+
 /* ---- the end ---- */
 
 void lam_bloom_finish(struct lam_bloom_builder *bloom, const struct lam_dictionary *dictionary, uint64_t bytes) {

@@ -78,6 +78,11 @@ static void release_segments(struct lam_chunk_writer *chunk, size_t larger_than)
 }
 
 void lam_chunk_clear(struct lam_chunk_writer *chunk, bool keep_memory) {
+  if (chunk->spliced.on) {
+    chunk->bloom.when = chunk->spliced.when;
+    chunk->dictionary.limit = chunk->spliced.dictionary_limit;
+    chunk->spliced = (struct lam_spliced){.on = false};
+  }
   lam_page_list_move(&chunk->encoded, &chunk->packing);
   for (struct lam_out_page *page; (page = lam_page_list_pop(&chunk->packing));) lam_page_pool_put(chunk->pool, page);
   if (keep_memory) {
@@ -345,11 +350,11 @@ uint64_t lam_chunk_pending(const struct lam_chunk_writer *chunk) {
 static enum lam_status make_encoding_stats(const struct lam_chunk_writer *chunk, struct lam_arena *arena,
                                            struct lam_chunk_meta *out, struct lam_error *error) {
   int32_t page = chunk->options.v2 ? LAM_DATA_PAGE_V2 : LAM_DATA_PAGE;
-  int32_t index = chunk->options.v2 ? LAM_RLE_DICTIONARY : LAM_PLAIN_DICTIONARY;
-  int32_t rows[3][3] = {
-      {LAM_DICTIONARY_PAGE, chunk->options.v2 ? LAM_PLAIN : LAM_PLAIN_DICTIONARY, chunk->dictionary_pages > 0},
-      {page, index, chunk->dictionary_pages},
-      {page, (int32_t)chunk->plain, chunk->plain_pages}};
+  int32_t index = (int32_t)lam_chunk_index_encoding(chunk);
+  int32_t dictionary = index == LAM_RLE_DICTIONARY ? LAM_PLAIN : LAM_PLAIN_DICTIONARY;
+  int32_t rows[3][3] = {{LAM_DICTIONARY_PAGE, dictionary, chunk->dictionary_pages > 0},
+                        {page, index, chunk->dictionary_pages},
+                        {page, (int32_t)chunk->plain, chunk->plain_pages}};
   uint8_t *bytes;
   LAM_TRY(lam_arena_alloc(arena, 1 + 3 * (3 * 6 + 1), (void **)&bytes, error));
   uint8_t count = 0;
@@ -383,7 +388,7 @@ enum lam_status lam_chunk_finish(struct lam_chunk_writer *chunk, struct lam_work
   if (chunk->dictionary_pages > 0) LAM_TRY(lam_chunk_end_dictionary(chunk, workspace, error));
   lam_bloom_finish(&chunk->bloom, chunk->dictionary_pages ? &chunk->dictionary : NULL,
                    (uint64_t)chunk->compressed_size);
-  if (chunk->dictionary_pages == 0) return LAM_OK;
+  if (chunk->dictionary_pages == 0 || chunk->spliced.on) return LAM_OK;
   return lam_chunk_add_dictionary_bounds(chunk, &chunk->bounds, error);
 }
 
@@ -401,7 +406,15 @@ enum lam_status lam_chunk_describe(const struct lam_chunk_writer *chunk, struct 
   if (chunk->leaf->max_definition > 0) out->encodings |= 1u << LAM_RLE;
   LAM_TRY(make_encoding_stats(chunk, arena, out, error));
   out->details->unencoded_bytes = lam_index_unencoded(&chunk->index);
+  out->encodings |= chunk->spliced.encodings;
   if (!chunk->options.statistics) return LAM_OK;
-  out->details->statistics.null_count = chunk->nulls;
-  return lam_bounds_finish(&chunk->bounds, arena, &out->details->statistics, error);
+  struct lam_statistics *statistics = &out->details->statistics;
+  statistics->null_count = chunk->nulls;
+  if (chunk->spliced.unbounded) return LAM_OK;
+  LAM_TRY(lam_bounds_finish(&chunk->bounds, arena, statistics, error));
+  const struct lam_spliced *spliced = &chunk->spliced;
+  if (!spliced->cut) return LAM_OK;
+  statistics->min_exact &= spliced->min.data && lam_bytes_equal(statistics->min, spliced->min);
+  statistics->max_exact &= spliced->max.data && lam_bytes_equal(statistics->max, spliced->max);
+  return LAM_OK;
 }

@@ -21,6 +21,7 @@ struct lam_out_page {
   struct lam_out_page *next;            /* in the list it is in */
   const struct lam_chunk_writer *chunk; /* whose it is */
   struct lam_page_header header;        /* without sizes and checksum */
+  bool packed;                          /* it is as the file will have it: copied from another */
   struct lam_buf bytes;                 /* the page from `start` on, the header once it is packed too */
   size_t start;
 };
@@ -124,6 +125,18 @@ struct lam_chunk_writer {
   struct lam_index_builder index;
   struct lam_bloom_builder bloom;
 
+  /* Some of its pages are another chunk's: splice_chunk.c. */
+  struct lam_spliced {
+    bool on;
+    bool old_names;            /* dictionary-coded pages are called PLAIN_DICTIONARY */
+    bool unbounded;            /* nothing is known of some values */
+    bool cut;                  /* bounds of copied pages may have been cut, … */
+    struct lam_bytes min, max; /* … but these are values in them; data NULL: there is none */
+    enum lam_write_bloom when; /* of the bloom filter, before */
+    size_t dictionary_limit;   /* before */
+    uint32_t encodings;        /* of its pages: bit 1 << enum lam_encoding */
+  } spliced;
+
   /* Where not NULL, packed pages go there, behind the segments, unless a dictionary page is to stand before them. */
   struct lam_page_list *outgoing;
 };
@@ -222,6 +235,11 @@ static inline size_t lam_chunk_data_size(const struct lam_chunk_writer *chunk) {
 /* Encodes the page under way, for chunk->encoded, and begins the next one. */
 enum lam_status lam_chunk_end_page(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
                                    struct lam_error *error);
+/* Takes a data page of another chunk, header and payload, which the page gets by an exchange of memory. */
+enum lam_status lam_chunk_append_packed(struct lam_chunk_writer *chunk, const struct lam_page_header *header,
+                                        struct lam_buf *bytes, struct lam_error *error);
+/* The name that dictionary-coded pages get: version 1 of the format knows only the old one. */
+enum lam_encoding lam_chunk_index_encoding(const struct lam_chunk_writer *chunk);
 /* Compresses an encoded page; pages of one chunk may be packed by several threads at once. */
 enum lam_status lam_page_pack(struct lam_out_page *page, struct lam_workspace *workspace, struct lam_error *error);
 /* Makes chunk->dictionary_page of the dictionary. */

@@ -159,6 +159,22 @@ void lam_index_add_page(struct lam_index_builder *index, int64_t rows, int64_t n
   if (lam_buf_append(&index->entries, &entry, sizeof entry, NULL) != LAM_OK) index->on = false;
 }
 
+void lam_index_add_copied(struct lam_index_builder *index, const struct lam_index_entry *page, struct lam_bytes min,
+                          struct lam_bytes max) {
+  struct lam_index_entry entry = *page;
+  if (!index->on) return;
+  entry.min_size = entry.max_size = 0;
+  if (index->bounds_on && !entry.null_page) {
+    bool known = min.data && max.data && min.size <= UINT32_MAX && max.size <= UINT32_MAX;
+    if (known) known = lam_buf_append(&index->bounds, min.data, min.size, NULL) == LAM_OK;
+    if (known) known = lam_buf_append(&index->bounds, max.data, max.size, NULL) == LAM_OK;
+    entry.min_size = (uint32_t)min.size;
+    entry.max_size = (uint32_t)max.size;
+    index->bounds_on = known;
+  }
+  if (lam_buf_append(&index->entries, &entry, sizeof entry, NULL) != LAM_OK) index->on = false;
+}
+
 void lam_index_page_size(struct lam_index_builder *index, size_t size) {
   if (!index->on) return;
   assert(index->sized < count_of(index));

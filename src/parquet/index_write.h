@@ -36,6 +36,10 @@ void lam_index_add_indices(struct lam_index_builder *index, const struct lam_dic
 /* A page of `rows` rows and `values` values that are not null, with their bounds. */
 void lam_index_add_page(struct lam_index_builder *index, int64_t rows, int64_t nulls, int64_t values, int64_t unencoded,
                         const struct lam_bounds *bounds);
+/* A page of another chunk, with the bounds that its index has; of a `null_page` they mean nothing. data NULL: they are
+ * not known, and the chunk gets no column index. */
+void lam_index_add_copied(struct lam_index_builder *index, const struct lam_index_entry *page, struct lam_bytes min,
+                          struct lam_bytes max);
 void lam_index_page_size(struct lam_index_builder *index, size_t size);
 /* The unencoded bytes of all pages; -1: they are not known. */
 int64_t lam_index_unencoded(const struct lam_index_builder *index);
@@ -69,6 +73,7 @@ static inline void lam_bloom_put(struct lam_bloom_builder *bloom, const void *va
   if (__builtin_expect(bloom->on || bloom->when == LAM_BLOOM_ALWAYS, 0))
     lam_bloom_put_values(bloom, values, width, count);
 }
+void lam_bloom_put_dictionary(struct lam_bloom_builder *bloom, const struct lam_dictionary *dictionary);
 /* The end of a chunk of `bytes` in the file, with the dictionary that its pages have (NULL: none). */
 void lam_bloom_finish(struct lam_bloom_builder *bloom, const struct lam_dictionary *dictionary, uint64_t bytes);
 /* Bytes that it would take if the chunk ended now with that many values. */

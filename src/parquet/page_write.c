@@ -266,6 +266,7 @@ static enum lam_status take_page(const struct lam_chunk_writer *chunk, struct la
     lam_buf_init(&(*out)->bytes, pool->mem);
   }
   (*out)->chunk = chunk;
+  (*out)->packed = false;
   return LAM_OK;
 }
 
@@ -314,6 +315,7 @@ static enum lam_status put_header(struct lam_out_page *page, struct lam_workspac
 enum lam_status lam_page_pack(struct lam_out_page *page, struct lam_workspace *workspace, struct lam_error *error) {
   const struct lam_chunk_options *options = &page->chunk->options;
   bool v2 = page->header.kind == LAM_DATA_PAGE_V2;
+  if (page->packed) return LAM_OK;
   struct lam_bytes plain = lam_bytes_of(page->bytes.data + page->start, page->bytes.size - page->start);
   size_t keep = v2 ? (size_t)page->header.repetition_size + (size_t)page->header.definition_size : 0;
   LAM_TRY(check_page_size(plain.size, error));
@@ -400,9 +402,9 @@ static struct lam_page_header blank_header(enum lam_page_kind kind) {
       .kind = kind, .definition_encoding = LAM_RLE, .repetition_encoding = LAM_RLE, .statistics = none};
 }
 
-/* The names of dictionary encodings that version 1 of the format knows, or the ones that replaced them. */
-static enum lam_encoding index_encoding(const struct lam_chunk_writer *chunk) {
-  return chunk->options.v2 ? LAM_RLE_DICTIONARY : LAM_PLAIN_DICTIONARY;
+enum lam_encoding lam_chunk_index_encoding(const struct lam_chunk_writer *chunk) {
+  bool old_names = chunk->spliced.on ? chunk->spliced.old_names : !chunk->options.v2;
+  return old_names ? LAM_PLAIN_DICTIONARY : LAM_RLE_DICTIONARY;
 }
 
 static void begin_page(struct lam_chunk_writer *chunk) {
@@ -424,7 +426,7 @@ static enum lam_status write_page(struct lam_chunk_writer *chunk, struct lam_wor
   size_t entries = chunk->nested && chunk->levels.size ? chunk->levels.size : chunk->page_rows;
   page->header.values = (int32_t)entries;
   page->header.rows = (int32_t)chunk->page_rows;
-  page->header.encoding = encoding == LAM_RLE_DICTIONARY ? index_encoding(chunk) : encoding;
+  page->header.encoding = encoding == LAM_RLE_DICTIONARY ? lam_chunk_index_encoding(chunk) : encoding;
   page->header.nulls = (int32_t)(entries - chunk->page_values);
   list_push(&chunk->encoded, page);
   return LAM_OK;
@@ -432,7 +434,7 @@ static enum lam_status write_page(struct lam_chunk_writer *chunk, struct lam_wor
 
 /* Whether indices and dictionary so far are less than the values themselves. */
 static bool dictionary_pays(const struct lam_chunk_writer *chunk) {
-  if (chunk->options.encoding == LAM_ENCODE_DICTIONARY) return true;
+  if (chunk->options.encoding == LAM_ENCODE_DICTIONARY || chunk->spliced.on) return true;
   return chunk->page_values * (size_t)index_width(chunk) / 8 + chunk->dictionary.values.size < chunk->page_plain_bytes;
 }
 
@@ -446,6 +448,8 @@ static enum lam_status index_page(struct lam_chunk_writer *chunk, struct lam_wor
                           chunk->page_values, &workspace->page, &chunk->page_bounds);
   lam_index_add_page(&chunk->index, header->rows, header->nulls, (int64_t)chunk->page_values, chunk->page_unencoded,
                      &chunk->page_bounds);
+  /* Of a dictionary that copied pages have too, not every value is one of the chunk's. */
+  if (dictionary && chunk->spliced.on) LAM_TRY(lam_bounds_merge(&chunk->bounds, &chunk->page_bounds, error));
   lam_bounds_clear(&chunk->page_bounds);
   chunk->page_unencoded = 0;
   return LAM_OK;
@@ -467,6 +471,18 @@ enum lam_status lam_chunk_end_page(struct lam_chunk_writer *chunk, struct lam_wo
   return LAM_OK;
 }
 
+enum lam_status lam_chunk_append_packed(struct lam_chunk_writer *chunk, const struct lam_page_header *header,
+                                        struct lam_buf *bytes, struct lam_error *error) {
+  struct lam_out_page *page;
+  LAM_TRY(take_page(chunk, &page, error));
+  page->header = *header;
+  page->packed = true;
+  page->start = 0;
+  swap_bufs(&page->bytes, bytes);
+  list_push(&chunk->encoded, page);
+  return LAM_OK;
+}
+
 /* The dictionary's page gets a copy of the values, which the chunk's own bounds and later pages need. */
 enum lam_status lam_chunk_end_dictionary(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
                                          struct lam_error *error) {
@@ -475,7 +491,7 @@ enum lam_status lam_chunk_end_dictionary(struct lam_chunk_writer *chunk, struct 
   LAM_TRY(take_page(chunk, &page, error));
   page->header = blank_header(LAM_DICTIONARY_PAGE);
   page->header.values = (int32_t)chunk->dictionary.count;
-  page->header.encoding = chunk->options.v2 ? LAM_PLAIN : LAM_PLAIN_DICTIONARY;
+  page->header.encoding = lam_chunk_index_encoding(chunk) == LAM_RLE_DICTIONARY ? LAM_PLAIN : LAM_PLAIN_DICTIONARY;
   page->start = LAM_HEADER_ROOM;
   enum lam_status status = lam_buf_room(&page->bytes, LAM_HEADER_ROOM + values->size, error);
   if (status == LAM_OK) {
@@ -516,7 +532,7 @@ enum lam_status lam_chunk_drop_dictionary(struct lam_chunk_writer *chunk, struct
                                           struct lam_error *error) {
   assert(chunk->dictionary_on);
   lam_bloom_give_up(&chunk->bloom, &chunk->dictionary, chunk->dictionary_values);
-  if (chunk->dictionary_pages > 0) {
+  if (chunk->dictionary_pages > 0 || chunk->spliced.on) {
     /* Rows are in one page: what there is of this one goes to the next. */
     if (chunk->row_values > 0) chunk->page_unencoded = chunk->row_unencoded;
     chunk->page_values -= chunk->row_values;

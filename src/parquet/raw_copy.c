@@ -180,14 +180,14 @@ static enum lam_status copy_indexes(struct lam_writer *writer, const struct lam_
 /* ---- metadata ---- */
 
 /* The new pair of bounds stands under our column order, TYPE_DEFINED, or goes. */
-static bool bounds_hold(const struct lam_file_meta *from, int32_t leaf) {
+bool lam_raw_bounds_hold(const struct lam_file_meta *from, int32_t leaf) {
   return from->column_orders && from->column_orders[leaf] == LAM_ORDER_TYPE_DEFINED &&
          lam_statistics_trusted(from, leaf, false);
 }
 
 static void drop_bounds(const struct lam_file_meta *from, int32_t leaf, struct lam_statistics *statistics) {
   struct lam_bytes none = {NULL, 0};
-  if (!bounds_hold(from, leaf)) {
+  if (!lam_raw_bounds_hold(from, leaf)) {
     statistics->min = statistics->max = none;
     statistics->min_exact = statistics->max_exact = true;
   }
@@ -224,7 +224,7 @@ static enum lam_status describe_chunk(struct lam_writer *writer, const struct la
                                       struct lam_error *error) {
   const struct lam_file_meta *meta = lam_file_meta(from);
   int64_t delta = raw->start - (int64_t)raw->offset;
-  bool hold = bounds_hold(meta, raw->leaf);
+  bool hold = lam_raw_bounds_hold(meta, raw->leaf);
   LAM_TRY(lam_chunk_details_own(chunk, &writer->arena, error));
   drop_bounds(meta, raw->leaf, &chunk->details->statistics);
   LAM_TRY(keep_slices(writer, chunk->details, error));

@@ -116,7 +116,7 @@ static uint64_t encoded_bytes(const struct lam_writer *writer) {
 /* ---- batches ---- */
 
 /* An array that had to be made plain, until the batch is written. */
-struct plain_copy {
+struct lam_plain_copy {
   struct ArrowSchema schema;
   struct ArrowArray array;
 };
@@ -139,7 +139,7 @@ static enum lam_status find_array(struct lam_writer_column *column, const struct
 
 /* The view of the batch's rows of a leaf. `copy` is what is to be released afterwards. */
 static enum lam_status view_column(struct lam_writer *writer, int32_t index, const struct ArrowArray *batch,
-                                   struct plain_copy *copy, struct lam_error *error) {
+                                   struct lam_plain_copy *copy, struct lam_error *error) {
   struct lam_writer_column *column = &writer->columns[index];
   const struct ArrowArray *array;
   LAM_TRY(find_array(column, batch, &array, error));
@@ -222,23 +222,33 @@ static enum lam_status write_rows(struct lam_writer *writer, const struct ArrowA
   return LAM_OK;
 }
 
-static enum lam_status write_batch(struct lam_writer *writer, const struct ArrowArray *batch, struct lam_error *error) {
+enum lam_status lam_writer_begin_batch(struct lam_writer *writer, const struct ArrowArray *batch,
+                                       struct lam_plain_copy **copies, struct lam_error *error) {
+  *copies = NULL;
   LAM_TRY(check_batch(writer, batch, error));
-  struct plain_copy *copies;
-  size_t size = (size_t)writer->column_count * sizeof *copies;
-  LAM_TRY(lam_alloc_zero(writer->mem, size, (void **)&copies, error));
+  LAM_TRY(lam_alloc_zero(writer->mem, (size_t)writer->column_count * sizeof **copies, (void **)copies, error));
   enum lam_status status = LAM_OK;
   for (int32_t i = 0; i < writer->column_count && status == LAM_OK; i++) {
     if (lam_writer_source(writer, i) != LAM_MIX_WRITTEN) continue;
-    status = view_column(writer, i, batch, &copies[i], error);
+    status = view_column(writer, i, batch, &(*copies)[i], error);
     lam_fail_in(error, status, "column \"%s\"", writer->columns[i].name);
   }
-  if (status == LAM_OK) status = write_rows(writer, batch, error);
-  for (int32_t i = 0; i < writer->column_count; i++) {
+  return status;
+}
+
+void lam_writer_end_batch(struct lam_writer *writer, struct lam_plain_copy *copies) {
+  for (int32_t i = 0; copies && i < writer->column_count; i++) {
     lam_array_release(&copies[i].array);
     lam_schema_release(&copies[i].schema);
   }
-  lam_free(writer->mem, copies, size);
+  lam_free(writer->mem, copies, (size_t)writer->column_count * sizeof *copies);
+}
+
+static enum lam_status write_batch(struct lam_writer *writer, const struct ArrowArray *batch, struct lam_error *error) {
+  struct lam_plain_copy *copies;
+  enum lam_status status = lam_writer_begin_batch(writer, batch, &copies, error);
+  if (status == LAM_OK) status = write_rows(writer, batch, error);
+  lam_writer_end_batch(writer, copies);
   return status;
 }
 

@@ -110,6 +110,12 @@ enum lam_status lam_writer_take_workspace(struct lam_writer *writer, struct lam_
                                           struct lam_error *error);
 void lam_writer_return_workspace(struct lam_writer *writer, struct lam_workspace *workspace);
 void lam_writer_release_workspaces(struct lam_writer *writer);
+/* The batch's columns as writer->views; *copies is what they need, for lam_writer_end_batch, which is called whatever
+ * comes of it. */
+struct lam_plain_copy;
+enum lam_status lam_writer_begin_batch(struct lam_writer *writer, const struct ArrowArray *batch,
+                                       struct lam_plain_copy **copies, struct lam_error *error);
+void lam_writer_end_batch(struct lam_writer *writer, struct lam_plain_copy *copies);
 /* Packs what is encoded. */
 enum lam_status lam_writer_pack(struct lam_writer *writer, bool serial, struct lam_error *error);
 
@@ -132,6 +138,8 @@ struct lam_raw_chunk {
   int32_t leaf;  /* of the source */
   int32_t to;    /* of the file being written */
 };
+/* Whether the bounds that the file has of a leaf hold in the order that we write them in. */
+bool lam_raw_bounds_hold(const struct lam_file_meta *from, int32_t leaf);
 enum lam_status lam_raw_check_group(const struct lam_file_meta *from, int32_t row_group, struct lam_error *error);
 /* LAM_INVALID where leaf `leaf` of `from` cannot be leaf `to` of the writer. */
 enum lam_status lam_raw_find(const struct lam_writer *writer, int32_t to, const struct lam_file *from,

@@ -1,0 +1,223 @@
+#include "parquet/splice_chunk.h"
+
+#include <inttypes.h>
+
+#include "parquet/page.h"
+
+static const struct lam_chunk_meta *chunk_meta(const struct lam_splice_chunk *splice) {
+  return &lam_file_meta(splice->from)->row_groups[splice->row_group].chunks[splice->leaf];
+}
+
+/* ---- what fits ---- */
+
+bool lam_splice_fits(const struct lam_splice_chunk *splice) {
+  const struct lam_chunk_meta *meta = chunk_meta(splice);
+  const struct lam_chunk_writer *chunk = splice->to;
+  const uint32_t dictionary = 1u << LAM_PLAIN_DICTIONARY | 1u << LAM_RLE_DICTIONARY;
+  uint32_t known = dictionary | 1u << LAM_PLAIN | 1u << LAM_RLE | 1u << LAM_BIT_PACKED | 1u << (int)chunk->plain;
+  if (chunk->nested || !meta->has_metadata || meta->encrypted || meta->elsewhere) return false;
+  if (meta->codec != (int8_t)chunk->options.codec || (meta->encodings & ~known)) return false;
+  /* Both names of dictionary-coded pages in one chunk would be told as one. */
+  if ((meta->encodings & dictionary) == dictionary && !chunk->options.v2 && meta->encoding_stats_known) return false;
+  if (splice->offsets.count <= 0) return false;
+  bool nulls_known = splice->columns.count >= 0 && splice->columns.null_counts;
+  return chunk->leaf->max_definition == 0 || nulls_known;
+}
+
+/* ---- the beginning ---- */
+
+static enum lam_status put_values(struct lam_dictionary *dictionary, struct lam_bytes plain, uint32_t count, bool *fits,
+                                  struct lam_error *error) {
+  enum { SOME = 256 };
+  uint32_t indices[SOME];
+  struct lam_bytes values[SOME];
+  const uint8_t *at = plain.data, *end = plain.data + plain.size;
+  for (uint32_t done = 0; done < count && *fits;) {
+    size_t some = 0, put;
+    const uint8_t *first = at;
+    for (; some < SOME && done + some < count; some++) {
+      size_t size = dictionary->width;
+      if (!size) {
+        LAM_CHECK((size_t)(end - at) >= 4, error, "the dictionary ends within value %" PRIu32, done + (uint32_t)some);
+        size = lam_load32(at);
+        at += 4;
+      }
+      LAM_CHECK((size_t)(end - at) >= size, error, "the dictionary ends within value %" PRIu32, done + (uint32_t)some);
+      values[some] = lam_bytes_of(at, size);
+      at += size;
+    }
+    if (dictionary->width)
+      LAM_TRY(lam_dictionary_put(dictionary, first, some, indices, &put, error));
+    else
+      LAM_TRY(lam_dictionary_put_bytes(dictionary, values, some, indices, &put, error));
+    *fits = put == some;
+    for (size_t i = 0; i < some; i++) *fits = *fits && indices[i] == done + i; /* each value is there once */
+    done += (uint32_t)some;
+  }
+  return LAM_OK;
+}
+
+static enum lam_status read_dictionary(struct lam_splice_chunk *splice, struct lam_workspace *workspace, bool *fits,
+                                       struct lam_error *error) {
+  struct lam_chunk_writer *chunk = splice->to;
+  const struct lam_byte_source source = lam_file_source(splice->from);
+  struct lam_page_stream stream;
+  struct lam_page page;
+  struct lam_bytes payload;
+  struct lam_page_parts parts;
+  uint64_t offset, size;
+  bool more;
+  LAM_TRY(lam_chunk_range(splice->from, splice->row_group, splice->leaf, &offset, &size, error));
+  if (offset >= splice->offsets.pages[0].offset) return LAM_OK; /* it has none */
+  lam_page_stream_init(&stream, chunk->mem);
+  size_t window = (size_t)(splice->offsets.pages[0].offset - offset);
+  lam_page_stream_begin(&stream, &source, offset, window, 0, window, lam_file_checksums(splice->from));
+  enum lam_status status = lam_page_stream_next(&stream, &page, &payload, &more, error);
+  if (status == LAM_OK && more && page.header.kind == LAM_DICTIONARY_PAGE && page.header.values >= 0) {
+    status =
+        lam_page_split(&page, payload, chunk->options.codec, &workspace->codec, 0, 0, &workspace->page, &parts, error);
+    chunk->dictionary.limit = lam_max_u64(chunk->dictionary.limit, 2 * parts.values.size);
+    if (status == LAM_OK)
+      status = put_values(&chunk->dictionary, parts.values, (uint32_t)page.header.values, fits, error);
+  }
+  lam_page_stream_release(&stream);
+  return status;
+}
+
+/* A filter holds what it held; one is not begun for the new values alone. */
+static enum lam_status read_bloom(struct lam_splice_chunk *splice, struct lam_error *error) {
+  struct lam_bloom_builder *bloom = &splice->to->bloom;
+  struct lam_arena arena;
+  struct lam_bytes bits;
+  lam_arena_init(&arena, splice->to->mem);
+  enum lam_status status = lam_bloom_read(splice->from, splice->row_group, splice->leaf, &arena, &bits, error);
+  if (status == LAM_OK && bits.size) {
+    status = lam_buf_reset(&bloom->bits, bits.size, error);
+    if (status == LAM_OK) {
+      lam_copy(bloom->bits.data, bits.data, bits.size);
+      bloom->bits.size = bits.size;
+    }
+  }
+  bloom->on = status == LAM_OK && bits.size > 0;
+  if (!bloom->on) bloom->when = LAM_BLOOM_NEVER;
+  lam_arena_release(&arena);
+  return status;
+}
+
+enum lam_status lam_splice_begin(struct lam_splice_chunk *splice, struct lam_workspace *workspace, bool *fits,
+                                 struct lam_error *error) {
+  struct lam_chunk_writer *chunk = splice->to;
+  const struct lam_chunk_meta *meta = chunk_meta(splice);
+  bool only_dictionary = meta->encoding_stats_known && meta->all_pages_dictionary;
+  chunk->spliced = (struct lam_spliced){.on = true,
+                                        .old_names = meta->encodings & 1u << LAM_PLAIN_DICTIONARY,
+                                        .when = chunk->bloom.when,
+                                        .dictionary_limit = chunk->dictionary.limit,
+                                        .encodings = meta->encodings};
+  chunk->next_guess = UINT64_MAX;
+  LAM_TRY(read_dictionary(splice, workspace, fits, error));
+  LAM_TRY(read_bloom(splice, error));
+  /* Where the dictionary was given up, new values are not put into it. */
+  if (chunk->dictionary.count == 0 || !only_dictionary) chunk->dictionary_on = false;
+  if (splice->columns.count < 0) chunk->index.bounds_on = false;
+  if (!splice->offsets.unencoded_bytes) chunk->index.sizes_on = false;
+  return LAM_OK;
+}
+
+/* ---- pages ---- */
+
+static enum lam_status add_bound(struct lam_chunk_writer *chunk, struct lam_bytes bound, struct lam_error *error) {
+  struct lam_bounds *bounds = &chunk->bounds;
+  if (!chunk->options.statistics || bounds->compare == LAM_COMPARE_NONE) return LAM_OK;
+  if (bounds->width == 0) return lam_bounds_add_bytes(bounds, &bound, 1, error);
+  if (bound.size == (size_t)bounds->width) return lam_bounds_add(bounds, bound.data, 1, error);
+  chunk->index.bounds_on = false;
+  return LAM_OK;
+}
+
+static enum lam_status describe_page(struct lam_splice_chunk *splice, struct lam_error *error) {
+  struct lam_chunk_writer *chunk = splice->to;
+  int32_t p = splice->page;
+  int64_t rows = lam_splice_page_end(splice) - splice->offsets.pages[p].first_row;
+  const bool known = splice->columns.count >= 0;
+  struct lam_bytes min = {NULL, 0}, max = {NULL, 0};
+  struct lam_index_entry entry = {.rows = rows};
+  if (known) entry.null_page = splice->columns.null_pages[p];
+  if (chunk->leaf->max_definition) entry.nulls = splice->columns.null_counts[p];
+  if (splice->offsets.unencoded_bytes) entry.unencoded = splice->offsets.unencoded_bytes[p];
+  if (known && !entry.null_page) {
+    min = splice->columns.min[p], max = splice->columns.max[p];
+    LAM_TRY(add_bound(chunk, min, error));
+    LAM_TRY(add_bound(chunk, max, error));
+  }
+  lam_index_add_copied(&chunk->index, &entry, min, max);
+  chunk->rows += rows;
+  chunk->nulls += entry.nulls;
+  return LAM_OK;
+}
+
+enum lam_status lam_splice_page(struct lam_splice_chunk *splice, struct lam_workspace *workspace, bool *fits,
+                                struct lam_error *error) {
+  struct lam_chunk_writer *chunk = splice->to;
+  const struct lam_page_location *place = &splice->offsets.pages[splice->page];
+  int64_t rows = lam_splice_page_end(splice) - place->first_row;
+  struct lam_page_header header;
+  struct lam_buf bytes;
+  size_t header_size = 0;
+  LAM_TRY(lam_chunk_end_page(chunk, workspace, error));
+  lam_buf_init(&bytes, chunk->mem);
+  enum lam_status status = lam_buf_reserve(&bytes, place->size, error);
+  if (status == LAM_OK) status = lam_file_read(splice->from, place->offset, bytes.data, place->size, error);
+  bytes.size = place->size;
+  if (status == LAM_OK)
+    status = lam_page_header_parse(lam_bytes_of(bytes.data, bytes.size), &header, &header_size, error);
+  if (status == LAM_OK) {
+    enum lam_page_kind kind = chunk->options.v2 ? LAM_DATA_PAGE_V2 : LAM_DATA_PAGE;
+    bool dictionary = header.encoding == LAM_PLAIN_DICTIONARY || header.encoding == LAM_RLE_DICTIONARY;
+    *fits = header_size && header.kind == kind && header.compressed_size >= 0 && header.uncompressed_size >= 0 &&
+            header_size + (size_t)header.compressed_size == place->size && header.values == rows &&
+            (dictionary || header.encoding == chunk->plain);
+    if (*fits) status = lam_chunk_append_packed(chunk, &header, &bytes, error);
+    if (*fits && status == LAM_OK) {
+      status = describe_page(splice, error);
+      ++*(dictionary ? &chunk->dictionary_pages : &chunk->plain_pages);
+    }
+  }
+  lam_buf_release(&bytes);
+  return status;
+}
+
+/* ---- the end ---- */
+
+/* Whether no page that changes may have held the bound. */
+static bool is_attained(const struct lam_splice_chunk *splice, struct lam_bytes bound, bool is_min) {
+  for (int32_t p = 0; p < splice->offsets.count; p++) {
+    if (!splice->touched[p] || splice->columns.null_pages[p]) continue;
+    struct lam_bytes page = is_min ? splice->columns.min[p] : splice->columns.max[p];
+    int order = lam_compare_bounds(splice->to->bounds.compare, page, bound);
+    if (is_min ? order <= 0 : order >= 0) return false;
+  }
+  return true;
+}
+
+enum lam_status lam_splice_finish(struct lam_splice_chunk *splice, struct lam_workspace *workspace,
+                                  struct lam_error *error) {
+  struct lam_chunk_writer *chunk = splice->to;
+  struct lam_spliced *spliced = &chunk->spliced;
+  const struct lam_statistics *old = &splice->statistics;
+  LAM_TRY(lam_chunk_end_page(chunk, workspace, error));
+  if (chunk->dictionary_pages) lam_bloom_put_dictionary(&chunk->bloom, &chunk->dictionary);
+  if (!chunk->options.statistics || chunk->bounds.compare == LAM_COMPARE_NONE) return LAM_OK;
+  if (chunk->index.bounds_on) {
+    spliced->cut = chunk->leaf->physical == LAM_BYTE_ARRAY;
+    if (old->min.data && old->min_exact && is_attained(splice, old->min, true)) spliced->min = old->min;
+    if (old->max.data && old->max_exact && is_attained(splice, old->max, false)) spliced->max = old->max;
+    return LAM_OK;
+  }
+  spliced->cut = true;
+  spliced->unbounded = !old->min.data || !old->max.data;
+  if (spliced->unbounded) return LAM_OK;
+  LAM_TRY(add_bound(chunk, old->min, error));
+  LAM_TRY(add_bound(chunk, old->max, error));
+  return lam_chunk_add_dictionary_bounds(chunk, &chunk->bounds, error);
+}
