@@ -108,4 +108,5 @@ enum lam_status run_dedup(struct cli *cli, int argc, char **argv, int *exit_code
 enum lam_status run_schema(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_restore(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 
+enum lam_status run_repartition(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 #endif

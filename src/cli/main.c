@@ -54,6 +54,13 @@ const struct command commands[] = {
      run_schema},
     {"restore", "restore BACKUP [--table TABLE] [--dry-run] [--no-wait] [--no-sync] [--meta-dir DIR] [--grace SECONDS]",
      run_restore},
+    {"repartition",
+     "repartition SRC DST --by a,hour=hour(ts),… [--set col=EXPR,…] [--where EXPR] [--append|--replace] "
+     "[--delete-source]\n"
+     "                 [--target-size 128MB] [--rows-per-file N] [--sort-by 'a,b desc'] [--row-group-rows N] "
+     "[--row-group-size SIZE]\n"
+     "                 CHANGE-OPTIONS",
+     run_repartition},
     {NULL, NULL, NULL},
 };
 

@@ -2,7 +2,12 @@
 
 #include <stdio.h>
 
+#include "arrow/take.h"
+#include "ops/joined_store.h"
+#include "parquet/append.h"
 #include "table/table.h"
+
+enum { LEAST_STEP = 1024 /* rows */ };
 
 void lam_rotation_init(struct lam_rotation *rotation, const struct lam_rotation_options *options, struct lam_mem *mem) {
   *rotation = (struct lam_rotation){.options = *options, .mem = mem};
@@ -47,6 +52,9 @@ enum lam_status lam_rotation_open(struct lam_rotation *r, struct lam_error *erro
   if (r->writer) return LAM_OK;
   LAM_TRY(add_file(r, error));
   r->file_rows = 0;
+  if (r->options.base)
+    return lam_writer_append_in(r->options.store, r->files[r->file_count - 1].staged, r->options.base,
+                                r->options.schema, &r->options.write, r->mem, &r->writer, error);
   return lam_writer_open_in(r->options.store, r->files[r->file_count - 1].staged, r->options.schema, &r->options.write,
                             r->mem, &r->writer, error);
 }
@@ -92,7 +100,13 @@ static enum lam_status check_open_file(struct lam_rotation *r, const struct lam_
 static enum lam_status check_file(struct lam_rotation *r, const struct lam_rotation_file *written,
                                   struct lam_error *error) {
   struct lam_file *file;
-  LAM_TRY(lam_file_open_in(r->options.store, written->staged, NULL, r->mem, &file, error));
+  struct lam_joined_store joined;
+  struct lam_store *store = r->options.store;
+  if (r->options.base) {
+    lam_joined_init(&joined, r->options.base, store);
+    store = &joined.base;
+  }
+  LAM_TRY(lam_file_open_in(store, written->staged, NULL, r->mem, &file, error));
   enum lam_status status = check_open_file(r, written, file, error);
   lam_file_close(file);
   return lam_fail_in(error, status, "checking a file before its commit");
@@ -148,12 +162,21 @@ static enum lam_status write_slice(struct lam_rotation *r, const struct ArrowArr
   return status;
 }
 
+/* Rows that are written before the size of the file is looked at again: a sixteenth of the target, as they are in
+ * memory, which is seldom less than encoded. */
+static int64_t step_rows(const struct lam_rotation *r, const struct ArrowArray *batch) {
+  if (batch->length <= LEAST_STEP) return LEAST_STEP;
+  uint64_t row = lam_array_bytes(r->options.schema, batch) / (uint64_t)batch->length + 1;
+  return (int64_t)lam_max_u64(LEAST_STEP, lam_min_u64(r->options.target_size / 16 / row, INT32_MAX));
+}
+
 enum lam_status lam_rotation_write_rows(struct lam_rotation *r, const struct ArrowArray *batch, int64_t first,
                                         int64_t rows, struct lam_error *error) {
+  int64_t step = step_rows(r, batch);
   for (int64_t end = first + rows; first < end;) {
     if (full(r, 0)) LAM_TRY(finish_file(r, error));
     LAM_TRY(lam_rotation_open(r, error));
-    int64_t count = end - first;
+    int64_t count = lam_min_i64(end - first, step);
     if (r->options.rows_per_file) count = lam_min_i64(count, r->options.rows_per_file - r->file_rows);
     LAM_TRY(write_slice(r, batch, first, count, error));
     r->file_rows += count;
@@ -184,6 +207,7 @@ enum lam_status lam_rotation_finish(struct lam_rotation *r, bool at_least_one, s
 }
 
 enum lam_status lam_rotation_add_to(const struct lam_rotation *r, struct lam_change *change, struct lam_error *error) {
+  if (r->options.base) return lam_change_tail(change, r->files[0].staged, r->options.data, error);
   for (size_t i = 0; i < r->file_count; i++)
     LAM_TRY(lam_change_add(change, r->files[i].staged, r->files[i].key, error));
   return LAM_OK;

@@ -1,0 +1,452 @@
+/* Repartition: the rows of one snapshot stream through `--where`, `--set` and the derived columns into the partition
+ * writer; what was written is counted (and hashed) against what was read; then one commit. */
+#include "ops/repartition.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/context.h"
+#include "base/options.h"
+#include "ops/derive.h"
+#include "ops/discard_store.h"
+#include "ops/keep.h"
+#include "ops/partition_writer.h"
+#include "ops/task.h"
+#include "table/root.h"
+#include "table/table.h"
+
+enum { DEFAULT_TARGET = 128000000 /* bytes */ };
+
+struct repartition {
+  struct lam_directory *source, *target;
+  struct lam_context *context;
+  struct lam_mem *mem;
+  const struct lam_repartition_options *options;
+  struct lam_repartition_result *result;
+  bool in_place;
+
+  struct lam_arena arena;
+  struct lam_table *table;     /* the source */
+  struct lam_snapshot present; /* of the target, where that is another table */
+  struct lam_partition_spec spec;
+  struct lam_derive *derive;
+  struct lam_keep keep;
+
+  struct lam_stage *stage; /* NULL: a dry run */
+  struct lam_store *store;
+  struct lam_change change;
+  uint64_t rows;                          /* that were given to the writer */
+  struct lam_content_hash given, written; /* with verify_full */
+};
+
+static const struct lam_snapshot *target_snapshot(const struct repartition *r) {
+  return r->in_place ? &r->table->snapshot : &r->present;
+}
+
+/* ---- what is refused ---- */
+
+static enum lam_status check_options(const struct repartition *r, struct lam_error *error) {
+  const struct lam_repartition_options *o = r->options;
+  if (o->append && o->replace) return lam_fail(error, LAM_INVALID, "either append or replace, not both");
+  if (o->change.mode != LAM_MODE_REWRITE)
+    return lam_fail(error, LAM_INVALID, "a repartition writes new files; there is no other mode");
+  if (o->delete_source && o->where)
+    return lam_fail(error, LAM_INVALID, "the rows that the condition leaves out would be lost with the source");
+  if (!r->in_place) return LAM_OK;
+  if (o->append || o->delete_source)
+    return lam_fail(error, LAM_INVALID, "%s is the source and the target: its old files are replaced in any case",
+                    r->source->name);
+  if (o->where || o->change.partition_count)
+    return lam_fail(
+        error, LAM_INVALID,
+        "%s is the source and the target: rows that a condition leaves out would be lost; delete them first",
+        r->source->name);
+  return LAM_OK;
+}
+
+static enum lam_status check_source(const struct repartition *r, struct lam_error *error) {
+  const struct lam_snapshot *snapshot = &r->table->snapshot;
+  if (snapshot->foreign)
+    return lam_fail(error, LAM_UNSUPPORTED, "%s holds %s: it is another format's table, whose files are not its rows",
+                    r->source->name, snapshot->foreign);
+  if (r->options->delete_source && !r->source->meta)
+    return lam_fail(error, LAM_UNSUPPORTED, "%s is a file or a pattern: only a directory can be deleted as the source",
+                    r->source->name);
+  if (snapshot->file_count == 0) return lam_fail(error, LAM_NOT_FOUND, "%s has no data files", r->source->name);
+  return LAM_OK;
+}
+
+static enum lam_status check_target(const struct repartition *r, struct lam_error *error) {
+  const struct lam_snapshot *present = &r->present;
+  const struct lam_partition_spec *spec = &r->spec;
+  if (r->in_place) return LAM_OK;
+  if (present->foreign)
+    return lam_fail(error, LAM_UNSUPPORTED, "%s holds %s: it is another format's table, which is not changed",
+                    r->target->name, present->foreign);
+  if (present->file_count == 0 || r->options->replace) return LAM_OK;
+  if (!r->options->append)
+    return lam_fail(error, LAM_EXISTS,
+                    "%s has %zu data files already: say whether to append to them or to replace them", r->target->name,
+                    present->file_count);
+  bool same = present->column_count == (size_t)spec->count;
+  for (int32_t i = 0; same && i < spec->count; i++) same = strcmp(present->columns[i], spec->names[i]) == 0;
+  if (same) return LAM_OK;
+  return lam_fail(error, LAM_INVALID, "%s is partitioned by %s%s, and what is appended must be as well",
+                  r->target->name, present->column_count ? present->columns[0] : "nothing",
+                  present->column_count > 1 ? " and other columns" : "");
+}
+
+/* Columns of a table that is appended to must go with those that come. */
+static enum lam_status check_schema(struct repartition *r, struct lam_error *error) {
+  struct lam_table *table;
+  struct lam_merge merge;
+  if (r->in_place || r->options->replace || r->present.file_count == 0) return LAM_OK;
+  LAM_TRY(lam_table_open_directory(r->target, NULL, &table, error));
+  lam_merge_init(&merge, r->mem);
+  enum lam_status status = lam_merge_add(&merge, &table->merge.schema, r->target->name, error);
+  if (status == LAM_OK) status = lam_merge_add(&merge, lam_derive_schema(r->derive), r->source->name, error);
+  lam_merge_release(&merge);
+  lam_table_close(table);
+  return status;
+}
+
+/* ---- writing ---- */
+
+/* Columns are encoded as the source's first file has them; new ones by the default. */
+static enum lam_status keep_columns(struct repartition *r, struct lam_error *error) {
+  const struct lam_snapshot *snapshot = &r->table->snapshot;
+  struct lam_file *file;
+  void *memory;
+  r->keep.arena = &r->arena;
+  LAM_TRY(lam_snapshot_file(r->source, snapshot, &snapshot->files[0], &r->table->file_options, r->mem, &file, error));
+  enum lam_status status = lam_keep_file(&r->keep, file, error);
+  lam_file_close(file);
+  LAM_TRY(status);
+  r->keep.key_value_count = 0; /* they may describe the columns as they were */
+  LAM_TRY(lam_arena_array(&r->arena, (size_t)r->keep.column_count + 1, sizeof *r->keep.columns, &memory, error));
+  struct lam_column_options *columns = memory;
+  columns[0] = (struct lam_column_options){.codec = LAM_WRITE_ZSTD};
+  lam_copy(columns + 1, r->keep.columns, (size_t)r->keep.column_count * sizeof *columns);
+  r->keep.columns = columns;
+  r->keep.column_count++;
+  return lam_keep_change(&r->keep, &r->options->change, lam_derive_schema(r->derive), error);
+}
+
+static enum lam_status open_writer(struct repartition *r, struct lam_partition_writer **out, struct lam_error *error) {
+  const struct lam_repartition_options *o = r->options;
+  struct lam_partition_writer_options to = {
+      .stage = r->stage,
+      .store = r->store,
+      .schema = lam_derive_schema(r->derive),
+      .partition_by = r->spec.names,
+      .partition_count = r->spec.count,
+      .sort_by = o->sort_by,
+      .sort_count = o->sort_count,
+      .stem = "part",
+      .write = LAM_WRITE_OPTIONS_INIT,
+      .target_size = o->target_size ? o->target_size : DEFAULT_TARGET,
+      .rows_per_file = o->rows_per_file,
+      .hash = o->change.verify_full ? &r->written : NULL,
+  };
+  to.write.row_group_rows = o->row_group_rows;
+  to.write.row_group_bytes = o->row_group_bytes;
+  to.write.sorting = o->sort_by;
+  to.write.sorting_count = o->sort_count;
+  to.write.no_sync = true;
+  lam_keep_write(&r->keep, &to.write);
+  return lam_partition_writer_open(r->mem, &to, out, error);
+}
+
+static enum lam_status pass_rows(struct repartition *r, struct lam_scan *scan, struct lam_partition_writer *writer,
+                                 struct lam_error *error) {
+  for (;;) {
+    struct ArrowArray batch, whole;
+    LAM_TRY(lam_check_cancel(r->context, error));
+    if (r->stage) LAM_TRY(lam_stage_renew(r->stage, error));
+    LAM_TRY(lam_scan_next(scan, &batch, error));
+    if (!batch.release) return LAM_OK;
+    LAM_TRY(lam_derive_batch(r->derive, &batch, &whole, error));
+    r->rows += (uint64_t)whole.length;
+    enum lam_status status = LAM_OK;
+    if (r->options->change.verify_full)
+      status = lam_content_hash_add(&r->given, lam_derive_schema(r->derive), &whole, error);
+    if (status != LAM_OK) {
+      lam_array_release(&whole);
+      return status;
+    }
+    LAM_TRY(lam_partition_writer_write(writer, &whole, error));
+  }
+}
+
+/* What is committed must be what was read. */
+static enum lam_status check_rows(const struct repartition *r, struct lam_error *error) {
+  const struct lam_repartition_result *result = r->result;
+  if (result->rows_written != r->rows || (!r->options->where && r->rows != result->rows_read))
+    return lam_fail(error, LAM_CORRUPT, "%llu rows were read, %llu kept and %llu written; nothing was changed",
+                    (unsigned long long)result->rows_read, (unsigned long long)r->rows,
+                    (unsigned long long)result->rows_written);
+  if (r->rows == 0 && r->spec.count && !r->options->append)
+    return lam_fail(error, LAM_INVALID, "no row of %s is left, so there would be no partition; nothing was changed",
+                    r->source->name);
+  if (!r->options->change.verify_full || !r->stage) return LAM_OK;
+  return lam_content_hash_compare(&r->given, &r->written, lam_derive_schema(r->derive), r->target->name, error);
+}
+
+static enum lam_status move_rows(struct repartition *r, struct lam_error *error) {
+  struct lam_partition_writer *writer;
+  struct lam_partition_writer_counts counts = {0};
+  struct lam_scan_options options = LAM_SCAN_OPTIONS_INIT;
+  struct lam_scan *scan;
+  options.where = r->options->where;
+  LAM_TRY(open_writer(r, &writer, error));
+  enum lam_status status = lam_scan_open(r->table, &options, &scan, error);
+  if (status == LAM_OK) {
+    status = pass_rows(r, scan, writer, error);
+    lam_scan_close(scan);
+  }
+  /* A table keeps its schema even without a row. */
+  if (status == LAM_OK)
+    status = lam_partition_writer_finish(writer, target_snapshot(r)->file_count == 0 || !r->options->append, &r->change,
+                                         &counts, error);
+  lam_partition_writer_close(writer);
+  r->result->rows_read = lam_table_rows(r->table);
+  r->result->rows_written = counts.rows;
+  r->result->files_written = counts.files;
+  r->result->bytes_written = counts.bytes;
+  r->result->partitions_after = counts.partitions;
+  r->result->runs_spilled = counts.runs_spilled;
+  LAM_TRY(status);
+  return check_rows(r, error);
+}
+
+static enum lam_status hash_and_move(struct repartition *r, struct lam_error *error) {
+  int64_t columns = lam_derive_schema(r->derive)->n_children;
+  if (!r->options->change.verify_full) return move_rows(r, error);
+  LAM_TRY(lam_content_hash_init(&r->given, r->mem, columns, error));
+  enum lam_status status = lam_content_hash_init(&r->written, r->mem, columns, error);
+  if (status == LAM_OK) status = move_rows(r, error);
+  lam_content_hash_release(&r->given);
+  lam_content_hash_release(&r->written);
+  return status;
+}
+
+/* ---- commits ---- */
+
+static enum lam_status remove_files(struct lam_change *change, const struct lam_snapshot *snapshot,
+                                    struct lam_error *error) {
+  for (size_t i = 0; i < snapshot->file_count; i++) LAM_TRY(lam_change_remove(change, &snapshot->files[i], error));
+  LAM_TRY(lam_change_scope(change, "", error));
+  change->known = snapshot;
+  return LAM_OK;
+}
+
+static struct lam_commit_options commit_options(const struct repartition *r, struct lam_store *backup) {
+  const struct lam_change_options *change = &r->options->change;
+  return (struct lam_commit_options){
+      .no_wait = change->no_wait, .no_sync = change->no_sync, .grace_seconds = change->grace_seconds, .backup = backup};
+}
+
+static enum lam_status commit(struct repartition *r, struct lam_store *backup, struct lam_commit_result *committed,
+                              struct lam_error *error) {
+  const struct lam_commit_options options = commit_options(r, backup);
+  const struct lam_snapshot *present = target_snapshot(r);
+  if (present->file_count && r->options->append) return lam_commit(r->stage, &r->change, &options, committed, error);
+  LAM_TRY(remove_files(&r->change, present, error));
+  r->result->files_removed = present->file_count;
+  return present->file_count || present->other_files
+             ? lam_commit(r->stage, &r->change, &options, committed, error)
+             : lam_commit_root(r->stage, &r->change, &options, committed, error);
+}
+
+/* Once the target is there: the source's files go as they were read, in a commit of the source. */
+static enum lam_status delete_source(struct repartition *r, struct lam_store *backup, struct lam_error *error) {
+  const struct lam_commit_options options = commit_options(r, backup);
+  struct lam_commit_result committed = {.sequence = 0};
+  struct lam_stage stage;
+  struct lam_change change;
+  LAM_TRY(lam_stage_begin(r->source, &stage, error));
+  lam_change_init(&change, r->mem);
+  enum lam_status status = LAM_OK;
+  for (size_t i = 0; status == LAM_OK && i < r->table->snapshot.file_count; i++)
+    status = lam_change_remove(&change, &r->table->snapshot.files[i], error);
+  if (status == LAM_OK) status = lam_commit(&stage, &change, &options, &committed, error);
+  lam_stage_end(&stage, &committed);
+  lam_change_release(&change);
+  if (status == LAM_OK) r->result->files_removed += r->table->snapshot.file_count;
+  return lam_fail_in(error, status, "the rows are in %s, but the source was not deleted", r->target->name);
+}
+
+static enum lam_status run_staged(struct repartition *r, struct lam_store *backup, struct lam_error *error) {
+  struct lam_stage stage;
+  struct lam_commit_result committed = {.sequence = 0};
+  LAM_TRY(lam_stage_begin(r->target, &stage, error));
+  r->stage = &stage;
+  r->store = r->target->meta;
+  enum lam_status status = hash_and_move(r, error);
+  if (status == LAM_OK) status = commit(r, r->in_place || r->options->replace ? backup : NULL, &committed, error);
+  r->result->sequence = committed.sequence;
+  lam_stage_end(&stage, &committed);
+  if (status == LAM_OK && r->options->delete_source) status = delete_source(r, backup, error);
+  return status;
+}
+
+static enum lam_status run_dry(struct repartition *r, struct lam_error *error) {
+  LAM_TRY(lam_store_discard(r->context, &r->store, error));
+  enum lam_status status = hash_and_move(r, error);
+  if (r->in_place || r->options->replace) r->result->files_removed = target_snapshot(r)->file_count;
+  if (r->options->delete_source) r->result->files_removed += r->table->snapshot.file_count;
+  lam_store_close(r->store);
+  return status;
+}
+
+/* ---- the operation ---- */
+
+static enum lam_status run_with_backup(struct repartition *r, struct lam_error *error) {
+  struct lam_store *backup = NULL; /* opened first: a place that is refused is refused before the work */
+  const char *path = r->options->change.backup_dir;
+  if (r->options->change.dry_run) return run_dry(r, error);
+  if (path) {
+    struct lam_directory *of = r->options->delete_source ? r->source : r->target;
+    LAM_TRY(lam_backup_open(of, path, &backup, error));
+  }
+  enum lam_status status = run_staged(r, backup, error);
+  lam_store_close(backup);
+  return status;
+}
+
+static enum lam_status run_table(struct repartition *r, struct lam_error *error) {
+  const struct lam_snapshot *snapshot = &r->table->snapshot;
+  LAM_TRY(check_source(r, error));
+  LAM_TRY(lam_partition_spec_parse(r->options->by, &r->arena, &r->spec, error));
+  LAM_TRY(check_target(r, error));
+  LAM_TRY(lam_derive_open(r->mem, &r->table->merge.schema, r->options->set, &r->spec, &r->derive, error));
+  LAM_TRY(check_schema(r, error));
+  LAM_TRY(keep_columns(r, error));
+  r->result->files_read = snapshot->file_count;
+  r->result->bytes_read = snapshot->bytes;
+  r->result->partitions_before = snapshot->partition_count;
+  lam_progress_begin(r->context, "repartition", lam_table_rows(r->table), 0);
+  enum lam_status status = run_with_backup(r, error);
+  lam_progress_end(r->context);
+  return status;
+}
+
+static enum lam_status open_tables(struct repartition *r, struct lam_error *error) {
+  const struct lam_change_options *change = &r->options->change;
+  struct lam_table_options options = LAM_TABLE_OPTIONS_INIT;
+  bool recovered;
+  options.partitions = change->partitions;
+  options.partition_count = change->partition_count;
+  options.no_checksums = change->no_checksums;
+  if (r->in_place && !change->dry_run)
+    LAM_TRY(lam_directory_recover(r->target, change->grace_seconds, change->no_wait, &recovered, error));
+  LAM_TRY(lam_table_open_directory(r->source, &options, &r->table, error));
+  if (r->in_place) return LAM_OK;
+  if (!change->dry_run)
+    LAM_TRY(lam_directory_recover(r->target, change->grace_seconds, change->no_wait, &recovered, error));
+  enum lam_status status = lam_snapshot_open(r->target, NULL, &r->present, error);
+  return status == LAM_NOT_FOUND && change->dry_run ? LAM_OK : status; /* a table yet to be made */
+}
+
+enum lam_status lam_repartition_directory(struct lam_directory *source, struct lam_directory *target,
+                                          const struct lam_repartition_options *given,
+                                          struct lam_repartition_result *result, struct lam_error *error) {
+  struct lam_repartition_options options = LAM_REPARTITION_OPTIONS_INIT;
+  struct lam_repartition_result counts = LAM_REPARTITION_RESULT_INIT;
+  LAM_TRY(lam_options_read(given, "LAM_REPARTITION_OPTIONS_INIT", &options, sizeof options, error));
+  struct repartition r = {
+      .source = source,
+      .target = target,
+      .context = source->context,
+      .mem = source->mem,
+      .options = &options,
+      .result = &counts,
+      .in_place = source == target,
+  };
+  LAM_TRY(check_options(&r, error));
+  lam_arena_init(&r.arena, r.mem);
+  lam_change_init(&r.change, r.mem);
+  enum lam_status status = open_tables(&r, error);
+  if (status == LAM_OK) status = run_table(&r, error);
+  lam_derive_close(r.derive);
+  lam_change_release(&r.change);
+  if (r.present.arena.mem) lam_snapshot_release(&r.present);
+  lam_table_close(r.table);
+  lam_arena_release(&r.arena);
+  lam_result_write(&counts, sizeof counts, result);
+  return status;
+}
+
+/* The resolved path of what may not be there yet, or NULL; `pattern` is a file's name or NULL. */
+static char *real_place(const char *path, const char *name) {
+  char joined[PATH_MAX], *real = realpath(path, NULL);
+  const char *slash = strrchr(path, '/');
+  if (real && !name) return real;
+  if (!real && !name) {
+    snprintf(joined, sizeof joined, "%.*s", slash ? (int)lam_max_u64(1, (uint64_t)(slash - path)) : 1,
+             slash ? path : ".");
+    real = realpath(joined, NULL);
+    name = slash ? slash + 1 : path;
+  }
+  snprintf(joined, sizeof joined, "%s/%s", real && real[1] ? real : "", name);
+  free(real);
+  return strdup(joined);
+}
+
+static bool lies_in(const char *inner, const char *outer) {
+  size_t size = strlen(outer);
+  return strncmp(inner, outer, size) == 0 && (inner[size] == '/' || outer[size - 1] == '/');
+}
+
+/* One directory may be both; one inside the other is refused, for its files would be rows of both. The target may lie
+ * beside a file, or the files of a pattern. */
+static enum lam_status compare_paths(const struct lam_directory *source, const struct lam_directory *target, bool *same,
+                                     struct lam_error *error) {
+  char *a = real_place(source->data->root, source->pattern), *b = real_place(target->data->root, NULL);
+  enum lam_status status = LAM_OK;
+  *same = a && b && strcmp(a, b) == 0;
+  if (a && b && (lies_in(a, b) || (!source->pattern && lies_in(b, a))))
+    status = lam_fail(error, LAM_INVALID, "the source %s and the target %s must not lie one in the other", source->name,
+                      target->name);
+  free(a);
+  free(b);
+  return status;
+}
+
+static enum lam_status repartition_at(struct lam_directory *source, const char *target,
+                                      const struct lam_repartition_options *options,
+                                      struct lam_repartition_result *result, struct lam_error *error) {
+  struct lam_directory *to;
+  bool same, there;
+  LAM_TRY(lam_directory_open(source->context, target, options->change.meta_dir, true, source->mem, &to, error));
+  enum lam_status status = compare_paths(source, to, &same, error);
+  if (status == LAM_OK && !to->meta)
+    status = lam_fail(error, LAM_UNSUPPORTED, "%s is a file or a pattern; a directory is written", target);
+  if (status == LAM_OK) status = lam_store_exists(to->data, "", &there, error);
+  if (status == LAM_OK) {
+    status = lam_repartition_directory(same ? to : source, to, options, result, error);
+    /* A directory that was made only for this goes again: fails where something is in it. */
+    if (status != LAM_OK && !there) to->data->ops->remove_directory(to->data, "", NULL);
+  }
+  lam_directory_close(to);
+  return status;
+}
+
+enum lam_status lam_repartition(struct lam_context *context, const char *source, const char *target,
+                                const struct lam_repartition_options *given, struct lam_repartition_result *result,
+                                struct lam_error *error) {
+  struct lam_repartition_options options = LAM_REPARTITION_OPTIONS_INIT;
+  struct lam_directory *directory;
+  struct lam_mem *mem;
+  LAM_TRY(lam_options_read(given, "LAM_REPARTITION_OPTIONS_INIT", &options, sizeof options, error));
+  LAM_TRY(lam_mem_open(context, lam_tasks_minimum(context), &mem, error));
+  /* --meta-dir is of the table that is written. */
+  enum lam_status status = lam_directory_open(context, source, NULL, false, mem, &directory, error);
+  if (status == LAM_OK) {
+    status = repartition_at(directory, target, &options, result, error);
+    lam_directory_close(directory);
+  }
+  lam_mem_close(mem);
+  return status;
+}

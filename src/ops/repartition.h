@@ -1,0 +1,13 @@
+/* Repartitioning between directories that are open (tests bring their stores). */
+#ifndef LAM_OPS_REPARTITION_H
+#define LAM_OPS_REPARTITION_H
+
+#include "lamella/change.h"
+#include "table/directory.h"
+
+/* `target` may be `source`. Works within the account that the source was opened with. */
+enum lam_status lam_repartition_directory(struct lam_directory *source, struct lam_directory *target,
+                                          const struct lam_repartition_options *options,
+                                          struct lam_repartition_result *result, struct lam_error *error);
+
+#endif
