@@ -77,6 +77,37 @@ struct lam_sidecar_chunk {
 LAM_API enum lam_status lam_sidecar_chunk(struct lam_sidecar *sidecar, int32_t row_group, int32_t column,
                                           struct lam_sidecar_chunk *out, struct lam_error *error);
 
+/* ---- planning ---- */
+
+/* What a condition leaves of a row group. */
+enum lam_sidecar_verdict {
+  LAM_SIDECAR_SKIPPED = 0, /* no row matches */
+  LAM_SIDECAR_KEPT = 1,    /* some may */
+  LAM_SIDECAR_WHOLE = 2,   /* every row does */
+};
+/* A column of the condition that is known by its field id: it is found in the file whatever its name is there. */
+struct lam_sidecar_name {
+  const char *name;
+  int32_t field_id; /* -1: by its name */
+};
+struct lam_sidecar_prune_options {
+  uint32_t struct_size;
+  const struct lam_sidecar_name *names; /* others are found by their names */
+  size_t name_count;
+  /* Fills bytes of the Parquet file, for bloom filters that the sidecar only refers to; NULL: those are not used. */
+  enum lam_status (*fetch)(void *user, uint64_t offset, void *to, size_t size, struct lam_error *error);
+  void *user;
+};
+#define LAM_SIDECAR_PRUNE_OPTIONS_INIT \
+  { .struct_size = sizeof(struct lam_sidecar_prune_options) }
+/* Decides a condition (docs/expressions.md) for every row group from its statistics and bloom filters: verdicts[i] gets
+ * an enum lam_sidecar_verdict. It takes time by the columns that the condition names, not by those of the file.
+ * `options` may be NULL. LAM_NOT_FOUND: the file has no such column; LAM_UNSUPPORTED: in a sidecar of another program,
+ * a column whose type is not known. */
+LAM_API enum lam_status lam_sidecar_prune(struct lam_sidecar *sidecar, const char *where,
+                                          const struct lam_sidecar_prune_options *options, uint8_t *verdicts,
+                                          struct lam_error *error);
+
 /* ---- those of a table ---- */
 
 struct lam_sidecar_build_options {

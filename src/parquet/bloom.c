@@ -1,4 +1,5 @@
 #include "parquet/bloom.h"
+#include "parquet/page.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -176,42 +177,49 @@ enum lam_status lam_bloom_parse_header(struct lam_bytes bytes, size_t *header_si
 /* ---- those of a file ---- */
 
 /* Reads the header, and the bits with it where the length of both is known. */
-static enum lam_status read_filter(const struct lam_file *file, const struct lam_chunk_meta *chunk,
-                                   struct lam_arena *arena, struct lam_bytes *bits, struct lam_error *error) {
-  uint64_t offset = (uint64_t)chunk->bloom_offset, left = lam_file_size(file) - offset;
+static enum lam_status read_filter(const struct lam_byte_source *source, uint64_t file_size,
+                                   const struct lam_chunk_meta *chunk, struct lam_arena *arena, struct lam_bytes *bits,
+                                   struct lam_error *error) {
+  uint64_t offset = (uint64_t)chunk->bloom_offset, left = file_size - offset;
   size_t have = (size_t)lam_min_u64(chunk->bloom_length_known ? (uint64_t)chunk->bloom_length : HEADER_MOST, left);
   size_t header, size;
   uint8_t *memory;
   LAM_TRY(lam_arena_alloc(arena, have, (void **)&memory, error));
-  LAM_TRY(lam_file_read(file, offset, memory, have, error));
+  LAM_TRY(source->read(source->user, offset, memory, have, error));
   LAM_TRY(lam_bloom_parse_header(lam_bytes_of(memory, have), &header, &size, error));
   LAM_CHECK(header > 0, error, "the header of the bloom filter goes beyond its %zu bytes", have);
   LAM_CHECK(size <= left - header, error,
-            "the bloom filter has %zu bytes, of which %" PRIu64
-            " are before the end of "
-            "the file",
-            size, left - header);
+            "the bloom filter has %zu bytes, of which %" PRIu64 " are before the end of the file", size, left - header);
   if (size <= have - header) {
     *bits = lam_bytes_of(memory + header, size);
     return LAM_OK;
   }
   LAM_TRY(lam_arena_alloc(arena, size, (void **)&memory, error));
-  LAM_TRY(lam_file_read(file, offset + header, memory, size, error));
+  LAM_TRY(source->read(source->user, offset + header, memory, size, error));
   *bits = lam_bytes_of(memory, size);
   return LAM_OK;
 }
 
-enum lam_status lam_bloom_read(const struct lam_file *file, int32_t row_group, int32_t leaf, struct lam_arena *arena,
-                               struct lam_bytes *bits, struct lam_error *error) {
-  const struct lam_chunk_meta *chunk = &lam_file_meta(file)->row_groups[row_group].chunks[leaf];
+enum lam_status lam_bloom_read_from(const struct lam_byte_source *source, uint64_t file_size,
+                                    const struct lam_chunk_meta *chunk, struct lam_arena *arena, struct lam_bytes *bits,
+                                    struct lam_error *error) {
   *bits = (struct lam_bytes){NULL, 0};
   if (chunk->bloom_described) {
     *bits = chunk->describer->bloom(chunk->describer, chunk);
     return LAM_OK;
   }
-  if (chunk->bloom_offset <= 0 || chunk->encrypted || !chunk->has_metadata || chunk->elsewhere) return LAM_OK;
-  enum lam_status status = read_filter(file, chunk, arena, bits, error);
-  if (status == LAM_UNSUPPORTED) return LAM_OK;
+  if (chunk->bloom_offset <= 0 || (uint64_t)chunk->bloom_offset >= file_size || chunk->encrypted ||
+      !chunk->has_metadata || chunk->elsewhere || !source->read)
+    return LAM_OK;
+  enum lam_status status = read_filter(source, file_size, chunk, arena, bits, error);
+  return status == LAM_UNSUPPORTED ? LAM_OK : status;
+}
+
+enum lam_status lam_bloom_read(const struct lam_file *file, int32_t row_group, int32_t leaf, struct lam_arena *arena,
+                               struct lam_bytes *bits, struct lam_error *error) {
+  const struct lam_chunk_meta *chunk = &lam_file_meta(file)->row_groups[row_group].chunks[leaf];
+  const struct lam_byte_source source = lam_file_source(file);
+  enum lam_status status = lam_bloom_read_from(&source, lam_file_size(file), chunk, arena, bits, error);
   if (status == LAM_OK) return LAM_OK;
   return lam_fail_in(error, status, "%s: row group %" PRId32 ", column %" PRId32 ", byte %" PRId64, lam_file_name(file),
                      row_group, leaf, chunk->bloom_offset);

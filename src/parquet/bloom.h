@@ -30,5 +30,11 @@ enum lam_status lam_bloom_parse_header(struct lam_bytes bytes, size_t *header_si
 /* The filter of a chunk; an empty slice where there is none, or one of an unknown kind. */
 enum lam_status lam_bloom_read(const struct lam_file *file, int32_t row_group, int32_t leaf, struct lam_arena *arena,
                                struct lam_bytes *bits, struct lam_error *error);
+/* The same of a chunk by its metadata; `source` gives bytes of the file (its function may be NULL: only a filter that
+ * the metadata's describer has is found). */
+struct lam_byte_source;
+enum lam_status lam_bloom_read_from(const struct lam_byte_source *source, uint64_t file_size,
+                                    const struct lam_chunk_meta *chunk, struct lam_arena *arena, struct lam_bytes *bits,
+                                    struct lam_error *error);
 
 #endif

@@ -154,16 +154,19 @@ static enum lam_status gather_parts(struct lam_prune *prune, struct lam_error *e
   return LAM_OK;
 }
 
-enum lam_status lam_prune_open(const struct lam_file *file, const struct lam_expr *condition,
-                               const struct ArrowSchema *schema, const int32_t *sources,
-                               const struct lam_scalar *const *constants, struct lam_mem *mem, struct lam_prune **out,
-                               struct lam_error *error) {
+static enum lam_status open_prune(const struct lam_file *opened, const struct lam_prune_file *file,
+                                  const struct lam_expr *condition, const struct ArrowSchema *schema,
+                                  const int32_t *sources, const struct lam_scalar *const *constants,
+                                  struct lam_mem *mem, struct lam_prune **out, struct lam_error *error) {
   struct lam_prune *prune;
   *out = NULL;
   LAM_TRY(lam_alloc_zero(mem, sizeof *prune, (void **)&prune, error));
   prune->mem = mem;
-  prune->file = file;
-  prune->meta = lam_file_meta(file);
+  prune->file = opened;
+  if (file->bytes) prune->bytes = *file->bytes;
+  prune->file_size = file->size;
+  prune->name = file->name;
+  prune->meta = file->meta;
   prune->condition = condition;
   prune->schema = schema;
   prune->group = -1;
@@ -176,6 +179,22 @@ enum lam_status lam_prune_open(const struct lam_file *file, const struct lam_exp
   else
     lam_prune_close(prune);
   return status;
+}
+
+enum lam_status lam_prune_open(const struct lam_file *file, const struct lam_expr *condition,
+                               const struct ArrowSchema *schema, const int32_t *sources,
+                               const struct lam_scalar *const *constants, struct lam_mem *mem, struct lam_prune **out,
+                               struct lam_error *error) {
+  const struct lam_byte_source bytes = lam_file_source(file);
+  const struct lam_prune_file of = {lam_file_meta(file), &bytes, lam_file_size(file), lam_file_name(file)};
+  return open_prune(file, &of, condition, schema, sources, constants, mem, out, error);
+}
+
+enum lam_status lam_prune_open_meta(const struct lam_prune_file *file, const struct lam_expr *condition,
+                                    const struct ArrowSchema *schema, const int32_t *sources,
+                                    const struct lam_scalar *const *constants, struct lam_mem *mem,
+                                    struct lam_prune **out, struct lam_error *error) {
+  return open_prune(NULL, file, condition, schema, sources, constants, mem, out, error);
 }
 
 void lam_prune_close(struct lam_prune *prune) {
@@ -198,8 +217,7 @@ enum lam_status lam_prune_begin(struct lam_prune *prune, int32_t row_group, stru
   prune->group = row_group;
   prune->rows = prune->meta->row_groups[row_group].rows;
   for (int32_t i = 0; i < prune->column_count; i++) prune->columns[i].known = prune->columns[i].bloom_read = false;
-  LAM_CHECK(prune->rows >= 0, error, "%s: row group %d has %lld rows", lam_file_name(prune->file), row_group,
-            (long long)prune->rows);
+  LAM_CHECK(prune->rows >= 0, error, "%s: row group %d has %lld rows", prune->name, row_group, (long long)prune->rows);
   return LAM_OK;
 }
 
@@ -213,8 +231,10 @@ static enum lam_status probe_bloom(struct lam_prune *prune, struct lam_prune_col
                                    const struct lam_scalar *value, bool *may, struct lam_error *error) {
   bool exact;
   if (!column->bloom_read) {
+    const struct lam_chunk_meta *chunk = &prune->meta->row_groups[prune->group].chunks[column->leaf];
     LAM_TRY(lam_prune_optional(
-        lam_bloom_read(prune->file, prune->group, column->leaf, &prune->group_arena, &column->bloom, error), &exact));
+        lam_bloom_read_from(&prune->bytes, prune->file_size, chunk, &prune->group_arena, &column->bloom, error),
+        &exact));
     if (!exact) column->bloom.size = 0;
     column->bloom_read = true;
   }
@@ -278,6 +298,14 @@ enum lam_status lam_prune_statistics(struct lam_prune *prune, int32_t row_group,
   *outcomes = 0;
   LAM_TRY(lam_prune_begin(prune, row_group, error));
   struct lam_facts facts = facts_of_group(prune, false);
+  return lam_expr_decide(prune->condition, &facts, outcomes, error);
+}
+
+enum lam_status lam_prune_filters(struct lam_prune *prune, int32_t row_group, unsigned *outcomes,
+                                  struct lam_error *error) {
+  LAM_TRY(lam_prune_statistics(prune, row_group, outcomes, error));
+  if (!may_match(*outcomes) || *outcomes == LAM_MAY_BE_TRUE) return LAM_OK;
+  struct lam_facts facts = facts_of_group(prune, true);
   return lam_expr_decide(prune->condition, &facts, outcomes, error);
 }
 

@@ -22,11 +22,27 @@ enum lam_status lam_prune_open(const struct lam_file *file, const struct lam_exp
                                const struct ArrowSchema *schema, const int32_t *sources,
                                const struct lam_scalar *const *constants, struct lam_mem *mem, struct lam_prune **out,
                                struct lam_error *error);
+/* The same of a file of which only metadata are known; what is below but lam_prune_group and lam_prune_rows can be
+ * asked. */
+struct lam_byte_source;
+struct lam_prune_file {
+  const struct lam_file_meta *meta;
+  const struct lam_byte_source *bytes; /* of the file, for bloom filters; NULL: only those that the metadata have */
+  uint64_t size;                       /* of the file */
+  const char *name;                    /* for messages; outlives the prune, as all of this */
+};
+enum lam_status lam_prune_open_meta(const struct lam_prune_file *file, const struct lam_expr *condition,
+                                    const struct ArrowSchema *schema, const int32_t *sources,
+                                    const struct lam_scalar *const *constants, struct lam_mem *mem,
+                                    struct lam_prune **out, struct lam_error *error);
 void lam_prune_close(struct lam_prune *prune);
 /* The outcomes (expr.h) that are possible for the rows of a row group. Statistics first; bloom filters and
  * dictionaries are read only where those leave it open. */
 enum lam_status lam_prune_group(struct lam_prune *prune, int32_t row_group, unsigned *outcomes,
                                 struct lam_error *error);
+/* The same from statistics and bloom filters. */
+enum lam_status lam_prune_filters(struct lam_prune *prune, int32_t row_group, unsigned *outcomes,
+                                  struct lam_error *error);
 /* The same from statistics alone: nothing is read, nothing counted. */
 enum lam_status lam_prune_statistics(struct lam_prune *prune, int32_t row_group, unsigned *outcomes,
                                      struct lam_error *error);

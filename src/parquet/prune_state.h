@@ -2,6 +2,7 @@
 #ifndef LAM_PARQUET_PRUNE_STATE_H
 #define LAM_PARQUET_PRUNE_STATE_H
 
+#include "parquet/page.h"
 #include "parquet/page_index.h"
 #include "parquet/prune.h"
 
@@ -34,7 +35,10 @@ struct lam_prune_part {
 
 struct lam_prune {
   struct lam_mem *mem;
-  const struct lam_file *file;
+  const struct lam_file *file; /* NULL: only its metadata are known */
+  struct lam_byte_source bytes;
+  uint64_t file_size;
+  const char *name;
   const struct lam_file_meta *meta;
   const struct lam_expr *condition;
   const struct ArrowSchema *schema;

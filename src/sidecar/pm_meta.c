@@ -183,3 +183,68 @@ enum lam_status lam_sidecar_meta_of(struct lam_sidecar *sidecar, const struct pm
   lam_buf_release(&columns);
   return status;
 }
+
+/* ---- sidecars of others ---- */
+
+/* What a type code says of how a column is stored; see docs/pm-format.md, "Types". */
+static const struct foreign_type {
+  int32_t code;
+  int8_t physical;
+  struct lam_logical logical;
+} foreign_types[] = {
+    {PM_TYPE_BOOLEAN, LAM_BOOLEAN, {.kind = LAM_LOGICAL_NONE}},
+    {PM_TYPE_BYTE, LAM_INT32, {.kind = LAM_LOGICAL_INTEGER, .bit_width = 8, .is_signed = true}},
+    {PM_TYPE_SHORT, LAM_INT32, {.kind = LAM_LOGICAL_INTEGER, .bit_width = 16, .is_signed = true}},
+    {PM_TYPE_INT, LAM_INT32, {.kind = LAM_LOGICAL_NONE}},
+    {PM_TYPE_LONG, LAM_INT64, {.kind = LAM_LOGICAL_NONE}},
+    {PM_TYPE_DATE, LAM_INT64, {.kind = LAM_LOGICAL_TIMESTAMP, .utc = true, .unit = LAM_MILLIS}},
+    {PM_TYPE_TIMESTAMP, LAM_INT64, {.kind = LAM_LOGICAL_TIMESTAMP, .utc = true, .unit = LAM_MICROS}},
+    {PM_TYPE_TIMESTAMP | PM_TYPE_NANOS, LAM_INT64, {.kind = LAM_LOGICAL_TIMESTAMP, .utc = true, .unit = LAM_NANOS}},
+    {PM_TYPE_FLOAT, LAM_FLOAT, {.kind = LAM_LOGICAL_NONE}},
+    {PM_TYPE_DOUBLE, LAM_DOUBLE, {.kind = LAM_LOGICAL_NONE}},
+    {PM_TYPE_STRING, LAM_BYTE_ARRAY, {.kind = LAM_LOGICAL_STRING}},
+    {PM_TYPE_SYMBOL, LAM_BYTE_ARRAY, {.kind = LAM_LOGICAL_STRING}},
+    {PM_TYPE_VARCHAR, LAM_BYTE_ARRAY, {.kind = LAM_LOGICAL_STRING}},
+    {PM_TYPE_BINARY, LAM_BYTE_ARRAY, {.kind = LAM_LOGICAL_NONE}},
+    {PM_TYPE_UUID, LAM_FIXED_LEN_BYTE_ARRAY, {.kind = LAM_LOGICAL_UUID}},
+};
+
+static enum lam_status describe_column(struct lam_sidecar *sidecar, const struct pm_top *top,
+                                       struct lam_schema_node *out, struct lam_error *error) {
+  struct pm_column column;
+  LAM_TRY(pm_column(sidecar, top->node, &column, NULL, error));
+  int32_t code = column.type & (0xff | PM_TYPE_NANOS);
+  bool flat = column.max_repetition == 0 && column.max_definition <= 1;
+  for (size_t i = 0; flat && column.type > 0 && i < sizeof foreign_types / sizeof *foreign_types; i++) {
+    const struct foreign_type *type = &foreign_types[i];
+    if (type->code != code || type->physical != column.physical) continue;
+    if (type->physical == LAM_FIXED_LEN_BYTE_ARRAY && column.type_length != 16) continue;
+    *out = (struct lam_schema_node){.name = top->name,
+                                    .field_id = column.id,
+                                    .type_length = column.type_length,
+                                    .physical = type->physical,
+                                    .repetition = column.max_definition ? LAM_OPTIONAL : LAM_REQUIRED,
+                                    .converted = LAM_CONVERTED_NONE,
+                                    .logical = type->logical};
+    return LAM_OK;
+  }
+  return lam_fail(error, LAM_UNSUPPORTED, "%s does not say what type its column '%.*s' is of", sidecar->name,
+                  (int)lam_min_u64(top->name.size, 100), (const char *)top->name.data);
+}
+
+enum lam_status pm_described_meta(struct lam_sidecar *sidecar, const struct pm_top *tops, int32_t count,
+                                  struct lam_arena *arena, struct lam_file_meta *out, struct lam_error *error) {
+  int32_t *columns;
+  *out = (struct lam_file_meta){.node_count = count + 1};
+  LAM_TRY(lam_arena_array(arena, (size_t)count + 1, sizeof *out->nodes, (void **)&out->nodes, error));
+  LAM_TRY(lam_arena_array(arena, (size_t)count, sizeof *columns, (void **)&columns, error));
+  LAM_TRY(lam_arena_alloc(arena, (size_t)count + 1, (void **)&out->column_orders, error));
+  memset(out->column_orders, LAM_ORDER_TYPE_DEFINED, (size_t)count + 1);
+  out->nodes[0] = (struct lam_schema_node){.children = count, .field_id = -1, .physical = -1, .converted = -1};
+  for (int32_t i = 0; i < count; i++) {
+    LAM_TRY(describe_column(sidecar, &tops[i], &out->nodes[i + 1], error));
+    columns[i] = tops[i].node;
+  }
+  LAM_TRY(lam_schema_link(out, arena, error));
+  return load_groups(sidecar, columns, arena, out, error);
+}

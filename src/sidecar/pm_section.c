@@ -303,25 +303,56 @@ static enum lam_status find_by_name(struct lam_sidecar *sidecar, struct lam_byte
   return LAM_OK;
 }
 
-enum lam_status pm_find_path(struct lam_sidecar *sidecar, struct lam_bytes path, int32_t *column,
+enum lam_status pm_leaf_node(struct lam_sidecar *sidecar, int32_t leaf, int32_t *node, struct lam_error *error) {
+  struct pm_leaf found;
+  LAM_TRY(load_leaf(sidecar, (uint32_t)leaf, &found, error));
+  LAM_CHECK(found.node < sidecar->schema_head.nodes, error, "%s: its schema names node %" PRIu32 " of %" PRIu32,
+            sidecar->name, found.node, sidecar->schema_head.nodes);
+  *node = (int32_t)found.node;
+  return LAM_OK;
+}
+
+enum lam_status pm_ranked_leaf(struct lam_sidecar *sidecar, uint32_t rank, int32_t *leaf, struct lam_error *error) {
+  struct pm_leaf found;
+  LAM_TRY(load_leaf(sidecar, rank, &found, error));
+  LAM_CHECK(found.by_path < sidecar->schema_head.leaves, error, "%s: its schema names leaf %" PRIu32 " of %" PRIu32,
+            sidecar->name, found.by_path, sidecar->schema_head.leaves);
+  *leaf = (int32_t)found.by_path;
+  return LAM_OK;
+}
+
+enum lam_status pm_path_rank(struct lam_sidecar *sidecar, struct lam_bytes path, uint32_t *rank,
                              struct lam_error *error) {
-  *column = -1;
-  if (!sidecar->schema.data) return find_by_name(sidecar, path, column, error);
   uint32_t low = 0, high = sidecar->schema_head.leaves;
   while (low < high) {
     uint32_t middle = low + (high - low) / 2;
-    struct pm_leaf rank, leaf;
     struct lam_bytes found;
-    LAM_TRY(load_leaf(sidecar, middle, &rank, error));
-    LAM_TRY(load_leaf(sidecar, rank.by_path, &leaf, error));
-    LAM_TRY(schema_text(sidecar, leaf.path, &found, error));
-    int order = compare_bytes(found.data, found.size, path.data, path.size);
-    if (order == 0) *column = (int32_t)rank.by_path;
-    if (order < 0)
+    int32_t leaf;
+    bool there;
+    LAM_TRY(pm_ranked_leaf(sidecar, middle, &leaf, error));
+    LAM_TRY(pm_leaf_path(sidecar, leaf, &there, &found, error));
+    if (compare_bytes(found.data, found.size, path.data, path.size) < 0)
       low = middle + 1;
     else
       high = middle;
   }
+  *rank = low;
+  return LAM_OK;
+}
+
+enum lam_status pm_find_path(struct lam_sidecar *sidecar, struct lam_bytes path, int32_t *column,
+                             struct lam_error *error) {
+  struct lam_bytes found;
+  uint32_t rank;
+  int32_t leaf;
+  bool there;
+  *column = -1;
+  if (!sidecar->schema.data) return find_by_name(sidecar, path, column, error);
+  LAM_TRY(pm_path_rank(sidecar, path, &rank, error));
+  if (rank == sidecar->schema_head.leaves) return LAM_OK;
+  LAM_TRY(pm_ranked_leaf(sidecar, rank, &leaf, error));
+  LAM_TRY(pm_leaf_path(sidecar, leaf, &there, &found, error));
+  if (lam_bytes_equal(found, path)) *column = leaf;
   return LAM_OK;
 }
 

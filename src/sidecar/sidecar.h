@@ -84,6 +84,12 @@ enum lam_status pm_leaf_path(struct lam_sidecar *sidecar, int32_t column, bool *
 /* The leaf of that dotted path, or -1. */
 enum lam_status pm_find_path(struct lam_sidecar *sidecar, struct lam_bytes path, int32_t *column,
                              struct lam_error *error);
+/* Of a sidecar with our schema: the node that a leaf is; the rank of the first leaf, by path, whose path is not below
+ * `path`; the leaf of a rank. */
+enum lam_status pm_leaf_node(struct lam_sidecar *sidecar, int32_t leaf, int32_t *node, struct lam_error *error);
+enum lam_status pm_path_rank(struct lam_sidecar *sidecar, struct lam_bytes path, uint32_t *rank,
+                             struct lam_error *error);
+enum lam_status pm_ranked_leaf(struct lam_sidecar *sidecar, uint32_t rank, int32_t *leaf, struct lam_error *error);
 /* Descriptor indices that every row group is sorted by; with the flag of its descriptor for descending. */
 enum lam_status pm_sorting(struct lam_sidecar *sidecar, int32_t place, int32_t *column, struct lam_error *error);
 int32_t pm_sorting_count(const struct lam_sidecar *sidecar);
@@ -112,6 +118,11 @@ struct pm_top {
 };
 enum lam_status lam_sidecar_meta_of(struct lam_sidecar *sidecar, const struct pm_top *tops, int32_t count,
                                     struct lam_arena *arena, struct lam_file_meta *out, struct lam_error *error);
+
+/* The same of a sidecar without our sections, from its descriptors' type codes; nodes are columns. LAM_UNSUPPORTED: a
+ * type that they do not tell, or a nested column. */
+enum lam_status pm_described_meta(struct lam_sidecar *sidecar, const struct pm_top *tops, int32_t count,
+                                  struct lam_arena *arena, struct lam_file_meta *out, struct lam_error *error);
 
 /* ---- pm_file.c: files opened from their sidecars ---- */
 
