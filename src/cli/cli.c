@@ -252,8 +252,8 @@ enum lam_status cli_change(const struct change_arguments *a, struct lam_change_o
     return lam_fail(error, LAM_INVALID, "--verify '%s': expected full", a->verify);
   out->verify_full = a->verify != NULL;
   if (a->mode && strcmp(a->mode, "append") == 0)
-    return lam_fail(error, LAM_UNSUPPORTED, "--mode append comes with the sidecars; use --mode rewrite");
-  if (a->mode && strcmp(a->mode, "rewrite") != 0)
+    out->mode = LAM_MODE_APPEND;
+  else if (a->mode && strcmp(a->mode, "rewrite") != 0)
     return lam_fail(error, LAM_INVALID, "--mode '%s': expected rewrite or append", a->mode);
   if (a->compression) {
     enum lam_codec codec;

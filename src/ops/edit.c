@@ -127,7 +127,7 @@ static void count_scope(struct lam_edit *edit) {
 }
 
 static bool is_empty(const struct lam_change *change) {
-  return change->add_count == 0 && change->remove_count == 0;
+  return change->add_count + change->remove_count + change->tail_count == 0;
 }
 
 static enum lam_status commit(struct lam_edit *edit, struct lam_store *backup, struct lam_commit_result *committed,

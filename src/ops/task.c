@@ -51,7 +51,10 @@ enum lam_status lam_input_open(struct lam_directory *directory, const struct lam
   LAM_TRY(lam_check_cancel(directory->context, error));
   enum lam_status status = lam_snapshot_file(directory, snapshot, file, options, mem, out, error);
   if (status != LAM_OK) return was_changed(directory, file) ? fail_changed(file, error) : status;
-  if (lam_identity_equal(lam_identity_of(lam_file_info(*out)), file->identity)) return LAM_OK;
+  struct lam_identity found = lam_identity_of(lam_file_info(*out));
+  /* What an append in place has put behind it is seen at the commit, if it is committed by then. */
+  bool grown = found.inode == file->identity.inode && found.size > file->identity.size;
+  if (grown || lam_identity_equal(found, file->identity)) return LAM_OK;
   lam_file_close(*out);
   *out = NULL;
   return fail_changed(file, error);

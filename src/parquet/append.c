@@ -84,6 +84,7 @@ enum lam_status lam_writer_continue(struct lam_writer *writer, const struct lam_
 enum lam_status lam_writer_append_in(struct lam_store *store, const char *key, const struct lam_file *from,
                                      const struct ArrowSchema *schema, const struct lam_write_options *options,
                                      struct lam_mem *mem, struct lam_writer **out, struct lam_error *error) {
+  LAM_TRY(lam_file_read_footer(from, error));
   return lam_writer_open_on(store, key, from, schema, options, mem, out, error);
 }
 

@@ -1,0 +1,16 @@
+/* A file as it will be once staged bytes are appended to it: read before that, to be checked. */
+#ifndef LAM_OPS_JOINED_STORE_H
+#define LAM_OPS_JOINED_STORE_H
+
+#include "parquet/file.h"
+
+/* A store to read objects of `behind` in, each with the bytes of `front` before its own. Both outlive it; it needs no
+ * close. */
+struct lam_joined_store {
+  struct lam_store base;
+  const struct lam_file *front;
+  struct lam_store *behind;
+};
+void lam_joined_init(struct lam_joined_store *out, const struct lam_file *front, struct lam_store *behind);
+
+#endif
