@@ -18,6 +18,10 @@ struct lam_rotation_options {
   uint64_t target_size;          /* bytes of a file */
   int64_t rows_per_file;         /* 0: no bound of rows */
   struct lam_content_hash *hash; /* gets what the written files hold, read back; NULL: not asked for */
+  /* A file that is continued in place, and what the snapshot says of it: what is written is one tail for it, and row
+   * groups that are copied from it stay where they are. NULL: files are new. */
+  const struct lam_file *base;
+  const struct lam_data_file *data;
 };
 
 struct lam_rotation_file {
