@@ -141,7 +141,7 @@ class Model:
         found = self.number("SELECT count(*) FROM n")
         if found != keyed and not last_wins:
             return None
-        replaced = set(source.column_names if columns is None else columns) | set(keys)
+        replaced = set(source.column_names if columns is None else columns) - set(keys)
         merged = ", ".join(f"{'n' if name in replaced else 'o'}.{name} AS {name}" for name in self.columns())
         inserted = ", ".join(name if name in source.column_names else f"NULL AS {name}" for name in self.columns())
         plain = ", ".join(self.columns())
@@ -152,12 +152,12 @@ class Model:
             UNION ALL SELECT {inserted} FROM n WHERE NOT EXISTS (SELECT 1 FROM o WHERE {using})
             UNION ALL SELECT {inserted} FROM s WHERE {null}""")
         matched = self.number(f"SELECT count(*) FROM o WHERE EXISTS (SELECT 1 FROM n WHERE {using})")
-        updated = self.number(f"SELECT count(*) FROM n WHERE EXISTS (SELECT 1 FROM o WHERE {using})")
+        hit = self.number(f"SELECT count(*) FROM n WHERE EXISTS (SELECT 1 FROM o WHERE {using})")
         nulls = self.number(f"SELECT count(*) FROM s WHERE {null}")
         self.db.execute("DROP TABLE t")
         self.db.execute("ALTER TABLE t2 RENAME TO t")
-        return {"rows_matched": matched, "rows_updated": updated, "rows_inserted": found - updated + nulls,
-                "duplicates_removed": matched - updated, "null_keys": nulls, "source_rows": source.num_rows}  # fmt: skip
+        return {"rows_matched": matched, "rows_updated": hit if replaced else 0, "rows_inserted": found - hit + nulls,
+                "duplicates_removed": matched - hit, "null_keys": nulls, "source_rows": source.num_rows}  # fmt: skip
 
 
 def connect():
