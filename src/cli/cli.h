@@ -103,10 +103,12 @@ enum lam_status run_sidecar(struct cli *cli, int argc, char **argv, int *exit_co
 enum lam_status run_verify(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_import(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_compact(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
+enum lam_status run_delete(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
+enum lam_status run_update(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_upsert(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_dedup(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_schema(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
+enum lam_status run_repartition(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_restore(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 
-enum lam_status run_repartition(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 #endif

@@ -42,6 +42,8 @@ const struct command commands[] = {
      "compact TABLE [--target-size 128MB] [--min-files 2] [--max-file-size SIZE] [--sort-by 'a,b desc']\n"
      "                 [--row-group-rows N] [--row-group-size SIZE] CHANGE-OPTIONS",
      run_compact},
+    {"delete", "delete TABLE --where EXPR CHANGE-OPTIONS", run_delete},
+    {"update", "update TABLE --set col=EXPR,… --where EXPR CHANGE-OPTIONS", run_update},
     {"upsert",
      "upsert TABLE --from FILE… --key a,b [--columns c,d] [--on-duplicate error|last]\n"
      "                 [--format parquet|csv|json] [--delimiter C] [--no-header] [--type col=type]… [--null TEXT] "
@@ -52,8 +54,6 @@ const struct command commands[] = {
      "schema TABLE [--add 'name type']… [--drop name]… [--rename old=new]… [--widen name=type]… [--nullable name]…\n"
      "                 CHANGE-OPTIONS",
      run_schema},
-    {"restore", "restore BACKUP [--table TABLE] [--dry-run] [--no-wait] [--no-sync] [--meta-dir DIR] [--grace SECONDS]",
-     run_restore},
     {"repartition",
      "repartition SRC DST --by a,hour=hour(ts),… [--set col=EXPR,…] [--where EXPR] [--append|--replace] "
      "[--delete-source]\n"
@@ -61,6 +61,8 @@ const struct command commands[] = {
      "[--row-group-size SIZE]\n"
      "                 CHANGE-OPTIONS",
      run_repartition},
+    {"restore", "restore BACKUP [--table TABLE] [--dry-run] [--no-wait] [--no-sync] [--meta-dir DIR] [--grace SECONDS]",
+     run_restore},
     {NULL, NULL, NULL},
 };
 

@@ -380,6 +380,16 @@ enum lam_status lam_expr_bind_condition(const struct lam_expr *expr, const struc
   return status;
 }
 
+enum lam_status lam_expr_bind_as(const struct lam_expr *expr, const struct ArrowSchema *schema,
+                                 const struct lam_type *to, struct lam_arena *arena, const struct lam_expr **out,
+                                 struct lam_error *error) {
+  struct lam_binder binder = {schema, arena};
+  const struct lam_expr *value;
+  *out = NULL;
+  LAM_TRY(lam_expr_bind(expr, schema, arena, &value, error));
+  return lam_bind_cast(&binder, expr->position, value, to, out, error);
+}
+
 void lam_expr_columns(const struct lam_expr *expr, void (*each)(void *user, const struct lam_expr *column),
                       void *user) {
   if (expr->kind == LAM_EXPR_COLUMN) each(user, expr);

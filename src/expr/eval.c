@@ -22,7 +22,10 @@ enum lam_status lam_row_fail(const struct lam_slice *slice, int64_t row, struct 
   va_start(arguments, format);
   vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
-  return lam_fail(error, LAM_INVALID, "row %lld of a batch: %s", (long long)(slice->first + row), text);
+  row += slice->first;
+  if (!slice->names) return lam_fail(error, LAM_INVALID, "row %lld of a batch: %s", (long long)row, text);
+  row = slice->names->first + (slice->names->rows ? slice->names->rows[row] : row);
+  return lam_fail(error, LAM_INVALID, "%s, row %lld: %s", slice->names->of, (long long)row, text);
 }
 
 /* ---- scratch ---- */
@@ -206,10 +209,10 @@ static enum lam_status make_outcomes(struct lam_evaluator *evaluator, struct lam
   }
   for (int64_t first = 0; first < entries; first += LAM_SLICE) {
     int32_t rows = (int32_t)lam_min_i64(LAM_SLICE, entries - first);
-    struct lam_slice slice = {LAM_OF_DICTIONARY, first, rows, (rows + 63) / 64};
+    struct lam_slice slice = {LAM_OF_DICTIONARY, first, rows, (rows + 63) / 64, NULL};
     LAM_TRY(outcomes_of_slice(evaluator, node, &slice, error));
   }
-  struct lam_slice null = {LAM_OF_NULL, entries, 1, 1};
+  struct lam_slice null = {LAM_OF_NULL, entries, 1, 1, NULL};
   LAM_TRY(outcomes_of_slice(evaluator, node, &null, error));
   node->has_outcomes = true;
   return LAM_OK;
@@ -534,9 +537,9 @@ static void begin_batch(struct lam_evaluator *evaluator, const struct ArrowArray
   visit(evaluator, &evaluator->root, forget_outcomes);
 }
 
-static struct lam_slice slice_at(const struct ArrowArray *batch, int64_t first) {
-  int32_t rows = (int32_t)lam_min_i64(LAM_SLICE, batch->length - first);
-  return (struct lam_slice){LAM_OF_ROWS, first, rows, (rows + 63) / 64};
+static struct lam_slice slice_at(const struct lam_evaluator *evaluator, int64_t first) {
+  int32_t rows = (int32_t)lam_min_i64(LAM_SLICE, evaluator->batch->length - first);
+  return (struct lam_slice){LAM_OF_ROWS, first, rows, (rows + 63) / 64, evaluator->names};
 }
 
 enum lam_status lam_evaluate_condition(struct lam_evaluator *evaluator, const struct ArrowArray *batch,
@@ -544,7 +547,7 @@ enum lam_status lam_evaluate_condition(struct lam_evaluator *evaluator, const st
   *selected = 0;
   begin_batch(evaluator, batch);
   for (int64_t first = 0; first < batch->length; first += LAM_SLICE) {
-    struct lam_slice slice = slice_at(batch, first);
+    struct lam_slice slice = slice_at(evaluator, first);
     struct lam_truth truth;
     uint64_t *active;
     scratch_return(evaluator, (struct lam_scratch_mark){0, 0});
@@ -595,7 +598,7 @@ static enum lam_status evaluate(struct lam_evaluator *evaluator, const struct Ar
                                 struct lam_builder *builder, struct lam_error *error) {
   begin_batch(evaluator, batch);
   for (int64_t first = 0; first < batch->length; first += LAM_SLICE) {
-    struct lam_slice slice = slice_at(batch, first);
+    struct lam_slice slice = slice_at(evaluator, first);
     struct lam_values values;
     uint64_t *active;
     scratch_return(evaluator, (struct lam_scratch_mark){0, 0});
@@ -615,4 +618,8 @@ enum lam_status lam_evaluate(struct lam_evaluator *evaluator, const struct Arrow
   if (status == LAM_OK) status = lam_builder_finish(&builder, out, error);
   lam_builder_release(&builder);
   return status;
+}
+
+void lam_evaluator_name_rows(struct lam_evaluator *evaluator, const struct lam_row_names *names) {
+  evaluator->names = names;
 }

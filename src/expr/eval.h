@@ -56,6 +56,7 @@ struct lam_slice {
   enum lam_source source;
   int64_t first;
   int32_t rows, words;
+  const struct lam_row_names *names; /* what messages call the rows; NULL: by their number in the batch */
 };
 
 /* 64 bytes that are 0 or 1 as bits, the first of them the lowest. */
@@ -113,6 +114,7 @@ struct lam_evaluator {
   int32_t column_count;
   struct lam_scratch scratch;
   const struct ArrowArray *batch;
+  const struct lam_row_names *names;
 };
 
 /* Memory until the end of the slice, aligned to 64 bytes. */
@@ -126,7 +128,7 @@ enum lam_status lam_eval_truth(struct lam_evaluator *evaluator, struct lam_node 
 enum lam_status lam_eval_values(struct lam_evaluator *evaluator, struct lam_node *node, const struct lam_slice *slice,
                                 const uint64_t *active, struct lam_values *out, struct lam_error *error);
 
-/* "row 5: <what>", LAM_INVALID. */
+/* "row 5 of a batch: <what>", or what the rows are called; LAM_INVALID. */
 enum lam_status lam_row_fail(const struct lam_slice *slice, int64_t row, struct lam_error *error, const char *format,
                              ...) __attribute__((format(printf, 4, 5)));
 

@@ -90,6 +90,11 @@ enum lam_status lam_expr_bind(const struct lam_expr *expr, const struct ArrowSch
 /* The same for a condition, which must be boolean. */
 enum lam_status lam_expr_bind_condition(const struct lam_expr *expr, const struct ArrowSchema *schema,
                                         struct lam_arena *arena, const struct lam_expr **out, struct lam_error *error);
+/* The same for a value that is to become one of type `to`: cast where it is of another. LAM_INVALID where no cast
+ * exists. */
+enum lam_status lam_expr_bind_as(const struct lam_expr *expr, const struct ArrowSchema *schema,
+                                 const struct lam_type *to, struct lam_arena *arena, const struct lam_expr **out,
+                                 struct lam_error *error);
 /* Calls `each` for every column node, in order; a column that is used twice comes twice. */
 void lam_expr_columns(const struct lam_expr *expr, void (*each)(void *user, const struct lam_expr *column), void *user);
 
@@ -110,6 +115,15 @@ enum lam_status lam_evaluate_condition(struct lam_evaluator *evaluator, const st
  */
 enum lam_status lam_evaluate(struct lam_evaluator *evaluator, const struct ArrowArray *batch, struct ArrowArray *out,
                              struct lam_error *error);
+
+/* What messages call the rows of a batch: "<of>, row <first + rows[i]>", or first + i where `rows` is NULL. */
+struct lam_row_names {
+  const char *of;
+  int64_t first;
+  const int32_t *rows;
+};
+/* From now on; `names` outlives its use, and may be changed between batches. */
+void lam_evaluator_name_rows(struct lam_evaluator *evaluator, const struct lam_row_names *names);
 
 /* ---- decide.c ---- */
 

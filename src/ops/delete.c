@@ -9,7 +9,8 @@ struct deletion {
   const struct lam_delete_options *options;
   struct lam_edit *edit;
   const struct lam_expr *condition;
-  uint8_t *gone; /* a byte for each file: all its rows go */
+  uint8_t *outcomes; /* of the condition, for each file: lam_where_files */
+  uint8_t *gone;     /* a byte for each file: all its rows go */
 };
 
 /* ---- one file ---- */
@@ -31,31 +32,37 @@ static enum lam_status delete_rows(struct deletion *deletion, size_t index, stru
   return lam_rewrite_file(edit, file, marks, &options, change, counts, error);
 }
 
-static enum lam_status delete_file(void *user, size_t index, struct lam_error *error) {
-  struct deletion *deletion = user;
+static enum lam_status open_and_delete(struct deletion *deletion, size_t index, struct lam_error *error) {
   struct lam_edit *edit = deletion->edit;
-  const struct lam_snapshot *snapshot = &edit->table->snapshot;
   struct lam_edit_result counts = LAM_EDIT_RESULT_INIT;
   struct lam_change change;
   struct lam_marks marks;
   struct lam_file *file;
-  bool may;
-  LAM_TRY(lam_where_may_match(edit->table, deletion->condition,
-                              &snapshot->partitions[snapshot->files[index].partition].values, &may, error));
-  if (may) {
-    LAM_TRY(lam_edit_open(edit, index, &file, error));
-    lam_change_init(&change, edit->mem);
-    enum lam_status status = lam_marks_init(&marks, file, edit->mem, error);
-    if (status == LAM_OK) {
-      status = delete_rows(deletion, index, file, &marks, &change, &counts, error);
-      lam_marks_release(&marks);
-    }
-    if (status == LAM_OK) status = lam_edit_take(edit, &change, &counts, error);
-    lam_change_release(&change);
-    lam_file_close(file);
-    LAM_TRY(status);
+  LAM_TRY(lam_edit_open(edit, index, &file, error));
+  lam_change_init(&change, edit->mem);
+  enum lam_status status = lam_marks_init(&marks, file, edit->mem, error);
+  if (status == LAM_OK) status = delete_rows(deletion, index, file, &marks, &change, &counts, error);
+  lam_marks_release(&marks);
+  if (status == LAM_OK) status = lam_edit_take(edit, &change, &counts, error);
+  lam_change_release(&change);
+  lam_file_close(file);
+  return status;
+}
+
+static enum lam_status delete_file(void *user, size_t index, struct lam_error *error) {
+  struct deletion *deletion = user;
+  struct lam_edit *edit = deletion->edit;
+  uint64_t rows = edit->table->files[index].rows;
+  unsigned outcomes = deletion->outcomes[index] & LAM_OUTCOMES;
+  if (outcomes == LAM_MAY_BE_TRUE && rows) { /* the file need not be opened */
+    const struct lam_edit_result counts = {.rows_matched = rows, .rows_deleted = rows};
+    deletion->gone[index] = 1;
+    lam_edit_affect(edit, edit->table->snapshot.files[index].partition);
+    LAM_TRY(lam_edit_take(edit, NULL, &counts, error));
+  } else if (outcomes & LAM_MAY_BE_TRUE) {
+    LAM_TRY(open_and_delete(deletion, index, error));
   }
-  lam_progress_add(edit->context, edit->table->files[index].rows, 0);
+  lam_progress_add(edit->context, rows, 0);
   return LAM_OK;
 }
 
@@ -108,6 +115,7 @@ static enum lam_status delete_where(struct deletion *deletion, struct lam_arena 
   struct lam_edit *edit = deletion->edit;
   void *memory;
   LAM_TRY(lam_where_bind(edit->table, deletion->options->where, arena, &deletion->condition, error));
+  LAM_TRY(lam_where_files(edit->table, deletion->condition, arena, &deletion->outcomes, error));
   LAM_TRY(lam_arena_array(arena, edit->table->snapshot.file_count, 1, &memory, error));
   deletion->gone = memory;
   LAM_TRY(lam_edit_each_file(edit, delete_file, deletion, error));

@@ -81,17 +81,76 @@ void lam_keep_write(const struct lam_keep *keep, struct lam_write_options *out) 
   out->key_value_count = keep->key_value_count;
 }
 
+/* ---- sorting ---- */
+
+static bool same_sorting(const struct lam_row_group_meta *a, const struct lam_row_group_meta *b) {
+  if (a->sorting_count != b->sorting_count) return false;
+  for (int32_t i = 0; i < a->sorting_count; i++)
+    if (a->sorting[i].column != b->sorting[i].column || a->sorting[i].descending != b->sorting[i].descending ||
+        a->sorting[i].nulls_first != b->sorting[i].nulls_first)
+      return false;
+  return true;
+}
+
+/* The column that is that leaf itself; NULL where it is within one. */
+static const struct lam_schema_node *flat_column(const struct lam_file_meta *meta, int32_t leaf) {
+  for (int32_t i = 0; i < meta->top_count; i++) {
+    const struct lam_schema_node *top = &meta->nodes[meta->tops[i]];
+    if (top->leaf == leaf && top->children == 0) return top;
+  }
+  return NULL;
+}
+
+enum lam_status lam_keep_sorting(const struct lam_file *file, struct lam_arena *arena, struct lam_sort_key **keys,
+                                 int32_t *count, struct lam_error *error) {
+  const struct lam_file_meta *meta = lam_file_meta(file);
+  const struct lam_row_group_meta *first = meta->row_groups;
+  *keys = NULL;
+  *count = 0;
+  for (int32_t g = 1; g < meta->row_group_count; g++)
+    if (!same_sorting(first, &first[g])) return LAM_OK;
+  if (meta->row_group_count == 0) return LAM_OK;
+  LAM_TRY(lam_arena_array(arena, (size_t)first->sorting_count, sizeof **keys, (void **)keys, error));
+  for (; *count < first->sorting_count; ++*count) {
+    const struct lam_sorting_column *sorting = &first->sorting[*count];
+    const struct lam_schema_node *column = flat_column(meta, sorting->column);
+    if (!column) return LAM_OK;
+    struct lam_sort_key *key = &(*keys)[*count];
+    *key = (struct lam_sort_key){NULL, sorting->descending, sorting->nulls_first};
+    LAM_TRY(text_of(arena, column->name, &key->column, error));
+  }
+  return LAM_OK;
+}
+
 /* ---- layout ---- */
+
+static bool same_node(const struct lam_schema_node *x, const struct lam_schema_node *y) {
+  return x->physical == y->physical && x->type_length == y->type_length && x->converted == y->converted &&
+         x->children == y->children && x->logical.kind == y->logical.kind && x->logical.unit == y->logical.unit &&
+         x->logical.utc == y->logical.utc;
+}
+static bool same_place(const struct lam_schema_node *x, const struct lam_schema_node *y) {
+  return x->repetition == y->repetition && lam_bytes_equal(x->name, y->name);
+}
 
 bool lam_same_layout(const struct lam_file_meta *a, const struct lam_file_meta *b) {
   if (a->leaf_count != b->leaf_count || a->node_count != b->node_count) return false;
-  for (int32_t i = 0; i < a->node_count; i++) {
-    const struct lam_schema_node *x = &a->nodes[i], *y = &b->nodes[i];
-    if (x->physical != y->physical || x->type_length != y->type_length || x->converted != y->converted) return false;
-    if (i > 0 && (x->repetition != y->repetition || !lam_bytes_equal(x->name, y->name))) return false;
-    if (x->logical.kind != y->logical.kind || x->logical.unit != y->logical.unit || x->logical.utc != y->logical.utc)
+  for (int32_t i = 0; i < a->node_count; i++)
+    if (!same_node(&a->nodes[i], &b->nodes[i]) || (i > 0 && !same_place(&a->nodes[i], &b->nodes[i]))) return false;
+  return true;
+}
+
+/* The nodes of a column, which stand together. */
+static int32_t end_of(const struct lam_file_meta *meta, int32_t column) {
+  return column + 1 < lam_top_columns(meta) ? lam_top_node(meta, column + 1) : meta->node_count;
+}
+
+bool lam_same_column(const struct lam_file_meta *a, int32_t a_column, const struct lam_file_meta *b, int32_t b_column) {
+  int32_t x = lam_top_node(a, a_column), y = lam_top_node(b, b_column), count = end_of(a, a_column) - x;
+  if (end_of(b, b_column) - y != count) return false;
+  for (int32_t i = 0; i < count; i++)
+    if (!same_node(&a->nodes[x + i], &b->nodes[y + i]) || a->nodes[x + i].repetition != b->nodes[y + i].repetition)
       return false;
-  }
   return true;
 }
 

@@ -25,8 +25,15 @@ enum lam_status lam_keep_change(struct lam_keep *keep, const struct lam_change_o
                                 const struct ArrowSchema *schema, struct lam_error *error);
 void lam_keep_write(const struct lam_keep *keep, struct lam_write_options *out);
 
+/* By which columns the rows of all row groups of the file are said to be sorted; names are the file's. */
+enum lam_status lam_keep_sorting(const struct lam_file *file, struct lam_arena *arena, struct lam_sort_key **keys,
+                                 int32_t *count, struct lam_error *error);
+
 /* Whether row groups of the one file look, to a reader, just as those of the other. */
 bool lam_same_layout(const struct lam_file_meta *a, const struct lam_file_meta *b);
+/* The same of top-level column `a_column` of the one and `b_column` of the other, whatever they and the fields within
+ * them are called. */
+bool lam_same_column(const struct lam_file_meta *a, int32_t a_column, const struct lam_file_meta *b, int32_t b_column);
 
 /* What outputs are named after ("<stem>-<uuid>.parquet"), so that they stand where files [first, first + count) of a
  * partition stood in the order of names: the name of the first without ".parquet" and without a UUID of an earlier

@@ -2,11 +2,13 @@
 
 #include <assert.h>
 
+#include "arrow/cast.h"
 #include "arrow/filter.h"
 #include "base/context.h"
 #include "ops/keep.h"
 #include "ops/rotation.h"
 #include "ops/task.h"
+#include "parquet/append.h"
 #include "parquet/reader.h"
 
 enum {
@@ -29,6 +31,12 @@ struct rewrite {
   const struct ArrowSchema *schema; /* that the new one has */
   struct lam_merge_source *sources; /* of each of its columns */
   bool same;                        /* both schemas are */
+  bool mixes;                       /* row groups that are touched get chunks of the file where `columns` allows it */
+  const bool *wanted;               /* of its columns, that are read; NULL: all */
+  bool layout_known;                /* the next two are */
+  bool same_layout;
+  int32_t *leaves; /* for each leaf of the new file that of the file, or LAM_MIX_NULL; NULL: some are
+                      not to be copied */
   struct lam_rotation rotation;
   struct lam_reader *reader; /* of the columns, for one row group after the other; NULL: not needed so far */
   struct ArrowSchema read;   /* of its batches */
@@ -55,7 +63,8 @@ static enum lam_status open_reader(struct rewrite *r, bool dictionaries, struct 
   LAM_TRY(lam_arena_array(&r->arena, (size_t)r->schema->n_children + 1, sizeof(int32_t), &memory, error));
   int32_t *wanted = memory;
   for (int64_t c = 0; c < r->schema->n_children; c++)
-    if (r->sources[c].column >= 0) wanted[options.column_count++] = r->columns.columns[r->sources[c].column];
+    if (r->sources[c].column >= 0 && (!r->wanted || r->wanted[c]))
+      wanted[options.column_count++] = r->columns.columns[r->sources[c].column];
   options.columns = wanted;
   options.row_groups = &(int32_t){0};
   options.row_group_count = 1;
@@ -90,10 +99,24 @@ static enum lam_status kept_rows(struct rewrite *r, int32_t g, struct lam_error 
   return lam_ranges_add_bits(&r->kept, r->bits.data, group->rows, 0, error);
 }
 
-/* The columns of the reader as those of the new schema; `batch` is consumed. */
+/* The columns of the reader as those of the new schema, of which others stay released; `batch` is consumed. */
 static enum lam_status conform(struct rewrite *r, struct ArrowArray *batch, struct ArrowArray *out,
                                struct lam_error *error) {
-  return lam_merge_batch(r->mem, r->schema, &r->columns.schema, r->sources, batch, out, error);
+  if (!r->wanted) return lam_merge_batch(r->mem, r->schema, &r->columns.schema, r->sources, batch, out, error);
+  enum lam_status status = lam_array_init_struct(batch->length, r->schema->n_children, out, error);
+  int64_t from = 0;
+  for (int64_t c = 0; status == LAM_OK && c < r->schema->n_children; c++) {
+    const struct ArrowSchema *field = r->schema->children[c];
+    if (!r->wanted[c]) continue;
+    if (r->sources[c].column < 0)
+      status = lam_array_nulls(r->mem, field, batch->length, out->children[c], error);
+    else
+      status = lam_merge_array(r->mem, field, r->columns.schema.children[r->sources[c].column], batch->children[from++],
+                               out->children[c], error);
+  }
+  lam_array_release(batch);
+  if (status != LAM_OK) lam_array_release(out);
+  return status;
 }
 
 typedef enum lam_status (*batch_fn)(struct rewrite *r, int32_t row_group, int64_t first, struct ArrowArray *batch,
@@ -177,7 +200,9 @@ static enum lam_status replace_rows(struct rewrite *r, int32_t g, int64_t first,
   }
   lam_marks_bits(r->marks, g, first, rows, r->bits.data);
   LAM_TRY(r->options->replace(r->options->user, g, first, &whole, r->bits.data, &made, error));
-  status = hash(r, &made, error);
+  if (!r->mixes) status = hash(r, &made, error);
+  for (int64_t c = 0; r->mixes && c < made.n_children; c++)
+    if (!r->options->columns[c]) lam_array_release(made.children[c]);
   if (status == LAM_OK) status = write(r, &made, error);
   lam_array_release(&made);
   return status;
@@ -200,14 +225,78 @@ static enum lam_status encode_group(struct rewrite *r, int32_t g, struct lam_err
   return each_batch(r, r->reader, g, &r->kept, dense ? choose_kept : write_kept, error);
 }
 
-/* Whether row groups that are not touched may be copied as bytes: asked when the first one comes. */
-static enum lam_status may_copy(struct rewrite *r, bool *out, struct lam_error *error) {
-  const struct lam_file_meta *meta = lam_file_meta(r->file);
-  *out = r->same && lam_raw_copy_allowed(meta);
-  if (!*out) return LAM_OK;
-  LAM_TRY(lam_rotation_open(&r->rotation, error));
-  *out = lam_same_layout(meta, lam_writer_meta(r->rotation.writer));
+/* ---- copying ---- */
+
+/* The columns whose values `replace` gets. */
+static enum lam_status choose_wanted(struct rewrite *r, struct lam_error *error) {
+  const struct lam_rewrite_options *options = r->options;
+  void *memory;
+  LAM_TRY(lam_arena_array(&r->arena, (size_t)r->schema->n_children, sizeof(bool), &memory, error));
+  bool *wanted = memory;
+  for (int64_t c = 0; c < r->schema->n_children; c++)
+    wanted[c] = options->columns[c] || (options->reads && options->reads[c]);
+  r->wanted = wanted;
   return LAM_OK;
+}
+
+/* What chunks may be copied into the new file as bytes: asked when the first row group comes that wants to know. */
+static enum lam_status find_layout(struct rewrite *r, struct lam_error *error) {
+  const struct lam_file_meta *meta = lam_file_meta(r->file), *made;
+  void *memory;
+  bool mixes = r->mixes;
+  if (r->layout_known) return LAM_OK;
+  r->layout_known = true;
+  r->mixes = false;
+  if (!lam_raw_copy_allowed(meta)) return LAM_OK;
+  LAM_TRY(lam_rotation_open(&r->rotation, error));
+  made = lam_writer_meta(r->rotation.writer);
+  r->same_layout = r->same && lam_same_layout(meta, made);
+  if (r->same_layout && !mixes) return LAM_OK;
+  LAM_TRY(lam_arena_array(&r->arena, (size_t)made->leaf_count, sizeof *r->leaves, &memory, error));
+  int32_t *leaves = memory;
+  for (int64_t c = 0; c < r->schema->n_children; c++) {
+    const struct lam_schema_node *to = &made->nodes[lam_top_node(made, (int32_t)c)];
+    int32_t column = r->sources[c].column, from = column < 0 ? -1 : r->columns.columns[column];
+    bool copied = from >= 0 && lam_same_column(meta, from, made, (int32_t)c);
+    if (from >= 0 && !copied) return LAM_OK;
+    for (int32_t i = 0; i < to->leaves; i++)
+      leaves[to->leaf + i] = copied ? meta->nodes[lam_top_node(meta, from)].leaf + i : LAM_MIX_NULL;
+  }
+  r->leaves = leaves;
+  r->mixes = mixes;
+  return mixes ? choose_wanted(r, error) : LAM_OK;
+}
+
+/* A row group with the file's chunks but for NULLs and, where it is touched, the columns that are written. */
+static enum lam_status mix_group(struct rewrite *r, int32_t g, bool touched, struct lam_error *error) {
+  const struct lam_file_meta *made = lam_writer_meta(r->rotation.writer);
+  struct lam_writer *writer = r->rotation.writer;
+  void *memory;
+  LAM_TRY(lam_arena_array(&r->arena, (size_t)made->leaf_count, sizeof(int32_t), &memory, error));
+  int32_t *leaves = memory;
+  lam_copy(leaves, r->leaves, (size_t)made->leaf_count * sizeof *leaves);
+  for (int64_t c = 0; touched && c < r->schema->n_children; c++) {
+    const struct lam_schema_node *to = &made->nodes[lam_top_node(made, (int32_t)c)];
+    for (int32_t i = 0; r->options->columns[c] && i < to->leaves; i++) leaves[to->leaf + i] = LAM_MIX_WRITTEN;
+  }
+  LAM_TRY(lam_writer_mix_row_group(writer, r->file, g, leaves, error));
+  if (touched) LAM_TRY(encode_group(r, g, error));
+  return lam_writer_end_row_group(writer, error);
+}
+
+/* Copies what of a row group can be; *done is false where nothing can. */
+static enum lam_status copy_group(struct rewrite *r, int32_t g, bool *done, struct lam_error *error) {
+  const struct lam_marks_group *group = &r->marks->groups[g];
+  bool touched = group->marked > 0;
+  *done = false;
+  if (touched && !r->mixes) return LAM_OK;
+  LAM_TRY(find_layout(r, error));
+  *done = touched ? r->mixes : r->same_layout || r->leaves;
+  if (!*done) return LAM_OK;
+  if (touched) return mix_group(r, g, true, error);
+  r->counts.row_groups_copied++;
+  r->written += group->rows;
+  return r->same_layout ? lam_rotation_copy(&r->rotation, r->file, g, error) : mix_group(r, g, false, error);
 }
 
 static uint64_t group_bytes(const struct rewrite *r, int32_t g) {
@@ -220,15 +309,12 @@ static uint64_t group_bytes(const struct rewrite *r, int32_t g) {
 
 static enum lam_status take_group(struct rewrite *r, int32_t g, struct lam_error *error) {
   const struct lam_marks_group *group = &r->marks->groups[g];
-  bool copies = false, untouched = group->marked == 0;
+  bool copied;
   if (group->rows == 0 || (drops(r) && group->marked == group->rows)) return LAM_OK;
-  r->counts.bytes_read += group_bytes(r, g);
-  if (untouched) LAM_TRY(may_copy(r, &copies, error));
-  if (copies) {
-    r->counts.row_groups_copied++;
-    r->written += group->rows;
-    return lam_rotation_copy(&r->rotation, r->file, g, error);
-  }
+  bool stays = r->rotation.options.base && !group->marked;
+  r->counts.bytes_read += stays ? 0 : group_bytes(r, g);
+  LAM_TRY(copy_group(r, g, &copied, error));
+  if (copied) return LAM_OK;
   int64_t before = r->written;
   LAM_TRY(encode_group(r, g, error));
   /* Row groups stay what they were, unless little is left of one. */
@@ -238,34 +324,12 @@ static enum lam_status take_group(struct rewrite *r, int32_t g, struct lam_error
 
 /* ---- the new file ---- */
 
-/* By which columns all row groups are sorted, where dropping or replacing rows leaves it true. */
+/* Dropping rows leaves the order of the others; replacing may not. */
 static enum lam_status keep_sorting(struct rewrite *r, struct lam_write_options *out, struct lam_error *error) {
-  const struct lam_file_meta *meta = lam_file_meta(r->file);
   struct lam_sort_key *keys;
-  if (!drops(r) || meta->row_group_count == 0) return LAM_OK;
-  const struct lam_row_group_meta *first = &meta->row_groups[0];
-  LAM_TRY(lam_arena_array(&r->arena, (size_t)first->sorting_count, sizeof *keys, (void **)&keys, error));
-  for (int32_t g = 1; g < meta->row_group_count; g++) {
-    const struct lam_row_group_meta *other = &meta->row_groups[g];
-    if (other->sorting_count != first->sorting_count) return LAM_OK;
-    for (int32_t i = 0; i < first->sorting_count; i++)
-      if (other->sorting[i].column != first->sorting[i].column ||
-          other->sorting[i].descending != first->sorting[i].descending ||
-          other->sorting[i].nulls_first != first->sorting[i].nulls_first)
-        return LAM_OK;
-  }
-  int32_t count = 0;
-  for (; count < first->sorting_count; count++) {
-    const struct lam_sorting_column *sorting = &first->sorting[count];
-    int32_t top = 0;
-    while (top < lam_top_columns(meta) && meta->nodes[lam_top_node(meta, top)].leaf != sorting->column) top++;
-    if (top == lam_top_columns(meta) || meta->nodes[lam_top_node(meta, top)].children) break;
-    char *name;
-    LAM_TRY(lam_arena_string(&r->arena, meta->nodes[lam_top_node(meta, top)].name, &name, error));
-    keys[count] = (struct lam_sort_key){name, sorting->descending, sorting->nulls_first};
-  }
+  if (!drops(r)) return LAM_OK;
+  LAM_TRY(lam_keep_sorting(r->file, &r->arena, &keys, &out->sorting_count, error));
   out->sorting = keys;
-  out->sorting_count = count;
   return LAM_OK;
 }
 
@@ -299,6 +363,7 @@ static enum lam_status hash_batch(struct rewrite *r, int32_t g, int64_t first, s
  * have been added as they came. */
 static enum lam_status hash_kept(struct rewrite *r, struct lam_error *error) {
   struct lam_reader *reader;
+  if (r->marks->group_count == 0) return LAM_OK;
   LAM_TRY(open_reader(r, false, &reader, error));
   enum lam_status status = LAM_OK;
   for (int32_t g = 0; status == LAM_OK && g < r->marks->group_count; g++) {
@@ -327,10 +392,40 @@ static enum lam_status fill(struct rewrite *r, struct lam_change *change, struct
   for (int32_t g = 0; g < r->marks->group_count; g++) LAM_TRY(take_group(r, g, error));
   LAM_TRY(lam_rotation_finish(&r->rotation, r->marks->rows == 0 || r->options->stays, error));
   LAM_TRY(check(r, error));
-  for (size_t i = 0; i < r->rotation.file_count; i++) r->counts.bytes_written += r->rotation.files[i].bytes;
+  uint64_t before = r->rotation.options.base ? lam_file_size(r->file) : 0;
+  for (size_t i = 0; i < r->rotation.file_count; i++) r->counts.bytes_written += r->rotation.files[i].bytes - before;
   r->counts.files_rewritten += r->rotation.file_count > 0;
   r->counts.files_removed += r->rotation.file_count == 0;
   return lam_rotation_add_to(&r->rotation, change, error);
+}
+
+/* Whether the file is continued in place: asked for, and neither too much of it would be dead then nor has it a second
+ * name, which would be somebody's backup. */
+static enum lam_status may_append(struct rewrite *r, bool *out, struct lam_error *error) {
+  void *memory;
+  *out = r->edit->options->mode == LAM_MODE_APPEND && r->same && !r->data->through_link &&
+         lam_file_info(r->file)->links == 1;
+  if (!*out) return LAM_OK;
+  LAM_TRY(lam_arena_array(&r->arena, (size_t)r->marks->group_count, sizeof(bool), &memory, error));
+  bool *replaced = memory;
+  for (int32_t g = 0; g < r->marks->group_count; g++) replaced[g] = r->marks->groups[g].marked > 0;
+  return lam_append_pays(r->file, replaced, r->mem, out, error);
+}
+
+/* Begins to continue the file, where what is in it can stand beside what we write. */
+static enum lam_status begin_append(struct rewrite *r, const struct lam_rotation_options *options, bool *out,
+                                    struct lam_error *error) {
+  LAM_TRY(may_append(r, out, error));
+  if (!*out) return LAM_OK;
+  struct lam_rotation_options appending = *options;
+  appending.base = r->file;
+  appending.data = r->data;
+  lam_rotation_init(&r->rotation, &appending, r->mem);
+  enum lam_status status = lam_rotation_open(&r->rotation, error);
+  if (status != LAM_UNSUPPORTED) return status;
+  lam_rotation_release(&r->rotation);
+  *out = false;
+  return LAM_OK;
 }
 
 static enum lam_status write_file(struct rewrite *r, struct lam_change *change, struct lam_error *error) {
@@ -351,8 +446,12 @@ static enum lam_status write_file(struct rewrite *r, struct lam_change *change, 
     LAM_TRY(lam_content_hash_init(&r->after, r->mem, r->schema->n_children, error));
     options.hash = &r->after;
   }
-  lam_rotation_init(&r->rotation, &options, r->mem);
-  enum lam_status status = fill(r, change, error);
+  bool appends;
+  enum lam_status status = begin_append(r, &options, &appends, error);
+  if (status == LAM_OK && !appends) lam_rotation_init(&r->rotation, &options, r->mem);
+  /* First: what may not be changed is refused before the work. */
+  if (status == LAM_OK && !appends) status = lam_change_remove(change, r->data, error);
+  if (status == LAM_OK) status = fill(r, change, error);
   lam_rotation_release(&r->rotation);
   return status;
 }
@@ -371,6 +470,8 @@ static enum lam_status prepare(struct rewrite *r, struct lam_error *error) {
     for (int64_t c = 0; c < r->schema->n_children; c++) r->sources[c] = (struct lam_merge_source){.column = (int32_t)c};
   else
     lam_merge_map(r->schema, &r->columns.schema, r->sources);
+  /* What is to be verified is decoded: hashes are of whole rows. */
+  r->mixes = r->options->replace && r->options->columns && !r->edit->options->verify_full;
   for (int32_t g = 0; g < r->marks->group_count; g++) r->largest = lam_max_i64(r->largest, r->marks->groups[g].rows);
   return LAM_OK;
 }
@@ -379,7 +480,7 @@ static enum lam_status rewrite(struct rewrite *r, struct lam_change *change, str
   bool gone = drops(r) && r->marks->rows && r->marks->marked == r->marks->rows && !r->options->stays;
   if (!gone) LAM_TRY(prepare(r, error));
   if (!gone && r->marks->marked == 0 && r->same) return LAM_OK;
-  LAM_TRY(lam_change_remove(change, r->data, error)); /* first: what may not be changed is refused before the work */
+  if (gone) LAM_TRY(lam_change_remove(change, r->data, error));
   if (r->marks->marked) lam_edit_affect(r->edit, r->data->partition);
   r->counts.files_removed += gone;
   return gone ? LAM_OK : write_file(r, change, error);

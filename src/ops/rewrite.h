@@ -59,9 +59,11 @@ struct lam_rewrite_options {
    * are still copied where only whole columns are new, else they are encoded again. */
   const struct ArrowSchema *schema;
   /* With `replace`: for each column of `schema`, whether `replace` may change its values. The chunks of the others are
-   * copied as bytes, and come to it released, unless it drops rows: NULL says that it may, and that all may change. */
+   * copied as bytes where the file allows it; then they come released, and are ignored where they go. All rows stay:
+   * NULL says that some may go, and that all columns may change. */
   const bool *columns;
-  bool stays; /* even where no row is left: a file without rows, which keeps the schema */
+  const bool *reads; /* with `columns`: of the others those whose values `replace` wants to see. NULL: none */
+  bool stays;        /* even where no row is left: a file without rows, which keeps the schema */
 };
 /* Writes the file anew without the marked rows, or with their replacements, adds it to `change`, removes the old one
  * there, and counts. A file all of whose rows are dropped is removed only. Marks of nothing with a `schema` that is the
