@@ -152,6 +152,34 @@ LAM_API enum lam_status lam_repartition(struct lam_context *context, const char 
                                         const struct lam_repartition_options *options,
                                         struct lam_repartition_result *result, struct lam_error *error);
 
+/* ---- schema ---- */
+
+enum lam_schema_change_kind {
+  LAM_SCHEMA_ADD = 1,      /* `column` of the type `to`, NULL in every row */
+  LAM_SCHEMA_DROP = 2,     /* `column` */
+  LAM_SCHEMA_RENAME = 3,   /* `column` to `to`; it keeps its field id */
+  LAM_SCHEMA_WIDEN = 4,    /* `column` to the type `to`, which holds all its values: docs/schema.md */
+  LAM_SCHEMA_NULLABLE = 5, /* `column` may be NULL from now on */
+};
+struct lam_schema_step {
+  int kind; /* enum lam_schema_change_kind */
+  const char *column, *to;
+};
+struct lam_schema_change_options {
+  uint32_t struct_size;
+  struct lam_change_options change; /* partitions are not used: a schema is the whole table's */
+  const struct lam_schema_step *steps;
+  int32_t step_count;
+};
+#define LAM_SCHEMA_CHANGE_OPTIONS_INIT \
+  { .struct_size = sizeof(struct lam_schema_change_options), .change = LAM_CHANGE_OPTIONS_INIT }
+/* Changes the columns of all files in one commit. Names in the steps are those before it, except of columns that are
+ * added. Chunks are copied as bytes; only those of a column that has another type or may now be NULL are decoded. Files
+ * that have the new schema already stay as they are. */
+LAM_API enum lam_status lam_schema_change(struct lam_context *context, const char *path,
+                                          const struct lam_schema_change_options *options,
+                                          struct lam_edit_result *result, struct lam_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -9,5 +9,8 @@ enum lam_status lam_delete_directory(struct lam_directory *directory, const stru
                                      struct lam_edit_result *result, struct lam_error *error);
 enum lam_status lam_update_directory(struct lam_directory *directory, const struct lam_update_options *options,
                                      struct lam_edit_result *result, struct lam_error *error);
+enum lam_status lam_schema_change_directory(struct lam_directory *directory,
+                                            const struct lam_schema_change_options *options,
+                                            struct lam_edit_result *result, struct lam_error *error);
 
 #endif
