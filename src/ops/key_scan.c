@@ -1,6 +1,5 @@
 #include "ops/key_scan.h"
 
-#include "arrow/cast.h"
 #include "expr/tree.h"
 #include "ops/key_hash.h"
 #include "ops/sort_key.h"
@@ -17,20 +16,6 @@ enum lam_status lam_fixed_array(struct lam_mem *mem, const void *values, size_t 
   lam_copy(buffers[1]->data, values, (size_t)rows * width);
   enum lam_status status = lam_array_init(rows, 0, 2, buffers, NULL, out, error);
   lam_shared_release(buffers[1]);
-  return status;
-}
-
-enum lam_status lam_constant_array(struct lam_mem *mem, const struct ArrowSchema *field, const struct lam_scalar *value,
-                                   int64_t rows, struct ArrowArray *out, struct lam_error *error) {
-  struct lam_builder builder;
-  if (value->is_null) return lam_array_nulls(mem, field, rows, out, error);
-  LAM_TRY(lam_builder_init(&builder, mem, &value->type, error));
-  enum lam_status status = LAM_OK;
-  for (int64_t i = 0; status == LAM_OK && i < rows; i++)
-    status = lam_type_is_binary(value->type.id) ? lam_builder_bytes(&builder, value->bytes, error)
-                                                : lam_builder_fixed(&builder, &value->value, error);
-  if (status == LAM_OK) status = lam_builder_finish(&builder, out, error);
-  lam_builder_release(&builder);
   return status;
 }
 
@@ -158,6 +143,7 @@ struct key_file {
   struct lam_mem *mem;
   size_t index;
   struct lam_file *file;
+  const struct lam_partition *partition;
   struct lam_arena arena, group_arena;
   struct lam_file_columns columns;
   struct lam_filter filter;         /* where the merged schema's columns are */
@@ -176,7 +162,7 @@ static enum lam_status open_reader(struct key_file *f, struct lam_error *error) 
   LAM_TRY(lam_arena_array(&f->arena, (size_t)f->scan->count, sizeof *tops, (void **)&tops, error));
   for (int32_t k = 0; k < f->scan->count; k++)
     if (f->sources[k].column >= 0) tops[count++] = f->columns.columns[f->sources[k].column];
-  if (count == 0) return LAM_OK;
+  if (count == 0 || lam_file_row_groups(f->file) == 0) return LAM_OK;
   struct lam_read_options options = LAM_READ_OPTIONS_INIT;
   options.columns = tops;
   options.column_count = count;
@@ -189,13 +175,12 @@ static enum lam_status open_reader(struct key_file *f, struct lam_error *error) 
 static enum lam_status open_file(struct key_file *f, struct lam_error *error) {
   struct lam_edit *edit = f->scan->edit;
   const struct lam_table *table = edit->table;
-  const struct lam_data_file *file = &table->snapshot.files[f->index];
   size_t count = (size_t)f->scan->count;
   void *memory;
+  f->partition = &table->snapshot.partitions[table->snapshot.files[f->index].partition].values;
   LAM_TRY(lam_edit_open(edit, f->index, &f->file, error));
   LAM_TRY(lam_file_columns_of(f->file, &f->arena, &f->columns, error));
-  LAM_TRY(lam_where_of_file(table, f->scan->all, &f->columns, &table->snapshot.partitions[file->partition].values,
-                            &f->arena, &f->filter, error));
+  LAM_TRY(lam_where_of_file(table, f->scan->all, &f->columns, f->partition, &f->arena, &f->filter, error));
   LAM_TRY(lam_arena_array(&f->arena, (size_t)table->merge.schema.n_children, sizeof *f->sources, &memory, error));
   struct lam_merge_source *all = memory;
   lam_merge_map(&table->merge.schema, &f->columns.schema, all);
@@ -263,14 +248,16 @@ static enum lam_status whole_keys(struct key_file *f, struct ArrowArray *batch, 
   keys.n_children = f->scan->count;
   LAM_TRY(lam_merge_batch(f->mem, &keys, &f->columns.schema, f->sources, batch, out, error));
   for (int32_t k = 0; k < f->scan->count; k++) {
-    const struct lam_scalar *value = f->filter.constants[f->scan->columns[k]];
-    if (f->sources[k].column >= 0 || !value) continue;
-    lam_array_release(out->children[k]);
-    enum lam_status status = lam_constant_array(f->mem, keys.children[k], value, out->length, out->children[k], error);
+    struct ArrowArray filled = {.release = NULL};
+    if (f->sources[k].column >= 0) continue;
+    enum lam_status status = lam_path_array(f->mem, f->partition, keys.children[k], out->length, &filled, error);
     if (status != LAM_OK) {
       lam_array_release(out);
       return status;
     }
+    if (!filled.release) continue;
+    lam_array_release(out->children[k]);
+    *out->children[k] = filled;
   }
   return LAM_OK;
 }
@@ -376,38 +363,45 @@ enum lam_status lam_key_scan_file(const struct lam_key_scan *scan, size_t file, 
   return status;
 }
 
+/* Appends the columns of the rows' places to the key columns. */
+static enum lam_status add_places(const struct lam_key_scan *scan, const struct lam_key_rows *rows,
+                                  const struct lam_row *chosen, int64_t count, struct ArrowArray **out,
+                                  struct lam_error *error) {
+  struct lam_mem *mem = scan->edit->mem;
+  size_t size = (size_t)count * (2 * sizeof(int64_t) + sizeof(int32_t));
+  int64_t *files;
+  LAM_TRY(lam_alloc(mem, size, (void **)&files, error));
+  int64_t *places = files + count;
+  int32_t *groups = (int32_t *)(void *)(places + count);
+  for (int64_t i = 0; i < count; i++) {
+    files[i] = (int64_t)rows->file;
+    places[i] = rows->rows[chosen[i].row];
+    groups[i] = rows->row_group;
+  }
+  enum lam_status status = lam_fixed_array(mem, files, sizeof *files, count, out[0], error);
+  if (status == LAM_OK) status = lam_fixed_array(mem, groups, sizeof *groups, count, out[1], error);
+  if (status == LAM_OK) status = lam_fixed_array(mem, places, sizeof *places, count, out[2], error);
+  lam_free(mem, files, size);
+  return status;
+}
+
 enum lam_status lam_key_rows_take(const struct lam_key_scan *scan, const struct lam_key_rows *rows,
                                   const struct lam_row *chosen, int64_t count, struct ArrowArray *out,
                                   struct lam_error *error) {
-  struct lam_mem *mem = scan->edit->mem;
   struct ArrowSchema schema = scan->schema;
   struct ArrowArray keys;
   int64_t taken;
   schema.n_children = scan->count;
-  LAM_TRY(lam_take(mem, &schema, rows->keys, 1, chosen, count, UINT64_MAX, &taken, &keys, error));
-  struct lam_scalar file = {.type = lam_type_simple(LAM_TYPE_INT64), .value.i = (int64_t)rows->file};
-  struct lam_scalar group = {.type = lam_type_simple(LAM_TYPE_INT32), .value.i = rows->row_group};
-  int64_t *numbers;
+  LAM_TRY(lam_take(scan->edit->mem, &schema, rows->keys, 1, chosen, count, UINT64_MAX, &taken, &keys, error));
   enum lam_status status = lam_array_init_struct(count, scan->count + LAM_POSITION_COLUMNS, out, error);
-  if (status != LAM_OK) {
-    lam_array_release(&keys);
-    return status;
-  }
-  for (int32_t k = 0; k < scan->count; k++) {
-    *out->children[k] = *keys.children[k];
-    keys.children[k]->release = NULL;
+  if (status == LAM_OK) {
+    for (int32_t k = 0; k < scan->count; k++) {
+      *out->children[k] = *keys.children[k];
+      keys.children[k]->release = NULL;
+    }
+    status = add_places(scan, rows, chosen, count, out->children + scan->count, error);
+    if (status != LAM_OK) lam_array_release(out);
   }
   lam_array_release(&keys);
-  struct ArrowArray **position = out->children + scan->count;
-  status = lam_alloc(mem, (size_t)count * sizeof *numbers, (void **)&numbers, error);
-  if (status == LAM_OK) {
-    for (int64_t i = 0; i < count; i++) numbers[i] = rows->rows[chosen[i].row];
-    status = lam_constant_array(mem, scan->schema.children[scan->count], &file, count, position[0], error);
-    if (status == LAM_OK)
-      status = lam_constant_array(mem, scan->schema.children[scan->count + 1], &group, count, position[1], error);
-    if (status == LAM_OK) status = lam_fixed_array(mem, numbers, sizeof *numbers, count, position[2], error);
-    lam_free(mem, numbers, (size_t)count * sizeof *numbers);
-  }
-  if (status != LAM_OK) lam_array_release(out);
   return status;
 }

@@ -56,9 +56,6 @@ enum lam_status lam_key_rows_take(const struct lam_key_scan *scan, const struct 
                                   const struct lam_row *chosen, int64_t count, struct ArrowArray *out,
                                   struct lam_error *error);
 
-/* An array of `rows` times one value of an integer, date, string or binary, or NULL. */
-enum lam_status lam_constant_array(struct lam_mem *mem, const struct ArrowSchema *field, const struct lam_scalar *value,
-                                   int64_t rows, struct ArrowArray *out, struct lam_error *error);
 /* Makes an array of fixed-width values without NULLs, copied. */
 enum lam_status lam_fixed_array(struct lam_mem *mem, const void *values, size_t width, int64_t rows,
                                 struct ArrowArray *out, struct lam_error *error);

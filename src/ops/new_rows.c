@@ -3,7 +3,10 @@
 #include "ops/keep.h"
 #include "ops/partition_writer.h"
 
-enum { TARGET_SIZE = 128000000 /* bytes of a file */ };
+enum {
+  TARGET_SIZE = 128000000, /* bytes of a file */
+  ROW_GROUP_BYTES = 128 << 20,
+};
 
 struct lam_new_rows {
   struct lam_edit *edit;
@@ -62,6 +65,7 @@ static enum lam_status open_writer(struct lam_new_rows *rows, uint64_t room, str
     *keep.columns = column;
   }
   lam_keep_write(&keep, &options.write);
+  options.write.row_group_bytes = (int64_t)lam_min_u64(room, ROW_GROUP_BYTES);
   options.write.no_sync = true; /* the commit syncs all staged files at once */
   return lam_partition_writer_open(edit->mem, &options, &rows->writer, error);
 }

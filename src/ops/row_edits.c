@@ -188,6 +188,10 @@ void lam_row_edits_close(struct lam_row_edits *e) {
   lam_free(e->mem, e, sizeof *e);
 }
 
+bool lam_row_edits_move(const struct lam_row_edits *e) {
+  return e->partition_count > 0;
+}
+
 enum lam_status lam_row_edits_drop(struct lam_row_edits *e, const struct lam_position *positions, int64_t count,
                                    struct lam_error *error) {
   return count ? stream_add(&e->positions, e->mem, positions, NULL, count, error) : LAM_OK;
@@ -392,15 +396,14 @@ static enum lam_status moved_rows(const struct file_edit *f, const struct ArrowA
   LAM_TRY(lam_array_init_struct(count, merged->n_children, out, error));
   enum lam_status status = LAM_OK;
   for (int64_t c = 0; status == LAM_OK && c < merged->n_children; c++) {
-    struct lam_scalar value;
     if (e->value_of[c] >= 0) {
       status = take_values(f, c, NULL, &f->moved_new, out->children[c], error);
     } else if (c < e->data.n_children) {
       status = take_column(f, merged->children[c], &batch->children[c], 1, &f->moved_old, out->children[c], error);
     } else {
-      status = lam_path_value(f->partition, merged->children[c], &value, error);
-      if (status == LAM_OK)
-        status = lam_constant_array(e->mem, merged->children[c], &value, count, out->children[c], error);
+      status = lam_path_array(e->mem, f->partition, merged->children[c], count, out->children[c], error);
+      if (status == LAM_OK && !out->children[c]->release)
+        status = lam_array_nulls(e->mem, merged->children[c], count, out->children[c], error);
     }
   }
   if (status != LAM_OK) lam_array_release(out);

@@ -36,6 +36,8 @@ enum lam_status lam_row_edits_drop(struct lam_row_edits *edits, const struct lam
  * positions[i]; it is taken over. No position comes twice. */
 enum lam_status lam_row_edits_replace(struct lam_row_edits *edits, const struct lam_position *positions,
                                       struct ArrowArray *values, struct lam_error *error);
+/* Whether rows may move to another partition. */
+bool lam_row_edits_move(const struct lam_row_edits *edits);
 /* Rewrites the files concerned, adds them to the edit's change and counts files, row groups and bytes. touched[i], one
  * for each file of the snapshot, is set for those. */
 enum lam_status lam_row_edits_apply(struct lam_row_edits *edits, bool *touched, struct lam_error *error);

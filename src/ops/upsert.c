@@ -132,8 +132,7 @@ static enum lam_status read_source(struct upsert *u, struct lam_error *error) {
     LAM_TRY(lam_sorter_add(u->sorter, &batch, error));
   }
   u->counts.null_keys = lam_key_set_nulls(u->wanted);
-  LAM_TRY(lam_key_set_finish(u->wanted, error));
-  return lam_sorter_finish(u->sorter, error);
+  return lam_key_set_finish(u->wanted, error);
 }
 
 /* ---- the keys of the table ---- */
@@ -183,7 +182,11 @@ static enum lam_status find_places(struct upsert *u, struct lam_error *error) {
     u->pruned[p] = !may;
   }
   LAM_TRY(lam_edit_each_file(u->edit, scan_file, u, error));
-  return lam_sorter_finish(u->places, error);
+  /* Merging needs what the set has. */
+  lam_key_set_close(u->wanted);
+  u->wanted = NULL;
+  LAM_TRY(lam_sorter_finish(u->places, error));
+  return lam_sorter_finish(u->sorter, error);
 }
 
 /* ---- the join ---- */
@@ -365,19 +368,24 @@ static enum lam_status key_has_partition(struct upsert *u, bool *out, struct lam
 }
 
 /* What the result depends on: that the files looked into stay as they are, and that none comes where keys were looked
- * for. *new_ones: where rows are inserted neither. */
-static enum lam_status depend(struct upsert *u, const bool *touched, bool *new_ones, struct lam_error *error) {
+ * for: anywhere, or in those partitions and (new_ones) those that get rows. */
+static enum lam_status depend(struct upsert *u, const bool *touched, bool new_ones, struct lam_error *error) {
   struct lam_edit *edit = u->edit;
   const struct lam_snapshot *snapshot = &edit->table->snapshot;
-  LAM_TRY(key_has_partition(u, new_ones, error));
-  if (edit->filter.count) *new_ones = true;
-  if (!*new_ones) LAM_TRY(lam_change_scope(&edit->change, "", error));
-  for (size_t p = 0; *new_ones && p < snapshot->partition_count; p++)
+  if (!new_ones) LAM_TRY(lam_change_scope(&edit->change, "", error));
+  for (size_t p = 0; new_ones && p < snapshot->partition_count; p++)
     if (!u->pruned[p]) LAM_TRY(lam_change_scope(&edit->change, snapshot->partitions[p].directory, error));
   for (size_t i = 0; i < snapshot->file_count; i++)
     if (!touched[i] && !u->pruned[snapshot->files[i].partition])
       LAM_TRY(lam_change_read(&edit->change, &snapshot->files[i], error));
   return LAM_OK;
+}
+
+static enum lam_status finish_new_rows(struct upsert *u, bool new_ones, struct lam_error *error) {
+  enum lam_status status = lam_new_rows_finish(u->new_rows, new_ones, error);
+  lam_new_rows_close(u->new_rows);
+  u->new_rows = NULL;
+  return status;
 }
 
 static enum lam_status change_rows(struct upsert *u, struct lam_error *error) {
@@ -392,10 +400,13 @@ static enum lam_status change_rows(struct upsert *u, struct lam_error *error) {
   lam_sorter_close(u->sorter);
   lam_sorter_close(u->places);
   u->sorter = u->places = NULL;
+  LAM_TRY(key_has_partition(u, &new_ones, error));
+  new_ones = new_ones || u->edit->filter.count;
+  if (!lam_row_edits_move(u->edits)) LAM_TRY(finish_new_rows(u, new_ones, error)); /* its memory is wanted */
   LAM_TRY(lam_row_edits_apply(u->edits, touched, error));
   LAM_TRY(lam_edit_take(u->edit, NULL, &u->counts, error));
-  LAM_TRY(depend(u, touched, &new_ones, error));
-  return lam_new_rows_finish(u->new_rows, new_ones, error);
+  LAM_TRY(depend(u, touched, new_ones, error));
+  return u->new_rows ? finish_new_rows(u, new_ones, error) : LAM_OK;
 }
 
 static enum lam_status upsert_rows(struct upsert *u, struct lam_error *error) {
