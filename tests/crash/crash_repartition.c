@@ -1,0 +1,133 @@
+/* Repartitioning in place, and into a table that is appended to or replaced, stopped as crash_compact.c stops a
+ * compaction. A new table, which appears by a rename of its directory, is in test_repartition.py. */
+#include "ops_crash.h"
+
+#include "ops/repartition.h"
+
+static struct lam_store *source_data, *source_meta;
+
+static void set_up_table(struct lam_store *data) {
+  put_rows(data, "part=a/f1.parquet", 1, 2);
+  put_rows(data, "part=b/f1.parquet", 3, 1);
+}
+
+static enum lam_status repartition(struct lam_directory *source, struct lam_directory *target, bool append,
+                                   uint64_t *sequence, struct lam_error *error) {
+  struct lam_repartition_options options = LAM_REPARTITION_OPTIONS_INIT;
+  struct lam_repartition_result result = LAM_REPARTITION_RESULT_INIT;
+  options.by = source == target ? "value" : "part";
+  options.append = append;
+  options.replace = source != target && !append;
+  enum lam_status status = lam_repartition_directory(source, target, &options, &result, error);
+  *sequence = result.sequence;
+  return status;
+}
+
+static enum lam_status run_in_place(struct lam_directory *directory, uint64_t *sequence, struct lam_error *error) {
+  return repartition(directory, directory, false, sequence, error);
+}
+static const struct crash_scenario in_place = {
+    .name = "repartition in place",
+    .set_up = set_up_table,
+    .run = run_in_place,
+    .before = "part=a:1,2,;part=b:3,;",
+    .after = "value=0.25:1,;value=0.5:2,;value=0.75:3,;",
+};
+
+static enum lam_status run_from_other(struct lam_directory *directory, bool append, uint64_t *sequence,
+                                      struct lam_error *error) {
+  struct lam_directory *source = open_stores(source_data, source_meta);
+  enum lam_status status = repartition(source, directory, append, sequence, error);
+  lam_directory_close(source);
+  return status;
+}
+static enum lam_status run_append(struct lam_directory *directory, uint64_t *sequence, struct lam_error *error) {
+  return run_from_other(directory, true, sequence, error);
+}
+static enum lam_status run_replace(struct lam_directory *directory, uint64_t *sequence, struct lam_error *error) {
+  return run_from_other(directory, false, sequence, error);
+}
+static const struct crash_scenario append = {
+    .name = "repartition, appending",
+    .set_up = set_up_table,
+    .run = run_append,
+    .before = "part=a:1,2,;part=b:3,;",
+    .after = "part=a:1,2,7,;part=b:3,;part=c:8,;",
+};
+static const struct crash_scenario replace = {
+    .name = "repartition, replacing",
+    .set_up = set_up_table,
+    .run = run_replace,
+    .before = "part=a:1,2,;part=b:3,;",
+    .after = "part=a:7,;part=c:8,;",
+};
+
+static void test_errors(void **state) {
+  (void)state;
+  crash_errors(&in_place);
+}
+static void test_full_disk(void **state) {
+  (void)state;
+  crash_full_disk(&append);
+}
+static void test_power_cut(void **state) {
+  (void)state;
+  crash_power_cut(&in_place);
+  crash_power_cut(&replace);
+}
+static void test_recovery_stopped(void **state) {
+  (void)state;
+  crash_recovery(&in_place);
+}
+
+/* A file that comes into the table meanwhile is no part of the change, which depends on there being none. */
+static void test_arrivals(void **state) {
+  (void)state;
+  for (uint64_t at = 1;; at += 3) {
+    struct crash_world w;
+    struct lam_error error = LAM_ERROR_INIT;
+    uint64_t sequence;
+    begin_world(&w, &in_place, false);
+    struct crash_intruder intruder = {w.data, "new.parquet", 9};
+    fault_arm(w.fault, &(struct fault_plan){.at = at, .action = FAULT_CALL, .call = intrude, .user = &intruder});
+    enum lam_status status = run_in_world(&w, &in_place, &sequence, &error);
+    bool fired = fault_fired(w.fault);
+    fault_arm(w.fault, NULL);
+    if (fired) {
+      struct lam_directory *directory = open_world(w.data, w.meta);
+      char *seen = rows_of_reader(directory);
+      assert_true(strstr(seen, "9,") != NULL);
+      if (status != LAM_OK) assert_string_equal(seen, ":9,;part=a:1,2,;part=b:3,;");
+      free(seen);
+      lam_directory_close(directory);
+    }
+    end_world(&w);
+    if (!fired) break;
+  }
+}
+
+static int set_up(void **state) {
+  int failed = open_context(state);
+  if (failed) return failed;
+  OK(lam_store_memory(context, &source_data, &error));
+  OK(lam_store_memory_beside(source_data, &source_meta, &error));
+  put_rows(source_data, "part=a/g.parquet", 7, 1);
+  put_rows(source_data, "part=c/g.parquet", 8, 1);
+  return 0;
+}
+static int tear_down(void **state) {
+  lam_store_close(source_data);
+  lam_store_close(source_meta);
+  return close_context(state);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(test_errors, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(test_power_cut, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(test_recovery_stopped, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(test_arrivals, set_up, tear_down),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
