@@ -558,7 +558,7 @@ enum lam_status lam_partition_writer_each(const struct lam_partition_writer *w,
   LAM_TRY(lam_alloc(w->mem, size, &memory, error));
   const char **directories = memory;
   for (size_t i = 0; i < w->partition_count; i++) directories[i] = w->partitions[i].directory;
-  qsort(directories, w->partition_count, sizeof *directories, by_text);
+  if (w->partition_count) qsort(directories, w->partition_count, sizeof *directories, by_text);
   enum lam_status status = LAM_OK;
   size_t count = w->grouper || w->counts.rows ? w->partition_count : 0;
   for (size_t i = 0; status == LAM_OK && i < count; i++) status = each(user, directories[i], error);
