@@ -1,0 +1,137 @@
+/* Making a pack and a commit that renews one, stopped at every operation of their stores: readers that trust whatever
+ * is there see the table as it is listed. */
+#include "fault_store.h"
+#include "ops_support.h"
+#include "powercut_store.h"
+
+#include "pack_support.h"
+
+struct world {
+  struct powercut *cut;
+  struct fault *fault;
+  struct lam_store *data, *meta, *bad_data, *bad_meta;
+};
+
+static void begin_world(struct world *w) {
+  OK(powercut_create(context, &w->cut, &error));
+  OK(powercut_open(w->cut, "trades", &w->data, &error));
+  OK(powercut_open(w->cut, "trades.lamella", &w->meta, &error));
+  put_rows(w->data, "d=1/a.parquet", 0, 5);
+  put_rows(w->data, "d=1/b.parquet", 10, 5);
+  put_rows(w->data, "d=2/a.parquet", 20, 5);
+  OK(w->data->ops->sync_all(w->data, &error));
+  fault_create(&w->fault);
+  fault_wrap(w->fault, w->data, &w->bad_data);
+  fault_wrap(w->fault, w->meta, &w->bad_meta);
+}
+static void end_world(struct world *w) {
+  lam_store_close(w->bad_data);
+  lam_store_close(w->bad_meta);
+  fault_free(w->fault);
+  lam_store_close(w->data);
+  lam_store_close(w->meta);
+  powercut_free(w->cut);
+}
+
+static struct lam_directory *directory_of(struct lam_store *data, struct lam_store *meta) {
+  struct lam_directory *directory;
+  OK(lam_directory_open_stores(context, data, meta, "trades", mem, &directory, &error));
+  return directory;
+}
+
+/* A reader that trusts the pack sees what one without it does. */
+static void want_true(struct world *w) {
+  struct lam_snapshot trusted, listed;
+  struct lam_directory *directory = directory_of(w->data, w->meta);
+  OK(lam_snapshot_open(directory, NULL, &listed, &error));
+  directory->pack_use = LAM_PACK_TRUSTED;
+  OK(lam_snapshot_open(directory, NULL, &trusted, &error));
+  assert_int_equal(trusted.file_count, listed.file_count);
+  for (size_t i = 0; i < listed.file_count; i++) {
+    assert_string_equal(trusted.files[i].key, listed.files[i].key);
+    assert_true(lam_identity_equal(trusted.files[i].identity, listed.files[i].identity));
+  }
+  lam_snapshot_release(&trusted);
+  lam_snapshot_release(&listed);
+  lam_directory_close(directory);
+}
+
+static enum lam_status run_make(struct lam_directory *directory, struct lam_error *e) {
+  return lam_pack_make(directory, false, ((int64_t)time(NULL) + 100) * 1000000000, NULL, e);
+}
+static enum lam_status run_renew(struct lam_directory *directory, struct lam_error *e) {
+  return lam_compact_directory(directory, NULL, NULL, e); /* whose commit renews it */
+}
+
+struct scenario {
+  const char *name;
+  bool has_pack;
+  enum lam_status (*run)(struct lam_directory *directory, struct lam_error *e);
+};
+static const struct scenario scenarios[] = {
+    {"make", false, run_make},
+    {"make anew", true, run_make},
+    {"commit", true, run_renew},
+};
+
+/* False once there are fewer operations. */
+static bool stop_at(const struct scenario *scenario, const struct fault_plan *how, int cut, uint64_t at) {
+  struct world w;
+  struct lam_error error = LAM_ERROR_INIT;
+  struct fault_plan plan = *how;
+  begin_world(&w);
+  if (scenario->has_pack) {
+    struct lam_directory *directory = directory_of(w.data, w.meta);
+    make_pack(directory, false, NULL);
+    lam_directory_close(directory);
+  }
+  plan.at = at;
+  fault_arm(w.fault, &plan);
+  struct lam_directory *directory = directory_of(w.bad_data, w.bad_meta);
+  enum lam_status status = scenario->run(directory, &error);
+  bool more = fault_count(w.fault) >= at;
+  fault_arm(w.fault, NULL);
+  if (!more) want_ok(status, &error);
+  lam_directory_close(directory);
+  want_true(&w);
+  if (cut >= 0) {
+    powercut_crash(w.cut, (enum powercut_mode)cut, at * 7919);
+    want_true(&w);
+  }
+  directory = directory_of(w.data, w.meta); /* the next one goes through */
+  OK(lam_compact_directory(directory, NULL, NULL, &error));
+  make_pack(directory, true, NULL);
+  lam_directory_close(directory);
+  want_true(&w);
+  end_world(&w);
+  return more;
+}
+
+static void test_stopped(void **state) {
+  (void)state;
+  static const struct fault_plan plans[] = {
+      {.action = FAULT_FAIL},
+      {.action = FAULT_FAIL, .after = true},
+      {.action = FAULT_FAIL, .onwards = true, .reads = true},
+      {.action = FAULT_FULL, .onwards = true},
+  };
+  for (size_t s = 0; s < sizeof scenarios / sizeof *scenarios; s++)
+    for (size_t p = 0; p < sizeof plans / sizeof *plans; p++) {
+      uint64_t at = 1;
+      while (stop_at(&scenarios[s], &plans[p], -1, at)) at++;
+      assert_true(at > 5);
+    }
+}
+
+static void test_power_cut(void **state) {
+  (void)state;
+  const struct fault_plan plan = {.action = FAULT_FAIL, .onwards = true};
+  for (size_t s = 0; s < sizeof scenarios / sizeof *scenarios; s++)
+    for (int cut = POWERCUT_DROP; cut <= POWERCUT_RANDOM; cut++)
+      for (uint64_t at = 1; stop_at(&scenarios[s], &plan, cut, at);) at++;
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {OPS_TEST(test_stopped), OPS_TEST(test_power_cut)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
