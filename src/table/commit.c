@@ -7,6 +7,7 @@
 #include "table/apply.h"
 #include "table/backup.h"
 #include "table/in_place.h"
+#include "table/pack_make.h"
 #include "table/prepare.h"
 #include "table/sweep.h"
 
@@ -243,5 +244,6 @@ enum lam_status lam_commit(struct lam_stage *stage, const struct lam_change *cha
   LAM_TRY(meta->ops->lock(meta, LAM_LOCK_KEY, !commit.options.no_wait, &lock, error));
   enum lam_status status = commit_locked(&commit, error);
   meta->ops->unlock(lock);
+  if (status == LAM_OK && result->applied) lam_pack_renew(commit.directory);
   return status;
 }
