@@ -10,6 +10,7 @@
 #include "ops/task.h"
 #include "parquet/append.h"
 #include "parquet/reader.h"
+#include "parquet/splice.h"
 
 enum {
   /* Reading by ranges costs about as much as decoding so many rows for each of them (parquet/filter_reader.c): where
@@ -160,28 +161,63 @@ static enum lam_status write_kept(struct rewrite *r, int32_t g, int64_t first, s
   return status;
 }
 
-/* A batch of all rows: those kept are chosen. */
+/* Leaves of a batch of all rows, from row `first` of the row group on, those that are kept, which r->bits says. None of
+ * them: it has no rows, its columns are as they were. */
+static enum lam_status choose(struct rewrite *r, int32_t g, int64_t first, struct ArrowArray *batch,
+                              struct lam_error *error) {
+  int64_t rows = batch->length;
+  struct lam_selection selection;
+  LAM_TRY(lam_buf_reset(&r->bits, (size_t)(rows + 7) / 8 + 8, error));
+  lam_marks_bits(r->marks, g, first, rows, r->bits.data);
+  int64_t kept = flip(r->bits.data, rows);
+  batch->length = kept;
+  if (kept == 0 || kept == rows) return LAM_OK;
+  LAM_TRY(lam_selection_of_bits(r->bits.data, rows, kept, &r->indices, &selection, error));
+  for (int64_t c = 0; c < batch->n_children; c++) {
+    struct ArrowArray column;
+    LAM_TRY(lam_filter_array(r->mem, r->read.children[c], batch->children[c], &selection, NULL, &column, error));
+    *batch->children[c] = column;
+  }
+  return LAM_OK;
+}
+
 static enum lam_status choose_kept(struct rewrite *r, int32_t g, int64_t first, struct ArrowArray *batch,
                                    struct lam_error *error) {
-  int64_t rows = batch->length, kept = 0;
-  struct lam_selection selection;
-  enum lam_status status = lam_buf_reset(&r->bits, (size_t)(rows + 7) / 8 + 8, error);
-  if (status == LAM_OK) {
-    lam_marks_bits(r->marks, g, first, rows, r->bits.data);
-    kept = flip(r->bits.data, rows);
-    status = lam_selection_of_bits(r->bits.data, rows, kept, &r->indices, &selection, error);
-  }
-  for (int64_t c = 0; status == LAM_OK && kept && c < batch->n_children; c++) {
-    struct ArrowArray column;
-    status = lam_filter_array(r->mem, r->read.children[c], batch->children[c], &selection, NULL, &column, error);
-    if (status == LAM_OK) *batch->children[c] = column;
-  }
-  if (status != LAM_OK || !kept) {
-    lam_array_release(batch);
-    return status;
-  }
-  batch->length = kept;
-  return write_kept(r, g, first, batch, error);
+  enum lam_status status = choose(r, g, first, batch, error);
+  if (status == LAM_OK && batch->length) return write_kept(r, g, first, batch, error);
+  lam_array_release(batch);
+  return status;
+}
+
+/* The batch as the new schema has it; of no rows, its columns may be longer. */
+static enum lam_status conform_kept(struct rewrite *r, struct ArrowArray *rows, int64_t all, const uint8_t **kept,
+                                    struct ArrowArray *out, struct lam_error *error) {
+  int64_t length = rows->length;
+  *kept = length == all ? NULL : r->bits.data;
+  if (length == 0) rows->length = all;
+  LAM_TRY(conform(r, rows, out, error));
+  out->length = length;
+  return LAM_OK;
+}
+
+/* A lam_splice_fn. */
+struct splicing {
+  struct rewrite *rewrite;
+  int32_t group;
+};
+static enum lam_status splice_rows(void *user, const struct lam_range *wanted, int64_t *taken, const uint8_t **kept,
+                                   struct ArrowArray *batch, struct lam_error *error) {
+  const struct splicing *splicing = user;
+  struct rewrite *r = splicing->rewrite;
+  struct ArrowArray rows;
+  LAM_TRY(lam_edit_renew(r->edit, error));
+  LAM_TRY(lam_reader_read(r->reader, wanted, 1, taken, &rows, error));
+  LAM_CHECK(rows.release && *taken > 0, error, "%s: row group %d ends before its rows do", lam_file_name(r->file),
+            splicing->group);
+  enum lam_status status = choose(r, splicing->group, wanted->first, &rows, error);
+  if (status == LAM_OK) return conform_kept(r, &rows, *taken, kept, batch, error);
+  lam_array_release(&rows);
+  return status;
 }
 
 static enum lam_status hash(struct rewrite *r, const struct ArrowArray *batch, struct lam_error *error) {
@@ -307,6 +343,25 @@ static uint64_t group_bytes(const struct rewrite *r, int32_t g) {
   return bytes;
 }
 
+/* Row groups that lose few rows keep the pages that lose none. */
+static enum lam_status splice_group(struct rewrite *r, int32_t g, bool *done, struct lam_error *error) {
+  struct splicing splicing = {r, g};
+  const struct lam_marks_group *group = &r->marks->groups[g];
+  *done = false;
+  if (!drops(r) || !group->bits) return LAM_OK;
+  LAM_TRY(find_layout(r, error));
+  if (!r->same_layout) return LAM_OK;
+  LAM_TRY(have_reader(r, error));
+  LAM_TRY(lam_reader_begin(r->reader, g, error));
+  lam_ranges_clear(&r->kept);
+  LAM_TRY(lam_ranges_add_bits(&r->kept, group->bits, group->rows, 0, error));
+  LAM_TRY(lam_writer_splice_row_group(r->rotation.writer, r->file, g, &r->kept, splice_rows, &splicing, done, error));
+  if (!*done) return LAM_OK;
+  r->counts.row_groups_encoded++;
+  r->written += group->rows - group->marked;
+  return LAM_OK;
+}
+
 static enum lam_status take_group(struct rewrite *r, int32_t g, struct lam_error *error) {
   const struct lam_marks_group *group = &r->marks->groups[g];
   bool copied;
@@ -314,6 +369,7 @@ static enum lam_status take_group(struct rewrite *r, int32_t g, struct lam_error
   bool stays = r->rotation.options.base && !group->marked;
   r->counts.bytes_read += stays ? 0 : group_bytes(r, g);
   LAM_TRY(copy_group(r, g, &copied, error));
+  if (!copied) LAM_TRY(splice_group(r, g, &copied, error));
   if (copied) return LAM_OK;
   int64_t before = r->written;
   LAM_TRY(encode_group(r, g, error));
