@@ -1,0 +1,142 @@
+/* Upsert and dedup, stopped as crash_compact.c stops a compaction. The source of the upsert lies in a directory of its
+ * own and is only read. */
+#include "ops_crash.h"
+
+#include "ops/upsert.h"
+
+static char *source_dir;
+static char source[600];
+
+/* ---- upsert: of the partition's rows one is replaced, others go; a partition is new ---- */
+
+static void set_up_upsert(struct lam_store *data) {
+  put_rows(data, "p=1/f1.parquet", 1, 2);
+  put_rows(data, "p=2/f1.parquet", 3, 1);
+  put_rows(data, "p=3/f1.parquet", 4, 1);
+}
+static void make_source(void) {
+  source_dir = new_temporary();
+  snprintf(source, sizeof source, "%s/s.csv", source_dir);
+  FILE *file = fopen(source, "w");
+  fputs("p,id,text,value\n1,11,r11,2.75\n2,12,r12,3\n4,13,r13,3.25\n", file);
+  fclose(file);
+}
+
+static enum lam_status run_upsert(struct lam_directory *directory, uint64_t *sequence, struct lam_error *error) {
+  const char *const sources[] = {source}, *const keys[] = {"p"};
+  struct lam_upsert_options options = LAM_UPSERT_OPTIONS_INIT;
+  struct lam_edit_result result = LAM_EDIT_RESULT_INIT;
+  options.sources = sources;
+  options.source_count = 1;
+  options.keys = keys;
+  options.key_count = 1;
+  enum lam_status status = lam_upsert_directory(directory, &options, &result, error);
+  *sequence = result.sequence;
+  return status;
+}
+static const struct crash_scenario upsert = {
+    .name = "upsert",
+    .set_up = set_up_upsert,
+    .run = run_upsert,
+    .before = "p=1:1,2,;p=2:3,;p=3:4,;",
+    .after = "p=1:11,;p=2:12,;p=3:4,;p=4:13,;",
+};
+
+/* ---- dedup ---- */
+
+static void set_up_dedup(struct lam_store *data) {
+  static const int64_t one[] = {1, 2, 1}, two[] = {2, 3}, three[] = {3, 1};
+  put_ids(data, "p=1/f1.parquet", one, 3);
+  put_ids(data, "p=2/f1.parquet", two, 2);
+  put_ids(data, "p=3/f1.parquet", three, 2);
+}
+static enum lam_status run_dedup(struct lam_directory *directory, uint64_t *sequence, struct lam_error *error) {
+  const char *const keys[] = {"id"};
+  struct lam_dedup_options options = LAM_DEDUP_OPTIONS_INIT;
+  struct lam_edit_result result = LAM_EDIT_RESULT_INIT;
+  options.keys = keys;
+  options.key_count = 1;
+  enum lam_status status = lam_dedup_directory(directory, &options, &result, error);
+  *sequence = result.sequence;
+  return status;
+}
+static const struct crash_scenario dedup = {
+    .name = "dedup",
+    .set_up = set_up_dedup,
+    .run = run_dedup,
+    .before = "p=1:1,2,1,;p=2:2,3,;p=3:3,1,;",
+    .after = "p=1:1,2,;p=2:3,;",
+};
+
+/* ---- both ---- */
+
+static const struct crash_scenario *const scenarios[] = {&upsert, &dedup};
+enum { SCENARIOS = 2 };
+
+static void test_errors(void **state) {
+  (void)state;
+  for (int i = 0; i < SCENARIOS; i++) crash_errors(scenarios[i]);
+}
+static void test_full_disk(void **state) {
+  (void)state;
+  for (int i = 0; i < SCENARIOS; i++) crash_full_disk(scenarios[i]);
+}
+static void test_power_cut(void **state) {
+  (void)state;
+  for (int i = 0; i < SCENARIOS; i++) crash_power_cut(scenarios[i]);
+}
+static void test_recovery_stopped(void **state) {
+  (void)state;
+  crash_recovery(&upsert);
+}
+
+/* Another program writes at every call: a key of the source into its partition, or one elsewhere. The result is that
+ * of one order of both, or a conflict. */
+static void stop_for(const char *key, int64_t id, const char *first, const char *second) {
+  for (uint64_t at = 1;; at++) {
+    struct crash_world w;
+    uint64_t sequence;
+    struct lam_error error = LAM_ERROR_INIT;
+    begin_world(&w, &upsert, false);
+    struct crash_intruder intruder = {w.data, key, id};
+    fault_arm(w.fault, &(struct fault_plan){.at = at, .action = FAULT_CALL, .call = intrude, .user = &intruder});
+    enum lam_status status = run_in_world(&w, &upsert, &sequence, &error);
+    bool more = fault_count(w.fault) >= at;
+    fault_arm(w.fault, NULL);
+    if (more) {
+      char *seen = rows_of_plain(w.data);
+      bool fine = strcmp(seen, first) == 0 || strcmp(seen, second) == 0;
+      if (!fine || status != LAM_OK) print_message("at %llu: %s %s\n", (unsigned long long)at, seen, error.message);
+      want_ok(status, &error);
+      assert_true(fine);
+      free(seen);
+    }
+    end_world(&w);
+    if (!more) break;
+    assert_true(at < 10000);
+  }
+}
+static void test_other_writers(void **state) {
+  (void)state;
+  /* Into a partition of the source: its row is replaced with the others, or comes after. */
+  stop_for("p=1/g.parquet", 6, "p=1:11,;p=2:12,;p=3:4,;p=4:13,;", "p=1:11,6,;p=2:12,;p=3:4,;p=4:13,;");
+}
+
+static int set_up(void **state) {
+  int failed = open_context(state);
+  if (!failed) make_source();
+  return failed;
+}
+static int tear_down(void **state) {
+  remove_temporary(context, source_dir);
+  return close_context(state);
+}
+#define CRASH_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      CRASH_TEST(test_errors),           CRASH_TEST(test_full_disk),     CRASH_TEST(test_power_cut),
+      CRASH_TEST(test_recovery_stopped), CRASH_TEST(test_other_writers),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
