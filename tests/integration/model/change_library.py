@@ -10,7 +10,7 @@ import pyarrow as pa
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "conformance"))
 from lamella_library import LIB, Context, Error  # noqa: E402
 
-CONFLICT, NOT_FOUND, INVALID = 9, 7, 1
+INVALID, UNSUPPORTED, NOT_FOUND, CONFLICT = 1, 4, 7, 9
 
 
 class OperationFailed(Exception):

@@ -76,13 +76,13 @@ class Generator:
         rng = self.rng
         choices = {
             "n": ["n + 1", "NULL", "7", "CASE WHEN n > 0 THEN 0 ELSE n END", "q"],
-            "s": [quoted(rng.choice(AWKWARD)), "NULL", "p", "coalesce(s, g)", "upper(g)"],
-            "f": ["f", "NULL", "-0.0", "f * 2.0", "n / 4.0"],
+            "s": [quoted(rng.choice(AWKWARD)), "NULL", "p", "coalesce(s, g)", "substr(g, 1, 2)"],
+            "f": ["f", "NULL", "2.5", "f * 2.0", "n / 4.0"],
             "q": ["q + 1", "NULL", str(rng.randrange(3))],
             "p": [quoted(rng.choice(self.strings)), "NULL", "g", "s"],
             "k": [f"k + {rng.randrange(3)}", "NULL"],
             "d": ["DATE '2025-06-30'", "NULL"],
-            "z": ["n + 1", "NULL", "k * 2"],
+            "z": ["n + 1", "CAST(NULL AS int64)", "k * 2"],
         }
         names = rng.sample(sorted(choices), rng.choice([1, 1, 2, 3]))
         return [[name, rng.choice(choices[name])] for name in names]
