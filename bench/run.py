@@ -1,6 +1,6 @@
 """The benchmarks: us and the peers in turn in one run, on the same data. run.py [SECTION…]
 
-Sections: footer, decode, compact, wide, scan, nested, where, write. Prints a table in Markdown and writes it to bench/results.md. Every number is a
+Sections: footer, sidecar, decode, compact, wide, scan, nested, where, write. Prints a table in Markdown and writes it to bench/results.md. Every number is a
 median of several rounds; in a round each engine has its turn, so that a slow minute of a shared machine slows all.
 Times are taken inside the processes, memory is the peak resident set. Compactions are as durable as ours: a peer's
 time ends when its files are on the disk. Data are made once in bench/data (LAMELLA_BENCH_DATA)."""
@@ -15,6 +15,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("LAMELLA_BUILD", ROOT / "build/release"))
@@ -477,16 +478,24 @@ def arrow_rs():
     return target / "release/bench-arrow-rs"
 
 
+FOOTER_PEERS = ("duckdb", "polars", "pyarrow")
+
+
+def footer_times(rust, path, ms):
+    """Adds the peers' milliseconds of opening a footer."""
+    for engine in FOOTER_PEERS:
+        ms.setdefault(engine, []).extend(t * 1e3 for t in peer(1, ROUNDS, "footer", engine, path)["seconds"])
+    if rust:
+        ms.setdefault("arrow-rs", []).extend(floats(run([rust, path, ROUNDS + 1]))[1:])
+        ms.setdefault("arrow-rs, statistics skipped", []).extend(floats(run([rust, path, ROUNDS + 1, "skip"]))[1:])
+
+
 def section_footer():
     path, rust = wide_footer(), arrow_rs()
     ms = {}
     for _ in range(3):
         ms.setdefault("lamella", []).extend(floats(run([BUILD / "bench_footer_decode", path, ROUNDS + 1]))[1:])
-        for engine in ("duckdb", "polars", "pyarrow"):
-            ms.setdefault(engine, []).extend(t * 1e3 for t in peer(1, ROUNDS, "footer", engine, path)["seconds"])
-        if rust:
-            ms.setdefault("arrow-rs", []).extend(floats(run([rust, path, ROUNDS + 1]))[1:])
-            ms.setdefault("arrow-rs, statistics skipped", []).extend(floats(run([rust, path, ROUNDS + 1, "skip"]))[1:])
+        footer_times(rust, path, ms)
     say(f"### Decoding a footer of 10,000 columns and 20 row groups with statistics, 1 thread (median ms)")
     say()
     say("| engine | ms | times ours |")
@@ -502,6 +511,74 @@ def section_footer():
     fastest = min((e for e in ms if e != "lamella"), key=lambda e: median(ms[e]))
     ratio = median(ms[fastest]) / ours
     verdict(ratio >= 2, f"{ratio:.1f} times as fast as the fastest peer ({fastest}); at least 2 is asked for")
+
+
+# ---- sidecars ----
+
+
+def built_sidecars(table):
+    """Files, their bytes, the sidecars' bytes and the median seconds of building all of them, as a process."""
+    state = pathlib.Path(f"{table}.lamella")
+    seconds = []
+    for _ in range(ROUNDS):
+        shutil.rmtree(state / "pm", ignore_errors=True)
+        start = time.monotonic()
+        result = json.loads(run([LAMELLA, "--json", "sidecar", "build", table]))
+        seconds.append(time.monotonic() - start)
+    shutil.rmtree(state / "pm")
+    return result["files"], result["file_bytes"], result["bytes"], median(seconds)
+
+
+def section_sidecar():
+    """One condition on one of 10,000 columns in 20 row groups: the sidecar against opening the footer."""
+    path, rust = wide_footer(), arrow_rs()
+    place = DATA / "sidecar"
+    place.mkdir(exist_ok=True)
+    file = place / "data.parquet"
+    if not file.exists():
+        os.link(path, file)
+    run([LAMELLA, "sidecar", "build", file])
+    modes = {"cold": "cold handle, what is touched verified", "whole": "cold handle, all bytes verified", "open": "open handle"}
+    ms = {}
+    for _ in range(3):
+        for mode in modes:
+            command = [BUILD / "bench_sidecar_plan", place / "_pm", "column_5001 > 2000", mode, 1 + 100 * ROUNDS]
+            ms.setdefault(mode, []).extend(floats(run(command))[1:])
+        footer_times(rust, path, ms)
+    say("### One condition on one of 10,000 columns in 20 row groups: a sidecar, and the peers' opening of the footer")
+    say()
+    say("| engine | median µs |")
+    say("|---|---:|")
+    for engine, times in ms.items():
+        say(f"| {'**lamella**, ' + modes[engine] if engine in modes else engine} | {median(times) * 1e3:,.1f} |")
+    say()
+    fastest = min((e for e in ms if e not in modes), key=lambda e: median(ms[e]))
+    for mode, least in (("cold", 100), ("whole", 25)):
+        ratio = median(ms[fastest]) / median(ms[mode])
+        verdict(ratio >= least, f"{modes[mode]}: {ratio:.0f} times as fast as the fastest peer ({fastest}); at least {least} is asked for")
+    verdict(median(ms["open"]) <= 0.02, f"open handle: {median(ms['open']) * 1e3:.1f} µs; at most 20 µs are asked for")
+    say()
+    say("| table | files | sidecars' share of the bytes | built, files/s | GB/s |")
+    say("|---|---:|---:|---:|---:|")
+    for name, table in (("FluxForge's demo", demo_table()), ("flights, 5 MB a file", sidecar_flights())):
+        files, file_bytes, size, seconds = built_sidecars(table)
+        say(f"| {name} | {files:,} | {size / file_bytes:.2%} | {files / seconds:,.0f} | {file_bytes / seconds / 1e9:.1f} |")
+    say()
+
+
+def sidecar_flights():
+    import pyarrow.parquet as pq
+
+    out = DATA / "sidecar-flights"
+    if not out.exists():
+        table = pq.read_table(flights())
+        building = pathlib.Path(f"{out}.part")
+        building.mkdir(exist_ok=True)
+        rows = 250_000
+        for i in range(0, min(table.num_rows, 40 * rows), rows):
+            pq.write_table(table.slice(i, rows), building / f"{i // rows}.parquet")
+        building.rename(out)
+    return out
 
 
 # ---- decoding on one core ----
@@ -567,7 +644,7 @@ def section_decode():
     verdict(not slow, f"with a codec within 15 % of the codec alone{'; not: ' + ', '.join(slow) if slow else ''}")
 
 
-SECTIONS = {"footer": section_footer, "decode": section_decode, "compact": section_compact, "wide": section_wide, "scan": section_scan, "nested": section_nested, "where": section_where, "write": section_write}
+SECTIONS = {"footer": section_footer, "sidecar": section_sidecar, "decode": section_decode, "compact": section_compact, "wide": section_wide, "scan": section_scan, "nested": section_nested, "where": section_where, "write": section_write}
 
 
 def versions():
