@@ -558,11 +558,11 @@ def section_sidecar():
         verdict(ratio >= least, f"{modes[mode]}: {ratio:.0f} times as fast as the fastest peer ({fastest}); at least {least} is asked for")
     verdict(median(ms["open"]) <= 0.02, f"open handle: {median(ms['open']) * 1e3:.1f} µs; at most 20 µs are asked for")
     say()
-    say("| table | files | sidecars' share of the bytes | built, files/s | GB/s |")
+    say("| table | files | sidecars' share of the bytes | built, files/s | MB/s |")
     say("|---|---:|---:|---:|---:|")
     for name, table in (("FluxForge's demo", demo_table()), ("flights, 5 MB a file", sidecar_flights())):
         files, file_bytes, size, seconds = built_sidecars(table)
-        say(f"| {name} | {files:,} | {size / file_bytes:.2%} | {files / seconds:,.0f} | {file_bytes / seconds / 1e9:.1f} |")
+        say(f"| {name} | {files:,} | {size / file_bytes:.2%} | {files / seconds:,.0f} | {file_bytes / seconds / 1e6:,.0f} |")
     say()
 
 
