@@ -155,22 +155,7 @@ static enum lam_status change_schema(struct cli *cli, const char *path, const st
   struct lam_edit_result r = LAM_EDIT_RESULT_INIT;
   uint64_t start = cli_now_ms();
   LAM_TRY(lam_schema_change(cli->context, path, options, &r, error));
-  const struct result_field fields[] = {
-      {"operation", RESULT_TEXT, 0, options->change.dry_run ? "schema (dry run)" : "schema"},
-      {"files_scanned", RESULT_COUNT, r.files_scanned, NULL},
-      {"files_rewritten", RESULT_COUNT, r.files_rewritten, NULL},
-      {"rows", RESULT_COUNT, r.rows_unchanged, NULL},
-      {"row_groups_copied", RESULT_COUNT, r.row_groups_copied, NULL},
-      {"row_groups_encoded", RESULT_COUNT, r.row_groups_encoded, NULL},
-      {"partitions_scanned", RESULT_COUNT, r.partitions_scanned, NULL},
-      {"partitions_affected", RESULT_COUNT, r.partitions_affected, NULL},
-      {"bytes_read", RESULT_BYTES, r.bytes_read, NULL},
-      {"bytes_written", RESULT_BYTES, r.bytes_written, NULL},
-      {"sequence", RESULT_COUNT, r.sequence, NULL},
-      {"retries", RESULT_COUNT, r.retries, NULL},
-      {"seconds", RESULT_SECONDS, cli_now_ms() - start, NULL},
-  };
-  return cli_print_result(cli, fields, sizeof fields / sizeof *fields, error);
+  return cli_print_edit(cli, "schema", options->change.dry_run, &r, start, error);
 }
 
 enum lam_status run_schema(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error) {

@@ -131,7 +131,7 @@ static inline void append_text(struct lam_buf *out, const char *text) {
   OK(lam_buf_append(out, text, strlen(text), &error));
 }
 
-/* Appends "id,id," of a batch whose other columns are as the id says. */
+/* Appends "id,id," of a batch whose other columns are as the id says; "id+,id+," where there are further columns. */
 static inline void append_ids(const struct ArrowSchema *schema, const struct ArrowArray *batch, struct lam_buf *out) {
   struct lam_view id, text, value;
   OK(lam_view_init(schema->children[0], batch->children[0], &id, &error));
@@ -144,7 +144,7 @@ static inline void append_ids(const struct ArrowSchema *schema, const struct Arr
     assert_int_equal(lam_view_valid(&text, row), n % 5 != 0);
     if (n % 5) assert_true(lam_bytes_equal(lam_view_bytes(&text, row), lam_bytes_of_string(expected)));
     assert_true(((const double *)value.data)[value.offset + row] == (double)n / 4);
-    snprintf(number, sizeof number, "%lld,", (long long)n);
+    snprintf(number, sizeof number, "%lld%s,", (long long)n, schema->n_children > 3 ? "+" : "");
     append_text(out, number);
   }
 }
