@@ -16,11 +16,14 @@ _lamella() {
     --format) words='csv json parquet' ;;
     --log-level) words='error warn info debug' ;;
     --compression) words='none snappy gzip brotli zstd lz4_raw' ;;
+    --on-duplicate) words='error last' ;;
+    --keep) words='first last' ;;
     --mode) words='rewrite' ;;
     --verify) words='full' ;;
     *)
       case $command in
-        '') words="$global inspect cat count plan partitions sidecar verify import compact" ;;
+        '') words="$global inspect cat count plan partitions sidecar verify import compact upsert
+          dedup" ;;
         inspect) words="--pages $global" ;;
         cat) words="--columns --where --limit --format -o --output --partition --no-checksums --meta-dir $global" ;;
         count) words="--where --partition --no-checksums --meta-dir $global" ;;
@@ -31,6 +34,8 @@ _lamella() {
         import) words="--into --partition-by --rows-per-file --target-size --sort-by --format --delimiter --no-header
           --type --null $change $global" ;;
         compact) words="--target-size --min-files --max-file-size --sort-by $change $global" ;;
+        upsert) words="--from --key --columns --on-duplicate --format --delimiter --no-header --type --null $change $global" ;;
+        dedup) words="--key --keep $change $global" ;;
         *) words='' ;;
       esac
       if [[ $current != -* && -n $command ]]; then words=''; fi
