@@ -9,6 +9,7 @@
 #include "table/in_place.h"
 #include "table/pack_make.h"
 #include "table/prepare.h"
+#include "table/sidecars.h"
 #include "table/sweep.h"
 
 static bool is_empty(const struct lam_change *change) {
@@ -163,6 +164,7 @@ static enum lam_status prepare(struct commit *commit, struct lam_error *error) {
   LAM_TRY(lam_prepare_stage(&prepare, error));
   LAM_TRY(append(commit, error));
   LAM_TRY(back_up(commit, error));
+  lam_sidecars_append(commit->directory, commit->change);
   LAM_TRY(make_durable(commit, error));
   return lam_check_cancel(commit->directory->context, error);
 }
@@ -244,6 +246,9 @@ enum lam_status lam_commit(struct lam_stage *stage, const struct lam_change *cha
   LAM_TRY(meta->ops->lock(meta, LAM_LOCK_KEY, !commit.options.no_wait, &lock, error));
   enum lam_status status = commit_locked(&commit, error);
   meta->ops->unlock(lock);
-  if (status == LAM_OK && result->applied) lam_pack_renew(commit.directory);
+  if (status == LAM_OK && result->applied) {
+    lam_sidecars_follow(commit.directory, change);
+    lam_pack_renew(commit.directory);
+  }
   return status;
 }

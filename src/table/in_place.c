@@ -145,11 +145,8 @@ static enum lam_status view_line(struct lam_store *data, const struct lam_head_f
     if (there) file->identity = lam_identity_of(&info);
     file->packed = 0;
   }
-  if (!may_be_grown(line, file->identity)) return LAM_OK;
-  if (!append) return view_grown(data, line, &file->identity, mem, error);
-  bool fine = append->identity.inode == file->identity.inode && append->identity.size <= file->identity.size;
-  if (fine) file->identity = append->identity;
-  return LAM_OK;
+  if (append || !may_be_grown(line, file->identity)) return LAM_OK; /* what the journal appends is there */
+  return view_grown(data, line, &file->identity, mem, error);
 }
 
 enum lam_status lam_in_place_view(struct lam_store *data, const struct lam_head *head,

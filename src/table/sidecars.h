@@ -4,7 +4,7 @@
 #define LAM_TABLE_SIDECARS_H
 
 #include "sidecar/sidecar.h"
-#include "table/directory.h"
+#include "table/commit.h"
 
 #define LAM_SIDECARS_KEY "pm" /* in the meta store: a table has sidecars where this directory is */
 
@@ -18,5 +18,14 @@ void lam_sidecars_kept(const struct lam_directory *directory, bool *kept, bool *
  * *size (may be NULL) gets its bytes. */
 enum lam_status lam_sidecar_make(struct lam_file *file, bool inline_blooms, struct lam_store *store, const char *key,
                                  struct lam_mem *mem, uint64_t *size, struct lam_error *error);
+/* Under the lock, before the commit point: the files that have been appended to in place are described as they are now,
+ * behind what their sidecars, where they have some, say of them before. Readers of either state find it. */
+void lam_sidecars_append(struct lam_directory *directory, const struct lam_change *change);
+
+/* sidecars_follow.c: after a commit: the sidecars of files that went go, files that came get theirs, if the table has
+ * sidecars. */
+void lam_sidecars_follow(struct lam_directory *directory, const struct lam_change *change);
+/* Removes sidecars whose files are gone. */
+enum lam_status lam_sidecars_sweep(struct lam_directory *directory, uint64_t *removed, struct lam_error *error);
 
 #endif

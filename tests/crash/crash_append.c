@@ -3,7 +3,7 @@
 #include "ops_crash.h"
 
 #include "parquet/append.h"
-#include "table/in_place.h"
+#include "table/sidecars.h"
 
 /* A file with a row group for each three ids. */
 static void put_groups(struct lam_store *data, const char *key, const int64_t *ids, int64_t count) {
@@ -26,6 +26,23 @@ static void set_up(struct lam_store *data) {
   put_groups(data, "p=2/g.parquet", (int64_t[]){15, 16, 17, 18, 19, 20}, 6);
 }
 static const char before[] = "p=1:1,2,3,4,5,6,7,8,9,;p=2:11,12,13,14,15,16,17,18,19,20,;";
+
+/* The files have sidecars. */
+static void prepare(struct crash_world *w) {
+  struct lam_directory *directory = open_world(w->data, w->meta);
+  struct lam_snapshot snapshot;
+  OK(lam_store_make_directories(w->meta, LAM_SIDECARS_KEY, &error));
+  OK(lam_snapshot_open(directory, NULL, &snapshot, &error));
+  for (size_t i = 0; i < snapshot.file_count; i++) { /* by being opened */
+    struct lam_file *file;
+    OK(lam_snapshot_file(directory, &snapshot, &snapshot.files[i], NULL, mem, &file, &error));
+    lam_file_close(file);
+  }
+  lam_snapshot_release(&snapshot);
+  lam_directory_close(directory);
+  assert_true(there(w->meta, "pm/p=1/f.parquet._pm"));
+  OK(w->meta->ops->sync_all(w->meta, &error));
+}
 
 /* ---- changes ---- */
 
@@ -145,6 +162,7 @@ static const struct crash_scenario append = {
 static const struct crash_scenario mixed = {
     .name = "append and replace",
     .set_up = set_up,
+    .prepare = prepare,
     .run = run_mixed,
     .before = before,
     .after = "p=1:1,2,3,104,106,7,8,9,;p=2:15,16,17,18,19,20,21,22,;",
@@ -213,6 +231,18 @@ static void watch(void *user, const char *what) {
   free(seen);
   lam_directory_close(fresh);
 }
+/* The sidecar knows both states. */
+static void want_sidecar(struct crash_world *w, uint64_t old_size) {
+  const uint64_t sizes[] = {old_size, info_of(w->data, "p=1/f.parquet").size};
+  assert_true(sizes[1] > sizes[0]);
+  for (int i = 0; i < 2; i++) {
+    const struct lam_sidecar_open_options options = {.token = sizes[i], .whole = true};
+    struct lam_sidecar *sidecar;
+    OK(lam_sidecar_open_in(w->meta, "pm/p=1/f.parquet._pm", &options, mem, &sidecar, &error));
+    assert_int_equal(sidecar->footer.dead_bytes > 0, i == 1);
+    lam_sidecar_close(sidecar);
+  }
+}
 static void watch_all(const struct crash_scenario *scenario) {
   for (int after = 0; after < 2; after++) {
     struct crash_world w;
@@ -230,6 +260,7 @@ static void watch_all(const struct crash_scenario *scenario) {
     OK(run_in_world(&w, scenario, &sequence, &error));
     fault_arm(w.fault, NULL);
     assert_true(watcher.seen_new);
+    if (scenario->prepare) want_sidecar(&w, watcher.pinned.files[0].identity.size);
     watch(&watcher, "");
     /* A second append, and a compaction: within the grace period the old state is still to be had. */
     struct lam_directory *directory = open_world(w.data, w.meta);

@@ -18,10 +18,11 @@ static struct lam_mem *mem;
 static struct lam_journal sample(void) {
   static struct lam_journal_file one[] = {{LAM_JOURNAL_REMOVE, "a b%\n.parquet", {1, 2, -3}, 99},
                                           {LAM_JOURNAL_ADD, "n.parquet", {4, 5, 6}, 0},
+                                          {LAM_JOURNAL_APPEND, "o.parquet", {7, 8, 9}, 0},
                                           {LAM_JOURNAL_KEEP, "z\xff.txt", {UINT64_MAX, 0, INT64_MAX}, 0}};
   static struct lam_journal_directory directories[] = {
       {LAM_JOURNAL_FILES, "", "stage/x/dirs/0", 0, 0, NULL, 0},
-      {LAM_JOURNAL_EXCHANGE, "a=1/b=x y", "stage/x/dirs/1", 7, 8, one, 3},
+      {LAM_JOURNAL_EXCHANGE, "a=1/b=x y", "stage/x/dirs/1", 7, 8, one, 4},
       {LAM_JOURNAL_NEW, "a=2", "stage/x/dirs/2", 0, 9, NULL, 0},
   };
   return (struct lam_journal){
@@ -40,7 +41,7 @@ static void round_trip(struct lam_journal journal) {
   assert_string_equal(back.directories[0].key, "");
   assert_string_equal(back.directories[1].key, "a=1/b=x y");
   assert_int_equal(back.directories[1].new_inode, 8);
-  assert_int_equal(back.directories[1].file_count, 3);
+  assert_int_equal(back.directories[1].file_count, 4);
   const struct lam_journal_file *file = &back.directories[1].files[0];
   assert_string_equal(file->name, "a b%\n.parquet");
   assert_int_equal(file->identity.mtime_ns, -3);
@@ -142,7 +143,13 @@ static void test_files(void **state) {
   FAILS(lam_head_read(store, mem, &found, &head, &error), LAM_CORRUPT, "head' is damaged");
 
   struct lam_head_retired retired[] = {{3, 100}, {4, 200}};
-  struct lam_head made = {.sequence = 4, .retired = retired, .retired_count = 2};
+  struct lam_head_file files[] = {
+      {.key = "a=1/x y.parquet", .identity = {5, 6, -7}, .open = true, .footer = UINT32_MAX},
+      {.key = "b.parquet", .identity = {8, 9, 10}},
+      {.key = "c.parquet", .identity = {11, 12, 13}, .gone = 3},
+  };
+  struct lam_head made = {
+      .sequence = 4, .retired = retired, .retired_count = 2, .files = files, .file_count = 3, .file_room = 3};
   struct lam_buf text;
   lam_buf_init(&text, mem);
   OK(lam_head_encode(&made, &text, &error));
@@ -152,7 +159,30 @@ static void test_files(void **state) {
   assert_int_equal(head.sequence, 4);
   assert_int_equal(head.retired_count, 2);
   assert_int_equal(head.retired[1].time, 200);
+  assert_int_equal(head.file_count, 3);
+  assert_int_equal(head.sum, lam_crc32(0, text.data, text.size));
+  for (size_t i = 0; i < 3; i++) {
+    assert_string_equal(head.files[i].key, files[i].key);
+    assert_true(lam_identity_equal(head.files[i].identity, files[i].identity));
+    assert_int_equal(head.files[i].open, files[i].open);
+    assert_int_equal(head.files[i].footer, files[i].footer);
+    assert_int_equal(head.files[i].gone, files[i].gone);
+  }
   lam_head_release(&head);
+
+  static const struct {
+    const char *line, *says;
+  } cases[] = {{"appended ../b 1 2 3 4\n", "not a path inside"},
+               {"appended b 1 2 3\n", "is not 'appended' with 6 fields"},
+               {"appending b 1 2 3 4294967296\n", "out of range"},
+               {"appends b 1 2 3 4\n", "is not 'appended'"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char bad[200];
+    int size = snprintf(bad, sizeof bad, "lamella head 1\nsequence 4\n%s", cases[i].line);
+    size += snprintf(bad + size, sizeof bad - (size_t)size, "end %08x\n", lam_crc32(0, bad, (size_t)size));
+    OK(lam_store_put(store, "head", lam_bytes_of(bad, (size_t)size), &error));
+    FAILS(lam_head_read(store, mem, &found, &head, &error), LAM_CORRUPT, cases[i].says);
+  }
   lam_buf_release(&text);
   lam_store_close(store);
 }
