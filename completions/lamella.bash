@@ -23,7 +23,7 @@ _lamella() {
     *)
       case $command in
         '') words="$global inspect cat count plan partitions sidecar verify import compact upsert
-          dedup" ;;
+          dedup schema" ;;
         inspect) words="--pages $global" ;;
         cat) words="--columns --where --limit --format -o --output --partition --no-checksums --meta-dir $global" ;;
         count) words="--where --partition --no-checksums --meta-dir $global" ;;
@@ -36,6 +36,7 @@ _lamella() {
         compact) words="--target-size --min-files --max-file-size --sort-by $change $global" ;;
         upsert) words="--from --key --columns --on-duplicate --format --delimiter --no-header --type --null $change $global" ;;
         dedup) words="--key --keep $change $global" ;;
+        schema) words="--add --drop --rename --widen --nullable $change $global" ;;
         *) words='' ;;
       esac
       if [[ $current != -* && -n $command ]]; then words=''; fi
