@@ -184,6 +184,8 @@ struct lam_partition_column {
   bool is_literal;           /* min and max are numbers or booleans as JSON has them */
   bool may_be_nan;           /* beside min and max, which are of the others */
   int64_t nulls;             /* -1: not known */
+  int64_t overlap; /* the most files whose ranges of values share a value: 1 where the files follow each other; -1: not
+                      known */
 };
 struct lam_partition_info {
   uint32_t struct_size;
@@ -257,6 +259,8 @@ struct lam_compact_options {
    * for. */
   void (*each_task)(void *user, const char *json);
   void *each_task_user;
+  const char *into; /* a new table for the compacted rows, which appears whole; the source is not touched. NULL: in
+                       place */
 };
 #define LAM_COMPACT_OPTIONS_INIT \
   { .struct_size = sizeof(struct lam_compact_options), .change = LAM_CHANGE_OPTIONS_INIT }

@@ -51,20 +51,25 @@ enum lam_status run_compact(struct cli *cli, int argc, char **argv, int *exit_co
   struct string_list sort_by = {.count = 0};
   int64_t min_files = 0;
   uint64_t group_bytes = 0;
-  struct option table[24] = {
+  bool keep_source = false;
+  struct option table[26] = {
       {"--target-size", OPTION_SIZE, &options.target_size},
       {"--max-file-size", OPTION_SIZE, &options.max_file_size},
       {"--min-files", OPTION_POSITIVE, &min_files},
       {"--sort-by", OPTION_COMMAS, &sort_by},
       {"--row-group-rows", OPTION_POSITIVE, &options.row_group_rows},
       {"--row-group-size", OPTION_SIZE, &group_bytes},
+      {"--keep-source", OPTION_FLAG, &keep_source},
+      {"--into", OPTION_STRING, &options.into},
   };
-  cli_change_options(&change, &table[6]);
+  cli_change_options(&change, &table[8]);
   LAM_TRY(cli_begin(cli, argc, argv, table, &words, 1, 1, exit_code, error));
   if (cli->help) return LAM_OK;
   *exit_code = EXIT_USAGE;
   LAM_TRY(cli_change(&change, &options.change, error));
   LAM_TRY(args_sort_keys(&sort_by, &options.sort_by, &options.sort_count, error));
+  if (keep_source != (options.into != NULL))
+    return lam_fail(error, LAM_INVALID, "--keep-source and --into TABLE go together: both are never in one table");
   if (min_files > UINT32_MAX) return lam_fail(error, LAM_INVALID, "--min-files %" PRId64 ": too many", min_files);
   options.min_files = (uint32_t)min_files;
   options.row_group_bytes = (int64_t)group_bytes;

@@ -270,6 +270,14 @@ enum lam_status run_plan(struct cli *cli, int argc, char **argv, int *exit_code,
 
 /* ---- partitions ---- */
 
+/* A count, null where it is -1. */
+static void put_known(struct listing *l, int64_t count) {
+  if (count < 0)
+    put(l, "null");
+  else
+    put(l, "%" PRId64, count);
+}
+
 static void put_column(struct listing *l, const struct lam_partition_column *column, bool first) {
   const char *const texts[] = {column->min, column->max};
   const size_t sizes[] = {column->min_size, column->max_size};
@@ -286,18 +294,15 @@ static void put_column(struct listing *l, const struct lam_partition_column *col
   put(l,
       ", \"min_exact\": %s, \"max_exact\": %s, \"may_be_nan\": %s, \"nulls\": ", column->min_exact ? "true" : "false",
       column->max_exact ? "true" : "false", column->may_be_nan ? "true" : "false");
-  if (column->nulls < 0)
-    put(l, "null}");
-  else
-    put(l, "%" PRId64 "}", column->nulls);
+  put_known(l, column->nulls);
+  put(l, ", \"overlap\": ");
+  put_known(l, column->overlap);
+  put(l, "}");
 }
 
 static void put_dead(struct listing *l, int64_t dead) {
   put(l, ", \"dead_bytes\": ");
-  if (dead < 0)
-    put(l, "null");
-  else
-    put(l, "%" PRId64, dead);
+  put_known(l, dead);
 }
 
 static bool partition_json(void *user, const struct lam_partition_info *p) {
@@ -322,18 +327,20 @@ static bool partition_json(void *user, const struct lam_partition_info *p) {
   return l->status == LAM_OK;
 }
 
-/* "min … max", "~" before one that is a bound and perhaps no value. */
+/* "min … max", "~" before one that is a bound and perhaps no value, "×n" behind where up to n files overlap. */
 static void bounds_cell(struct listing *l, const struct lam_partition_column *column) {
   struct lam_buf *text = &l->text;
+  char overlap[32] = "";
   text->size = 0;
   if (l->status != LAM_OK) return;
+  if (column->overlap > 1) snprintf(overlap, sizeof overlap, " ×%" PRId64, column->overlap);
   if (!column->min && !column->max) {
     sheet_none(&l->sheet);
     return;
   }
   const char *const parts[] = {column->min_exact || !column->min ? "" : "~", column->min ? column->min : "?", " … ",
-                               column->max_exact || !column->max ? "" : "~", column->max ? column->max : "?"};
-  for (size_t i = 0; i < 5 && l->status == LAM_OK; i++)
+                               column->max_exact || !column->max ? "" : "~", column->max ? column->max : "?", overlap};
+  for (size_t i = 0; i < 6 && l->status == LAM_OK; i++)
     l->status = lam_buf_append(text, parts[i], strlen(parts[i]), l->error);
   if (l->status == LAM_OK) sheet_text(&l->sheet, lam_bytes_of(text->data, text->size));
 }

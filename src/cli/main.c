@@ -40,7 +40,7 @@ const struct command commands[] = {
      run_import},
     {"compact",
      "compact TABLE [--target-size 128MB] [--min-files 2] [--max-file-size SIZE] [--sort-by 'a,b desc']\n"
-     "                 [--row-group-rows N] [--row-group-size SIZE] CHANGE-OPTIONS",
+     "                 [--row-group-rows N] [--row-group-size SIZE] [--keep-source --into TABLE] CHANGE-OPTIONS",
      run_compact},
     {"delete", "delete TABLE --where EXPR CHANGE-OPTIONS", run_delete},
     {"update", "update TABLE --set col=EXPR,… --where EXPR CHANGE-OPTIONS", run_update},

@@ -7,6 +7,7 @@
 #include "base/threads.h"
 #include "ops/compact_task.h"
 #include "ops/discard_store.h"
+#include "ops/repartition.h"
 #include "ops/task.h"
 #include "parquet/codec.h"
 
@@ -226,6 +227,55 @@ enum lam_status lam_compact_directory(struct lam_directory *directory, const str
   return compact_within(directory, &options, directory->mem, result, error);
 }
 
+/* ---- into another table ---- */
+
+/* The partition columns as `--by` has them, in quotes. */
+static enum lam_status partitioning_of(struct lam_directory *directory, struct lam_buf *out, struct lam_error *error) {
+  struct lam_snapshot snapshot;
+  LAM_TRY(lam_snapshot_open(directory, NULL, &snapshot, error));
+  enum lam_status status = LAM_OK;
+  for (size_t i = 0; status == LAM_OK && i < snapshot.column_count; i++) {
+    status = lam_buf_append(out, i ? ",\"" : "\"", i ? 2 : 1, error);
+    for (const char *c = snapshot.columns[i]; status == LAM_OK && *c; c++)
+      status = lam_buf_append(out, *c == '"' ? "\"\"" : c, *c == '"' ? 2 : 1, error);
+    if (status == LAM_OK) status = lam_buf_append(out, "\"", 1, error);
+  }
+  if (status == LAM_OK) status = lam_buf_append(out, "", 1, error);
+  lam_snapshot_release(&snapshot);
+  return status;
+}
+
+/* A repartition by the columns that the source is partitioned by. */
+static enum lam_status compact_into(struct lam_directory *directory, const struct lam_compact_options *options,
+                                    struct lam_compact_result *result, struct lam_error *error) {
+  struct lam_repartition_options to = LAM_REPARTITION_OPTIONS_INIT;
+  struct lam_repartition_result r = LAM_REPARTITION_RESULT_INIT;
+  struct lam_buf by;
+  lam_buf_init(&by, directory->mem);
+  enum lam_status status = partitioning_of(directory, &by, error);
+  if (status == LAM_OK) {
+    to.change = options->change;
+    to.by = (const char *)by.data;
+    to.target_size = options->target_size;
+    to.row_group_rows = options->row_group_rows;
+    to.row_group_bytes = options->row_group_bytes;
+    to.sort_by = options->sort_by;
+    to.sort_count = options->sort_count;
+    status = lam_repartition_to(directory, options->into, false, &to, &r, error);
+  }
+  lam_buf_release(&by);
+  result->files_before = result->files_compacted = r.files_read;
+  result->bytes_before = result->bytes_read = r.bytes_read;
+  result->files_after = result->files_written = r.files_written;
+  result->bytes_after = result->bytes_written = r.bytes_written;
+  result->rows = r.rows_written;
+  result->partitions_scanned = r.partitions_before;
+  result->partitions_compacted = r.partitions_after;
+  result->runs_spilled = r.runs_spilled;
+  result->sequence = r.sequence;
+  return status;
+}
+
 enum lam_status lam_compact(struct lam_context *context, const char *path, const struct lam_compact_options *given,
                             struct lam_compact_result *result, struct lam_error *error) {
   struct lam_directory *directory = NULL;
@@ -234,8 +284,11 @@ enum lam_status lam_compact(struct lam_context *context, const char *path, const
   struct lam_compact_result counts = LAM_COMPACT_RESULT_INIT;
   LAM_TRY(lam_compact_options_resolve(given, &options, error));
   LAM_TRY(lam_mem_open(context, lam_tasks_minimum(context), &mem, error));
-  enum lam_status status = lam_directory_open(context, path, options.change.meta_dir, false, mem, &directory, error);
-  if (status == LAM_OK) status = lam_compact_directory(directory, &options, &counts, error);
+  const char *meta_dir = options.into ? NULL : options.change.meta_dir; /* of the table that is written */
+  enum lam_status status = lam_directory_open(context, path, meta_dir, false, mem, &directory, error);
+  if (status == LAM_OK)
+    status = options.into ? compact_into(directory, &options, &counts, error)
+                          : lam_compact_directory(directory, &options, &counts, error);
   lam_result_write(&counts, sizeof counts, result);
   lam_directory_close(directory);
   lam_mem_close(mem);

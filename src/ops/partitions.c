@@ -21,6 +21,17 @@ struct summary {
   int64_t nulls; /* -1: unknown */
 };
 
+/* The values of a column in the files of a partition: where each file's begin, and where they end. */
+struct edge {
+  struct lam_scalar at;
+  bool is_end;
+};
+struct edges {
+  struct edge *items; /* twice as many as the partition has files */
+  size_t count;
+  bool unknown; /* a file has values and no bounds of them */
+};
+
 struct survey {
   struct lam_table *table;
   struct lam_arena arena;
@@ -39,6 +50,7 @@ struct survey {
   struct lam_arena partition_arena;
   struct lam_partition_info info;
   struct summary *summaries;
+  struct edges *edges;
 };
 
 /* ---- bounds ---- */
@@ -145,6 +157,38 @@ static enum lam_status survey_file(void *user, size_t index, struct lam_error *e
   return status;
 }
 
+/* ---- overlap of files ---- */
+
+static enum lam_status add_edges(struct survey *survey, struct edges *edges, const struct summary *file,
+                                 struct lam_error *error) {
+  struct edge *to = edges->items + edges->count;
+  if (!file->any) return LAM_OK;
+  edges->unknown |= file->unknown_min || file->unknown_max;
+  if (edges->unknown) return LAM_OK;
+  edges->count += 2;
+  to[1].is_end = true;
+  LAM_TRY(keep_scalar(&survey->partition_arena, &file->min, &to[0].at, error));
+  return keep_scalar(&survey->partition_arena, &file->max, &to[1].at, error);
+}
+
+/* A range that begins where another ends shares that value with it. */
+static int by_value(const void *a, const void *b) {
+  const struct edge *x = a, *y = b;
+  int order = lam_scalar_compare(&x->at, &y->at);
+  return order ? order : x->is_end - y->is_end;
+}
+
+static int64_t overlap_of(struct edges *edges) {
+  int64_t open = 0, most = 0;
+  if (edges->unknown) return -1;
+  if (edges->count) qsort(edges->items, edges->count, sizeof *edges->items, by_value);
+  for (size_t i = 0; i < edges->count; i++) {
+    open += edges->items[i].is_end ? -1 : 1;
+    most = lam_max_i64(most, open);
+  }
+  return most;
+}
+
 /* ---- partitions ---- */
 
 static enum lam_status begin_partition(struct survey *survey, const struct lam_directory_partition *partition,
@@ -157,6 +201,11 @@ static enum lam_status begin_partition(struct survey *survey, const struct lam_d
   LAM_TRY(lam_arena_array(arena, path->count, sizeof *values, (void **)&values, error));
   LAM_TRY(lam_arena_array(arena, (size_t)survey->options.column_count, sizeof *survey->summaries,
                           (void **)&survey->summaries, error));
+  LAM_TRY(lam_arena_array(arena, (size_t)survey->options.column_count, sizeof *survey->edges, (void **)&survey->edges,
+                          error));
+  for (int32_t i = 0; i < survey->options.column_count; i++)
+    LAM_TRY(lam_arena_array(arena, 2 * partition->file_count, sizeof *survey->edges->items,
+                            (void **)&survey->edges[i].items, error));
   for (size_t i = 0; i < path->count; i++) {
     names[i] = path->values[i].column;
     values[i] = path->values[i].value;
@@ -181,8 +230,10 @@ static enum lam_status add_file(struct survey *survey, size_t index, const struc
   info->rows += table->files[index].rows;
   info->bytes += bytes;
   info->dead_bytes = info->dead_bytes < 0 || file->dead < 0 ? -1 : info->dead_bytes + file->dead;
-  for (int32_t i = 0; i < info->column_count; i++)
+  for (int32_t i = 0; i < info->column_count; i++) {
     LAM_TRY(add_summary(&survey->partition_arena, &survey->summaries[i], &file->summaries[i], error));
+    LAM_TRY(add_edges(survey, &survey->edges[i], &file->summaries[i], error));
+  }
   return LAM_OK;
 }
 
@@ -212,6 +263,7 @@ static enum lam_status describe_columns(struct survey *survey, struct lam_error 
     bool literals[2] = {true, true};
     *to = (struct lam_partition_column){
         .name = survey->options.columns[i], .may_be_nan = from->may_be_nan, .nulls = from->nulls};
+    to->overlap = overlap_of(&survey->edges[i]);
     if (from->any && !from->unknown_min) {
       LAM_TRY(bound_text(arena, &from->min, &to->min, &to->min_size, &literals[0], error));
       to->min_exact = from->min_exact;

@@ -414,13 +414,15 @@ static enum lam_status compare_paths(const struct lam_directory *source, const s
   return status;
 }
 
-static enum lam_status repartition_at(struct lam_directory *source, const char *target,
-                                      const struct lam_repartition_options *options,
-                                      struct lam_repartition_result *result, struct lam_error *error) {
+enum lam_status lam_repartition_to(struct lam_directory *source, const char *target, bool in_place,
+                                   const struct lam_repartition_options *options, struct lam_repartition_result *result,
+                                   struct lam_error *error) {
   struct lam_directory *to;
   bool same, there;
   LAM_TRY(lam_directory_open(source->context, target, options->change.meta_dir, true, source->mem, &to, error));
   enum lam_status status = compare_paths(source, to, &same, error);
+  if (status == LAM_OK && same && !in_place)
+    status = lam_fail(error, LAM_INVALID, "%s is the source itself; another table is to be written", target);
   if (status == LAM_OK && !to->meta)
     status = lam_fail(error, LAM_UNSUPPORTED, "%s is a file or a pattern; a directory is written", target);
   if (status == LAM_OK) status = lam_store_exists(to->data, "", &there, error);
@@ -444,7 +446,7 @@ enum lam_status lam_repartition(struct lam_context *context, const char *source,
   /* --meta-dir is of the table that is written. */
   enum lam_status status = lam_directory_open(context, source, NULL, false, mem, &directory, error);
   if (status == LAM_OK) {
-    status = repartition_at(directory, target, &options, result, error);
+    status = lam_repartition_to(directory, target, true, &options, result, error);
     lam_directory_close(directory);
   }
   lam_mem_close(mem);

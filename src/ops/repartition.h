@@ -9,5 +9,9 @@
 enum lam_status lam_repartition_directory(struct lam_directory *source, struct lam_directory *target,
                                           const struct lam_repartition_options *options,
                                           struct lam_repartition_result *result, struct lam_error *error);
+/* The same to the table at a path, which may be the source's where `in_place`. */
+enum lam_status lam_repartition_to(struct lam_directory *source, const char *target, bool in_place,
+                                   const struct lam_repartition_options *options, struct lam_repartition_result *result,
+                                   struct lam_error *error);
 
 #endif

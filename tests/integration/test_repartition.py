@@ -230,6 +230,26 @@ def test_others_read_our_directories(lamella, write, tmp_path):
     assert list(zip(back["n"].to_pylist(), back["p"].to_pylist())) == wanted
 
 
+def test_compact_into_another_table(lamella, write, tmp_path):
+    for part in range(2):
+        for file in range(5):
+            write(f"t/p={part}/f{file}.parquet", ticks(50, part * 250 + file * 50))
+    before = bytes_of(tmp_path / "t")
+    assert "go together" in lamella("compact", "t", "--into", "u", status=2).err
+    assert "another table" in lamella("compact", "t", "--keep-source", "--into", "t", status=1).err
+    dry = lamella.json("compact", "t", "--keep-source", "--into", "u", "--dry-run")
+    assert not (tmp_path / "u").exists()
+    done = lamella.json("compact", "t", "--keep-source", "--into", "u", "--sort-by", "id desc", "--verify", "full")
+    assert (done["files_before"], done["files_after"], done["rows"]) == (10, 2, 500) and dry["files_after"] == 2
+    assert bytes_of(tmp_path / "t") == before
+    assert [r["id"] for r in read_files_of(tmp_path / "u" / "p=1")] == list(range(499, 249, -1))
+    assert "already" in lamella("compact", "t", "--keep-source", "--into", "u", status=1).err
+
+
+def read_files_of(directory):
+    return read_table(directory).to_pylist()
+
+
 # ---- one appearance ----
 
 

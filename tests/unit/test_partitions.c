@@ -145,7 +145,46 @@ static void test_dead_bytes(void **state) {
   end(&p);
 }
 
+struct overlaps {
+  int64_t of[8];
+  int count;
+};
+static bool take_overlap(void *user, const struct lam_partition_info *p) {
+  struct overlaps *overlaps = user;
+  overlaps->of[overlaps->count++] = p->columns[0].overlap;
+  return true;
+}
+
+/* How many files' ranges of ids share a value: none, one after the other, touching, nested. */
+static void test_overlap(void **state) {
+  (void)state;
+  struct place p;
+  struct lam_table *table;
+  struct overlaps overlaps = {.count = 0};
+  struct lam_partitions_options options = LAM_PARTITIONS_OPTIONS_INIT;
+  static const char *const columns[] = {"id"};
+  static const struct {
+    const char *key;
+    int64_t first, count;
+  } files[] = {{"g=1/a.parquet", 0, 0},   {"g=2/a.parquet", 0, 10},  {"g=2/b.parquet", 10, 10},
+               {"g=3/a.parquet", 0, 11},  {"g=3/b.parquet", 10, 9},  {"g=4/a.parquet", 0, 100},
+               {"g=4/b.parquet", 10, 10}, {"g=4/c.parquet", 15, 20}, {"g=4/d.parquet", 50, 5}};
+  begin(&p);
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+    put_rows(p.store, files[i].key, files[i].first, files[i].count);
+  OK(lam_table_open_in(mem, p.path, NULL, &table, &error));
+  options.columns = columns;
+  options.column_count = 1;
+  OK(lam_partitions(table, &options, take_overlap, &overlaps, NULL, &error));
+  static const int64_t wanted[] = {0, 1, 2, 3};
+  assert_int_equal(overlaps.count, 4);
+  for (int i = 0; i < 4; i++) assert_int_equal(overlaps.of[i], wanted[i]);
+  lam_table_close(table);
+  end(&p);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {OPS_TEST(test_values), OPS_TEST(test_bounds), OPS_TEST(test_dead_bytes)};
+  const struct CMUnitTest tests[] = {OPS_TEST(test_values), OPS_TEST(test_bounds), OPS_TEST(test_dead_bytes),
+                                     OPS_TEST(test_overlap)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
