@@ -6,8 +6,8 @@
 #include "base/context.h"
 #include "base/options.h"
 #include "base/threads.h"
-#include "table/sidecars.h"
 #include "table/pack_make.h"
+#include "table/sidecars.h"
 #include "table/table.h"
 
 enum { SIDECAR_MEMORY = 16 << 20 };
