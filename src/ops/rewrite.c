@@ -40,7 +40,8 @@ struct rewrite {
                       not to be copied */
   struct lam_rotation rotation;
   struct lam_reader *reader; /* of the columns, for one row group after the other; NULL: not needed so far */
-  struct ArrowSchema read;   /* of its batches */
+  struct lam_reader *whole;  /* the same of all columns, for splices */
+  struct ArrowSchema read;   /* of the batches of `whole`, or of `reader` */
   struct lam_ranges kept;
   struct lam_buf bits, indices;
   int64_t largest; /* rows of a row group */
@@ -76,6 +77,7 @@ static enum lam_status open_reader(struct rewrite *r, bool dictionaries, struct 
 static enum lam_status have_reader(struct rewrite *r, struct lam_error *error) {
   if (r->reader) return LAM_OK;
   LAM_TRY(open_reader(r, drops(r), &r->reader, error));
+  lam_schema_release(&r->read);
   return lam_reader_schema(r->reader, &r->read, error);
 }
 
@@ -186,37 +188,6 @@ static enum lam_status choose_kept(struct rewrite *r, int32_t g, int64_t first, 
   enum lam_status status = choose(r, g, first, batch, error);
   if (status == LAM_OK && batch->length) return write_kept(r, g, first, batch, error);
   lam_array_release(batch);
-  return status;
-}
-
-/* The batch as the new schema has it; of no rows, its columns may be longer. */
-static enum lam_status conform_kept(struct rewrite *r, struct ArrowArray *rows, int64_t all, const uint8_t **kept,
-                                    struct ArrowArray *out, struct lam_error *error) {
-  int64_t length = rows->length;
-  *kept = length == all ? NULL : r->bits.data;
-  if (length == 0) rows->length = all;
-  LAM_TRY(conform(r, rows, out, error));
-  out->length = length;
-  return LAM_OK;
-}
-
-/* A lam_splice_fn. */
-struct splicing {
-  struct rewrite *rewrite;
-  int32_t group;
-};
-static enum lam_status splice_rows(void *user, const struct lam_range *wanted, int64_t *taken, const uint8_t **kept,
-                                   struct ArrowArray *batch, struct lam_error *error) {
-  const struct splicing *splicing = user;
-  struct rewrite *r = splicing->rewrite;
-  struct ArrowArray rows;
-  LAM_TRY(lam_edit_renew(r->edit, error));
-  LAM_TRY(lam_reader_read(r->reader, wanted, 1, taken, &rows, error));
-  LAM_CHECK(rows.release && *taken > 0, error, "%s: row group %d ends before its rows do", lam_file_name(r->file),
-            splicing->group);
-  enum lam_status status = choose(r, splicing->group, wanted->first, &rows, error);
-  if (status == LAM_OK) return conform_kept(r, &rows, *taken, kept, batch, error);
-  lam_array_release(&rows);
   return status;
 }
 
@@ -343,23 +314,103 @@ static uint64_t group_bytes(const struct rewrite *r, int32_t g) {
   return bytes;
 }
 
-/* Row groups that lose few rows keep the pages that lose none. */
-static enum lam_status splice_group(struct rewrite *r, int32_t g, bool *done, struct lam_error *error) {
-  struct splicing splicing = {r, g};
+/* ---- row groups of which few rows change: pages of the others stay (parquet/splice.h) ---- */
+
+struct splicing {
+  struct rewrite *rewrite;
+  int32_t group;
+  bool begun; /* rows have been asked for */
+};
+
+static enum lam_status splice_kept(struct rewrite *r, int32_t g, int64_t first, struct ArrowArray *rows,
+                                   struct ArrowArray *out, struct lam_error *error) {
+  int64_t all = rows->length;
+  enum lam_status status = choose(r, g, first, rows, error);
+  if (status != LAM_OK) {
+    lam_array_release(rows);
+    return status;
+  }
+  int64_t kept = rows->length;
+  if (kept == 0) rows->length = all; /* its columns are */
+  LAM_TRY(conform(r, rows, out, error));
+  out->length = kept;
+  return LAM_OK;
+}
+
+static enum lam_status splice_replaced(struct rewrite *r, int32_t g, int64_t first, struct ArrowArray *rows,
+                                       struct ArrowArray *out, struct lam_error *error) {
+  struct ArrowArray whole;
+  int64_t count = rows->length;
+  LAM_TRY(conform(r, rows, &whole, error));
+  enum lam_status status = lam_buf_reset(&r->bits, (size_t)(count + 7) / 8 + 8, error);
+  if (status != LAM_OK) {
+    lam_array_release(&whole);
+    return status;
+  }
+  lam_marks_bits(r->marks, g, first, count, r->bits.data);
+  LAM_TRY(r->options->replace(r->options->user, g, first, &whole, r->bits.data, out, error));
+  assert(flip(r->bits.data, count) == out->length);
+  return LAM_OK;
+}
+
+static enum lam_status splice_rows(void *user, const struct lam_range *wanted, int64_t *taken, const uint8_t **kept,
+                                   struct ArrowArray *batch, struct lam_error *error) {
+  struct splicing *splicing = user;
+  struct rewrite *r = splicing->rewrite;
+  struct ArrowArray rows;
+  splicing->begun = true;
+  LAM_TRY(lam_edit_renew(r->edit, error));
+  LAM_TRY(lam_reader_read(r->whole, wanted, 1, taken, &rows, error));
+  LAM_CHECK(rows.release && *taken > 0, error, "%s: row group %d ends before its rows do", lam_file_name(r->file),
+            splicing->group);
+  LAM_TRY((drops(r) ? splice_kept : splice_replaced)(r, splicing->group, wanted->first, &rows, batch, error));
+  *kept = batch->length == *taken ? NULL : r->bits.data;
+  return LAM_OK;
+}
+
+/* Bytes of pages that may be decoded and encoded: half of all, or those of the columns that would be instead. */
+static uint64_t most_spliced(const struct rewrite *r, int32_t g) {
+  const struct lam_file_meta *meta = lam_file_meta(r->file);
+  uint64_t half = group_bytes(r, g) / 2, bytes = 0;
+  for (int64_t c = 0; r->mixes && c < r->schema->n_children; c++) {
+    const struct lam_schema_node *top = &meta->nodes[lam_top_node(meta, r->columns.columns[r->sources[c].column])];
+    for (int32_t i = 0; r->options->columns[c] && i < top->leaves; i++)
+      bytes += (uint64_t)meta->row_groups[g].chunks[top->leaf + i].compressed_size;
+  }
+  return r->mixes ? lam_min_u64(half, bytes) : half;
+}
+
+static enum lam_status splice(struct rewrite *r, int32_t g, bool *done, struct lam_error *error) {
   const struct lam_marks_group *group = &r->marks->groups[g];
-  *done = false;
-  if (!drops(r) || !group->bits) return LAM_OK;
-  LAM_TRY(find_layout(r, error));
-  if (!r->same_layout) return LAM_OK;
-  LAM_TRY(have_reader(r, error));
-  LAM_TRY(lam_reader_begin(r->reader, g, error));
+  struct splicing splicing = {.rewrite = r, .group = g};
+  uint64_t most = most_spliced(r, g);
+  int64_t written = 0;
+  if (!r->whole) LAM_TRY(open_reader(r, drops(r), &r->whole, error));
+  if (!r->read.release) LAM_TRY(lam_reader_schema(r->whole, &r->read, error));
+  LAM_TRY(lam_reader_begin(r->whole, g, error));
   lam_ranges_clear(&r->kept);
   LAM_TRY(lam_ranges_add_bits(&r->kept, group->bits, group->rows, 0, error));
-  LAM_TRY(lam_writer_splice_row_group(r->rotation.writer, r->file, g, &r->kept, splice_rows, &splicing, done, error));
-  if (!*done) return LAM_OK;
-  r->counts.row_groups_encoded++;
-  r->written += group->rows - group->marked;
-  return LAM_OK;
+  LAM_TRY(lam_writer_splice_row_group(r->rotation.writer, r->file, g, &r->kept, most, splice_rows, &splicing, done,
+                                      &written, error));
+  if (*done) r->written += written;
+  if (*done || drops(r) || !splicing.begun) return LAM_OK;
+  return lam_fail(error, LAM_UNSUPPORTED, "%s: the pages of row group %d are not what its page index says",
+                  lam_file_name(r->file), g);
+}
+
+/* All columns are read for it, also where only some change. */
+static enum lam_status splice_group(struct rewrite *r, int32_t g, bool *done, struct lam_error *error) {
+  const struct lam_marks_group *group = &r->marks->groups[g];
+  const bool *wanted = r->wanted;
+  *done = false;
+  if (!group->bits || (!drops(r) && r->edit->options->verify_full)) return LAM_OK;
+  LAM_TRY(find_layout(r, error));
+  if (!r->same_layout) return LAM_OK;
+  r->wanted = NULL;
+  enum lam_status status = splice(r, g, done, error);
+  r->wanted = wanted;
+  r->counts.row_groups_encoded += *done;
+  return status;
 }
 
 static enum lam_status take_group(struct rewrite *r, int32_t g, struct lam_error *error) {
@@ -368,8 +419,8 @@ static enum lam_status take_group(struct rewrite *r, int32_t g, struct lam_error
   if (group->rows == 0 || (drops(r) && group->marked == group->rows)) return LAM_OK;
   bool stays = r->rotation.options.base && !group->marked;
   r->counts.bytes_read += stays ? 0 : group_bytes(r, g);
-  LAM_TRY(copy_group(r, g, &copied, error));
-  if (!copied) LAM_TRY(splice_group(r, g, &copied, error));
+  LAM_TRY(splice_group(r, g, &copied, error));
+  if (!copied) LAM_TRY(copy_group(r, g, &copied, error));
   if (copied) return LAM_OK;
   int64_t before = r->written;
   LAM_TRY(encode_group(r, g, error));
@@ -571,6 +622,7 @@ enum lam_status lam_rewrite_file(struct lam_edit *edit, struct lam_file *file, c
   lam_content_hash_release(&r.before);
   lam_content_hash_release(&r.after);
   lam_reader_close(r.reader);
+  lam_reader_close(r.whole);
   lam_schema_release(&r.read);
   lam_schema_release(&r.columns.schema);
   lam_ranges_release(&r.kept);

@@ -50,9 +50,10 @@ struct lam_rewrite_options {
   /* NULL: marked rows are dropped. Else `replace` is given, in the order of the file, all rows of each row group that
    * has a marked one, in batches of the columns of `schema`; it takes over `batch`, and *out gets the rows that take
    * their place (as many or fewer, even none: then a struct of length 0) in columns of `schema`. Bit i of `marked` is
-   * of the batch's row i. */
+   * of the batch's row i; on return it says that the row has gone. Pages of rows that are not marked may be passed
+   * over. */
   enum lam_status (*replace)(void *user, int32_t row_group, int64_t first_row, struct ArrowArray *batch,
-                             const uint8_t *marked, struct ArrowArray *out, struct lam_error *error);
+                             uint8_t *marked, struct ArrowArray *out, struct lam_error *error);
   void *user;
   /* A struct of the columns that the new file has; columns meet those of the file as in table/merge.h, those that the
    * file lacks come as NULL. NULL: the file's own. Where it differs from the file's, row groups that are not touched

@@ -101,7 +101,7 @@ static enum lam_status stream_add(struct stream *s, struct lam_mem *mem, const s
   enum lam_status status = lam_array_init_struct(count, s->schema.n_children, &batch, error);
   if (status == LAM_OK) {
     struct ArrowArray **place = batch.children + s->values;
-    for (int64_t c = 0; c < s->values; c++) {
+    for (int64_t c = 0; values && c < s->values; c++) {
       *batch.children[c] = *values->children[c];
       values->children[c]->release = NULL;
     }
@@ -444,9 +444,12 @@ static enum lam_status make_batch(struct file_edit *f, struct ArrowArray *batch,
 }
 
 static enum lam_status replace(void *user, int32_t row_group, int64_t first_row, struct ArrowArray *batch,
-                               const uint8_t *marked, struct ArrowArray *out, struct lam_error *error) {
+                               uint8_t *marked, struct ArrowArray *out, struct lam_error *error) {
   struct file_edit *f = user;
   enum lam_status status = sort_out(f, row_group, first_row, batch, marked, error);
+  const struct lam_row *kept = (const struct lam_row *)(const void *)f->kept.data;
+  lam_bits_fill(marked, 0, batch->length, true);
+  for (size_t i = 0; i < f->kept.size / sizeof *kept; i++) lam_bit_clear(marked, kept[i].row);
   if (status == LAM_OK) status = move_rows(f, batch, error);
   if (status == LAM_OK) status = make_batch(f, batch, out, error);
   if (f->streams) drop_values(f, f->batch);

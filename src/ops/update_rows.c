@@ -333,13 +333,19 @@ static enum lam_status update_batch(struct update_file *f, int32_t row_group, in
   return merge_rows(f, batch, error);
 }
 
-static enum lam_status replace(void *user, int32_t row_group, int64_t first, struct ArrowArray *batch,
-                               const uint8_t *marked, struct ArrowArray *out, struct lam_error *error) {
+static enum lam_status replace(void *user, int32_t row_group, int64_t first, struct ArrowArray *batch, uint8_t *marked,
+                               struct ArrowArray *out, struct lam_error *error) {
   struct update_file *f = user;
+  size_t bytes = (size_t)(batch->length + 7) / 8;
   int64_t matched = 0;
   enum lam_status status = LAM_OK;
-  for (size_t i = 0; i < (size_t)(batch->length + 7) / 8; i++) matched += __builtin_popcount(marked[i]);
-  if (matched) status = update_batch(f, row_group, first, batch, marked, matched, error);
+  for (size_t i = 0; i < bytes; i++) matched += __builtin_popcount(marked[i]);
+  if (matched) {
+    status = update_batch(f, row_group, first, batch, marked, matched, error);
+    memset(marked, 0, bytes);
+    const struct lam_row *moved = (const struct lam_row *)(const void *)f->moved_rows.data;
+    for (int64_t i = 0; i < rows_in(&f->moved_rows); i++) lam_bit_set(marked, moved[i].row);
+  }
   drop_values(f);
   if (status == LAM_OK)
     *out = *batch;

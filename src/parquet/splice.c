@@ -23,6 +23,7 @@ struct splice {
   struct lam_range window;
   const uint32_t *ranks; /* of each of its rows, and behind them: how many before it stay; NULL: all do */
   int64_t written;       /* rows */
+  int64_t group_rows;    /* of the new row group */
 };
 
 /* ---- the plan ---- */
@@ -96,9 +97,9 @@ static enum lam_status find_segments(struct splice *s, const struct lam_ranges *
   return status;
 }
 
-/* Most of the bytes are copied, and all of them fit the memory there is, on their way twice. */
-static bool is_worth_while(const struct splice *s) {
-  return s->touched_bytes < s->bytes / 2 && s->bytes < lam_mem_available(s->writer->mem) / 3;
+/* Not too many bytes are decoded, and all of them fit the memory there is, on their way twice. */
+static bool is_worth_while(const struct splice *s, uint64_t most) {
+  return s->touched_bytes <= most && s->bytes < lam_mem_available(s->writer->mem) / 3;
 }
 
 /* ---- columns, side by side ---- */
@@ -232,15 +233,15 @@ static enum lam_status write_group(struct splice *s, lam_splice_fn rows, void *u
   enum lam_status status = take_all(s, rows, user, error);
   if (status == LAM_OK && s->fits) {
     int64_t copied = s->rows - lam_ranges_total(&s->segments);
-    writer->pending_rows = s->written + copied;
+    writer->pending_rows = s->group_rows = s->written + copied;
     if (writer->pending_rows) return lam_writer_close_group(writer, error);
   }
   for (int32_t i = 0; i < writer->column_count; i++) lam_chunk_clear(&writer->chunks[i], true);
   return status;
 }
 
-static enum lam_status splice(struct splice *s, const struct lam_ranges *changed, lam_splice_fn rows, void *user,
-                              struct lam_error *error) {
+static enum lam_status splice(struct splice *s, const struct lam_ranges *changed, uint64_t most, lam_splice_fn rows,
+                              void *user, struct lam_error *error) {
   LAM_TRY(lam_file_read_footer(s->from, error));
   const struct lam_file_meta *meta = lam_file_meta(s->from);
   LAM_TRY(lam_raw_check_group(meta, s->row_group, error));
@@ -254,20 +255,21 @@ static enum lam_status splice(struct splice *s, const struct lam_ranges *changed
   LAM_TRY(read_indexes(s, error));
   if (!s->fits) return LAM_OK;
   LAM_TRY(find_segments(s, changed, error));
-  s->fits = is_worth_while(s);
+  s->fits = is_worth_while(s, most);
   return s->fits ? write_group(s, rows, user, error) : LAM_OK;
 }
 
 enum lam_status lam_writer_splice_row_group(struct lam_writer *writer, const struct lam_file *from, int32_t row_group,
-                                            const struct lam_ranges *changed, lam_splice_fn rows, void *user,
-                                            bool *done, struct lam_error *error) {
+                                            const struct lam_ranges *changed, uint64_t most, lam_splice_fn rows,
+                                            void *user, bool *done, int64_t *written, struct lam_error *error) {
   struct splice s = {.writer = writer, .from = from, .row_group = row_group, .fits = true};
   *done = false;
   LAM_TRY(lam_writer_check(writer, error));
   lam_arena_init(&s.arena, writer->mem);
   lam_ranges_init(&s.segments, writer->mem);
-  enum lam_status status = splice(&s, changed, rows, user, error);
+  enum lam_status status = splice(&s, changed, most, rows, user, error);
   *done = status == LAM_OK && s.fits;
+  *written = s.group_rows;
   lam_ranges_release(&s.segments);
   lam_arena_release(&s.arena);
   return lam_writer_settle(writer, status, error);

@@ -17,9 +17,10 @@ typedef enum lam_status (*lam_splice_fn)(void *user, const struct lam_range *wan
 /* Writes row group `row_group` of `from` with `changed`, ranges of its rows. `rows` is called for whole pages in the
  * order of the rows; a row group under way is ended first. The same is asked as of lam_writer_copy_row_group.
  * *done is false, and nothing is written, where it cannot be done (nested columns, no page index, pages or encodings
- * that the writer does not make) or is not worth while: where most of the bytes are in pages that change. */
+ * that the writer does not make) or is not worth while: where more than `most` bytes are in pages that change.
+ * *written gets the rows of the new row group. */
 enum lam_status lam_writer_splice_row_group(struct lam_writer *writer, const struct lam_file *from, int32_t row_group,
-                                            const struct lam_ranges *changed, lam_splice_fn rows, void *user,
-                                            bool *done, struct lam_error *error);
+                                            const struct lam_ranges *changed, uint64_t most, lam_splice_fn rows,
+                                            void *user, bool *done, int64_t *written, struct lam_error *error);
 
 #endif

@@ -142,12 +142,14 @@ static bool splice(struct change *change, const struct lam_ranges *changed) {
   struct lam_write_options options = LAM_WRITE_OPTIONS_INIT;
   struct lam_arena arena;
   bool done;
+  int64_t rows;
   lam_arena_init(&arena, mem);
   OK(lam_file_open_in(store, "a.parquet", NULL, mem, &from, &error));
+  const uint64_t bytes = (uint64_t)lam_file_meta(from)->row_groups[0].compressed_size;
   OK(lam_column_options_of(from, &arena, &columns, &options.column_count, &error));
   options.columns = columns;
   OK(lam_writer_open_in(store, "b.parquet", &change->after->schema, &options, mem, &writer, &error));
-  OK(lam_writer_splice_row_group(writer, from, 0, changed, give_rows, change, &done, &error));
+  OK(lam_writer_splice_row_group(writer, from, 0, changed, bytes / 2, give_rows, change, &done, &rows, &error));
   if (done) OK(lam_writer_finish(writer, NULL, &error));
   lam_writer_close(writer);
   lam_file_close(from);

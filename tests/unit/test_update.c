@@ -107,7 +107,7 @@ static void test_new_column(void **state) {
     WANT(r, row_groups_encoded, 2);
     WANT(r, row_groups_copied, 3);
     for (size_t i = 0; i < 3; i++) assert_int_equal(columns_of(&w, i), 4);
-    want_world(&w, "p=1:1,2,3,4,5,;p=2:11,12,13,14,;");
+    want_world(&w, "p=1:1+,2+,3+,4+,5+,;p=2:11+,12+,13+,14+,;");
     want_groups(&w, "p=1", "2,2,1,");
     r = delete_rows(&w, "twice is null", false);
     WANT(r, rows_deleted, 7);
