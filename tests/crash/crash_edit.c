@@ -1,0 +1,126 @@
+/* delete and update, stopped at every operation of their stores, with a power cut, and with a recovery that is stopped
+ * in turn. */
+#include "change_support.h"
+#include "ops_crash.h"
+
+static void set_up(struct lam_store *data) {
+  put_groups(data, "p=1/f1.parquet", 1, 5, 2);
+  put_rows(data, "p=1/f2.parquet", 6, 2);
+  put_rows(data, "p=2/f1.parquet", 11, 2);
+  put_rows(data, "p=3/f1.parquet", 21, 3);
+  put_file(data, "p=3/notes.txt", "notes");
+}
+static void set_up_root(struct lam_store *data) {
+  put_groups(data, "f1.parquet", 1, 4, 2);
+  put_rows(data, "f2.parquet", 5, 2);
+}
+static const char before[] = "p=1:1,2,3,4,5,6,7,;p=2:11,12,;p=3:21,22,23,;";
+
+static enum lam_status run_delete(struct lam_directory *directory, const char *where, uint32_t mode, uint64_t *sequence,
+                                  struct lam_error *error) {
+  struct lam_delete_options options = LAM_DELETE_OPTIONS_INIT;
+  struct lam_edit_result result = LAM_EDIT_RESULT_INIT;
+  options.where = where;
+  options.change.mode = mode;
+  enum lam_status status = lam_delete_directory(directory, &options, &result, error);
+  *sequence = result.sequence;
+  return status;
+}
+/* Rows of one file, all of another, all of a partition. */
+static enum lam_status delete_some(struct lam_directory *directory, uint64_t *sequence, struct lam_error *error) {
+  return run_delete(directory, "id in (3, 6, 7, 22) or p = 2", LAM_MODE_REWRITE, sequence, error);
+}
+static enum lam_status delete_in_place(struct lam_directory *directory, uint64_t *sequence, struct lam_error *error) {
+  return run_delete(directory, "id in (3, 6, 7, 22) or p = 2", LAM_MODE_APPEND, sequence, error);
+}
+static enum lam_status delete_all(struct lam_directory *directory, uint64_t *sequence, struct lam_error *error) {
+  return run_delete(directory, "true", LAM_MODE_REWRITE, sequence, error);
+}
+
+static enum lam_status run_update(struct lam_directory *directory, const char *set, const char *where,
+                                  uint64_t *sequence, struct lam_error *error) {
+  struct lam_update_options options = LAM_UPDATE_OPTIONS_INIT;
+  struct lam_edit_result result = LAM_EDIT_RESULT_INIT;
+  options.set = set;
+  options.where = where;
+  enum lam_status status = lam_update_directory(directory, &options, &result, error);
+  *sequence = result.sequence;
+  return status;
+}
+static enum lam_status move(struct lam_directory *directory, uint64_t *sequence, struct lam_error *error) {
+  return run_update(directory, "p = p + 2, value = id / 4.0", "p = 2 or id in (1, 4)", sequence, error);
+}
+static enum lam_status add_column(struct lam_directory *directory, uint64_t *sequence, struct lam_error *error) {
+  return run_update(directory, "more = id + 1, value = id / 4.0", "id in (1, 4, 22)", sequence, error);
+}
+
+static const struct crash_scenario some = {
+    .name = "delete",
+    .set_up = set_up,
+    .run = delete_some,
+    .before = before,
+    .after = "p=1:1,2,4,5,;p=3:21,23,;",
+};
+static const struct crash_scenario in_place = {
+    .name = "delete in place",
+    .set_up = set_up,
+    .run = delete_in_place,
+    .before = before,
+    .after = "p=1:1,2,4,5,;p=3:21,23,;",
+    .by_files = true,
+    .in_place = true,
+};
+static const struct crash_scenario all = {
+    .name = "delete all",
+    .set_up = set_up_root,
+    .run = delete_all,
+    .before = ":1,2,3,4,5,6,;",
+    .after = "",
+    .by_files = true,
+};
+static const struct crash_scenario moves = {
+    .name = "update a partition column",
+    .set_up = set_up,
+    .run = move,
+    .before = before,
+    .after = "p=1:2,3,5,6,7,;p=3:21,22,23,1,4,;p=4:11,12,;",
+};
+static const struct crash_scenario added = {
+    .name = "update a new column",
+    .set_up = set_up,
+    .run = add_column,
+    .before = before,
+    .after = "p=1:1+,2+,3+,4+,5+,6+,7+,;p=2:11+,12+,;p=3:21+,22+,23+,;", /* in all files at once */
+};
+static const struct crash_scenario *const scenarios[] = {&some, &in_place, &all, &moves, &added};
+enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
+
+static void test_errors(void **state) {
+  (void)state;
+  crash_errors(&some);
+  crash_errors(&added);
+}
+static void test_full_disk(void **state) {
+  (void)state;
+  crash_full_disk(&moves);
+  crash_full_disk(&in_place);
+}
+static void test_power_cut(void **state) {
+  (void)state;
+  for (size_t i = 0; i < SCENARIOS; i++) crash_power_cut(scenarios[i]);
+}
+static void test_recovery_stopped(void **state) {
+  (void)state;
+  crash_recovery(&some);
+  crash_recovery(&moves);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      OPS_TEST(test_errors),
+      OPS_TEST(test_full_disk),
+      OPS_TEST(test_power_cut),
+      OPS_TEST(test_recovery_stopped),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
