@@ -22,7 +22,7 @@ _lamella() {
     --verify) words='full' ;;
     *)
       case $command in
-        '') words="$global inspect cat count plan partitions sidecar verify import compact upsert
+        '') words="$global inspect cat count plan partitions sidecar verify import compact delete update upsert
           dedup schema" ;;
         inspect) words="--pages $global" ;;
         cat) words="--columns --where --limit --format -o --output --partition --no-checksums --meta-dir $global" ;;
@@ -34,6 +34,8 @@ _lamella() {
         import) words="--into --partition-by --rows-per-file --target-size --sort-by --format --delimiter --no-header
           --type --null $change $global" ;;
         compact) words="--target-size --min-files --max-file-size --sort-by $change $global" ;;
+        delete) words="--where $change $global" ;;
+        update) words="--set --where $change $global" ;;
         upsert) words="--from --key --columns --on-duplicate --format --delimiter --no-header --type --null $change $global" ;;
         dedup) words="--key --keep $change $global" ;;
         schema) words="--add --drop --rename --widen --nullable $change $global" ;;

@@ -52,7 +52,7 @@ enum lam_status lam_marks_range(struct lam_marks *marks, int32_t row_group, int6
     return LAM_OK;
   }
   int64_t fresh = 0;
-  if (group->marked == group->rows) return LAM_OK;
+  if (first == end || group->marked == group->rows) return LAM_OK;
   LAM_TRY(have_bits(marks, group, error));
   for (int64_t row = first; row < end;) {
     if (row % 8 == 0 && end - row >= 8) {
