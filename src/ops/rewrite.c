@@ -105,21 +105,7 @@ static enum lam_status kept_rows(struct rewrite *r, int32_t g, struct lam_error 
 /* The columns of the reader as those of the new schema, of which others stay released; `batch` is consumed. */
 static enum lam_status conform(struct rewrite *r, struct ArrowArray *batch, struct ArrowArray *out,
                                struct lam_error *error) {
-  if (!r->wanted) return lam_merge_batch(r->mem, r->schema, &r->columns.schema, r->sources, batch, out, error);
-  enum lam_status status = lam_array_init_struct(batch->length, r->schema->n_children, out, error);
-  int64_t from = 0;
-  for (int64_t c = 0; status == LAM_OK && c < r->schema->n_children; c++) {
-    const struct ArrowSchema *field = r->schema->children[c];
-    if (!r->wanted[c]) continue;
-    if (r->sources[c].column < 0)
-      status = lam_array_nulls(r->mem, field, batch->length, out->children[c], error);
-    else
-      status = lam_merge_array(r->mem, field, r->columns.schema.children[r->sources[c].column], batch->children[from++],
-                               out->children[c], error);
-  }
-  lam_array_release(batch);
-  if (status != LAM_OK) lam_array_release(out);
-  return status;
+  return lam_merge_columns(r->mem, r->schema, &r->columns.schema, r->sources, r->wanted, batch, out, error);
 }
 
 typedef enum lam_status (*batch_fn)(struct rewrite *r, int32_t row_group, int64_t first, struct ArrowArray *batch,

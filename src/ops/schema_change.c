@@ -31,6 +31,7 @@ struct changed_file {
   struct ArrowSchema schema;        /* of the new file: the target's, with the file's own forms of the same types */
   struct lam_rotation rotation;
   int32_t *leaves;           /* of the new file: see lam_writer_mix_row_group */
+  bool *decoded;             /* the columns of the new file whose values are read */
   bool copies, decodes;      /* some leaf is copied; some column is decoded */
   struct lam_reader *reader; /* of the columns that are decoded */
   struct lam_content_hash before, after;
@@ -172,23 +173,21 @@ static enum lam_status choose_leaves(struct changed_file *f, struct lam_error *e
   void *memory;
   LAM_TRY(lam_arena_array(&f->arena, (size_t)to->leaf_count, sizeof *f->leaves, &memory, error));
   f->leaves = memory;
+  LAM_TRY(lam_arena_array(&f->arena, (size_t)f->schema.n_children, sizeof *f->decoded, &memory, error));
+  f->decoded = memory;
   for (int64_t c = 0; c < f->schema.n_children; c++) {
     const struct lam_schema_node *top = &to->nodes[to->tops[c]];
     int32_t column = f->sources[c].column, source = column < 0 ? 0 : f->columns.columns[column];
     bool copied = column >= 0 && allowed && is_copied(from, source, to, (int32_t)c);
     f->copies |= copied;
-    f->decodes |= column >= 0 && !copied;
+    f->decoded[c] = column >= 0 && !copied;
+    f->decodes |= f->decoded[c];
     for (int32_t i = 0; i < top->leaves; i++)
       f->leaves[top->leaf + i] = column < 0 ? LAM_MIX_NULL
                                  : copied   ? from->nodes[from->tops[source]].leaf + i
                                             : LAM_MIX_WRITTEN;
   }
   return LAM_OK;
-}
-
-static bool is_decoded(const struct changed_file *f, int64_t c) {
-  const struct lam_file_meta *to = lam_writer_meta(f->rotation.writer);
-  return f->leaves[to->nodes[to->tops[c]].leaf] == LAM_MIX_WRITTEN;
 }
 
 /* A reader of one row group after the other: of the columns that are decoded, or of all of them. */
@@ -198,29 +197,13 @@ static enum lam_status open_reader(struct changed_file *f, bool all, struct lam_
   LAM_TRY(lam_arena_array(&f->arena, (size_t)f->schema.n_children + 1, sizeof(int32_t), &memory, error));
   int32_t *wanted = memory;
   for (int64_t c = 0; c < f->schema.n_children; c++)
-    if (f->sources[c].column >= 0 && (all || is_decoded(f, c)))
+    if (f->sources[c].column >= 0 && (all || f->decoded[c]))
       wanted[options.column_count++] = f->columns.columns[f->sources[c].column];
   options.columns = wanted;
   options.row_groups = &(int32_t){0};
   options.row_group_count = 1;
   options.dictionaries = !all;
   return lam_reader_open_in(f->file, &options, f->mem, out, error);
-}
-
-/* A batch of the new columns from one of a reader, which is consumed. Columns that are not decoded are released, or,
- * with `all`, there too. */
-static enum lam_status conform(struct changed_file *f, bool all, struct ArrowArray *batch, struct ArrowArray *out,
-                               struct lam_error *error) {
-  if (all) return lam_merge_batch(f->mem, &f->schema, &f->columns.schema, f->sources, batch, out, error);
-  enum lam_status status = lam_array_init_struct(batch->length, f->schema.n_children, out, error);
-  int64_t from = 0;
-  for (int64_t c = 0; status == LAM_OK && c < f->schema.n_children; c++)
-    if (is_decoded(f, c))
-      status = lam_merge_array(f->mem, f->schema.children[c], f->columns.schema.children[f->sources[c].column],
-                               batch->children[from++], out->children[c], error);
-  lam_array_release(batch);
-  if (status != LAM_OK) lam_array_release(out);
-  return status;
 }
 
 typedef enum lam_status (*batch_fn)(struct changed_file *f, const struct ArrowArray *batch, struct lam_error *error);
@@ -232,7 +215,8 @@ static enum lam_status each_batch(struct changed_file *f, struct lam_reader *rea
     struct ArrowArray batch, whole;
     LAM_TRY(lam_reader_next(reader, &batch, error));
     if (!batch.release) return LAM_OK;
-    LAM_TRY(conform(f, all, &batch, &whole, error));
+    LAM_TRY(lam_merge_columns(f->mem, &f->schema, &f->columns.schema, f->sources, all ? NULL : f->decoded, &batch,
+                              &whole, error));
     enum lam_status status = each(f, &whole, error);
     lam_array_release(&whole);
     LAM_TRY(status);

@@ -146,12 +146,13 @@ bool lam_merge_same(const struct ArrowSchema *merged, const struct ArrowSchema *
   return true;
 }
 
-enum lam_status lam_merge_batch(struct lam_mem *mem, const struct ArrowSchema *merged, const struct ArrowSchema *file,
-                                const struct lam_merge_source *sources, struct ArrowArray *batch,
-                                struct ArrowArray *out, struct lam_error *error) {
+enum lam_status lam_merge_columns(struct lam_mem *mem, const struct ArrowSchema *merged, const struct ArrowSchema *file,
+                                  const struct lam_merge_source *sources, const bool *wanted, struct ArrowArray *batch,
+                                  struct ArrowArray *out, struct lam_error *error) {
   enum lam_status status = lam_array_init_struct(batch->length, merged->n_children, out, error);
   int64_t from = 0;
   for (int64_t c = 0; status == LAM_OK && c < merged->n_children; c++) {
+    if (wanted && !wanted[c]) continue;
     if (sources[c].column < 0)
       status = lam_array_nulls(mem, merged->children[c], batch->length, out->children[c], error);
     else
@@ -161,4 +162,10 @@ enum lam_status lam_merge_batch(struct lam_mem *mem, const struct ArrowSchema *m
   lam_array_release(batch);
   if (status != LAM_OK) lam_array_release(out);
   return status;
+}
+
+enum lam_status lam_merge_batch(struct lam_mem *mem, const struct ArrowSchema *merged, const struct ArrowSchema *file,
+                                const struct lam_merge_source *sources, struct ArrowArray *batch,
+                                struct ArrowArray *out, struct lam_error *error) {
+  return lam_merge_columns(mem, merged, file, sources, NULL, batch, out, error);
 }

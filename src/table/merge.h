@@ -36,6 +36,10 @@ bool lam_merge_same(const struct ArrowSchema *merged, const struct ArrowSchema *
 enum lam_status lam_merge_batch(struct lam_mem *mem, const struct ArrowSchema *merged, const struct ArrowSchema *file,
                                 const struct lam_merge_source *sources, struct ArrowArray *batch,
                                 struct ArrowArray *out, struct lam_error *error);
+/* The same of the merged columns c for which wanted[c]: the others are not in `batch`, and stay released in `out`. */
+enum lam_status lam_merge_columns(struct lam_mem *mem, const struct ArrowSchema *merged, const struct ArrowSchema *file,
+                                  const struct lam_merge_source *sources, const bool *wanted, struct ArrowArray *batch,
+                                  struct ArrowArray *out, struct lam_error *error);
 
 /* ---- merge_nested.c ---- */
 
