@@ -202,6 +202,11 @@ static enum lam_status each_file(struct run *run, bool write, struct lam_error *
                           run, error);
     lam_progress_end(run->context);
   }
+  if (status == LAM_OK && write && !filter.count && !run->directory->single) {
+    uint64_t removed;
+    status = lam_sidecars_sweep(run->directory, &removed, error);
+    if (removed) lam_log(run->context, LAM_LOG_INFO, "removed %" PRIu64 " sidecars of files that are gone", removed);
+  }
   if (status == LAM_OK && write && !run->directory->single && !run->stopped)
     status = lam_pack_make(run->directory, false, 0, NULL, error); /* from the sidecars */
   return lam_arena_release(&arena), status;
