@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lamella/arrow.h"
 #include "lamella/context.h"
 #include "lamella/status.h"
 #include "lamella/table.h"
@@ -107,6 +108,30 @@ struct lam_sidecar_prune_options {
 LAM_API enum lam_status lam_sidecar_prune(struct lam_sidecar *sidecar, const char *where,
                                           const struct lam_sidecar_prune_options *options, uint8_t *verdicts,
                                           struct lam_error *error);
+
+/* ---- decoding ---- */
+
+enum lam_decode_type {
+  LAM_DECODE_AS_STORED = 0, /* dictionaries as their values */
+  LAM_DECODE_STRINGS,       /* binaries as strings: LAM_CORRUPT where one is no UTF-8 */
+  LAM_DECODE_BINARIES,      /* strings as binaries */
+};
+struct lam_sidecar_decode_options {
+  uint32_t struct_size;
+  int type;                         /* enum lam_decode_type */
+  const struct lam_plan_rows *rows; /* of the row group, counted from 0, ascending; NULL: all */
+  size_t row_count;
+  bool no_checksums; /* do not verify page checksums */
+};
+#define LAM_SIDECAR_DECODE_OPTIONS_INIT \
+  { .struct_size = sizeof(struct lam_sidecar_decode_options) }
+/* Decodes a chunk of a column that is not repeated. `bytes` are the `size` bytes of the file at `offset` that
+ * lam_sidecar_chunk says, fetched from anywhere; they are not needed afterwards. The caller releases `schema` and
+ * `array`, which may outlive the sidecar. */
+LAM_API enum lam_status lam_sidecar_decode(struct lam_sidecar *sidecar, int32_t row_group, int32_t column,
+                                           const void *bytes, size_t size,
+                                           const struct lam_sidecar_decode_options *options, struct ArrowSchema *schema,
+                                           struct ArrowArray *array, struct lam_error *error);
 
 /* ---- those of a table ---- */
 

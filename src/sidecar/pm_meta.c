@@ -127,6 +127,18 @@ enum lam_status lam_sidecar_meta(struct lam_sidecar *sidecar, struct lam_arena *
 
 /* ---- some columns ---- */
 
+enum lam_status pm_top_of_leaf(struct lam_sidecar *sidecar, int32_t leaf, int32_t *top, struct lam_schema_node *out,
+                               struct lam_error *error) {
+  LAM_TRY(pm_leaf_node(sidecar, leaf, top, error));
+  for (uint32_t depth = 0;; depth++) {
+    LAM_TRY(pm_load_node(sidecar, *top, out, error));
+    LAM_CHECK(out->parent < *top && depth < sidecar->schema_head.nodes, error, "%s: its schema is no tree",
+              sidecar->name);
+    if (out->parent <= 0) return LAM_OK;
+    *top = out->parent;
+  }
+}
+
 /* Appends the nodes of a top-level column and the columns of the sidecar that its leaves are. */
 static enum lam_status load_top(struct lam_sidecar *sidecar, const struct pm_top *top, struct lam_buf *nodes,
                                 struct lam_buf *columns, struct lam_error *error) {

@@ -22,18 +22,6 @@ struct query {
 
 /* ---- columns ---- */
 
-static enum lam_status top_of_leaf(struct lam_sidecar *sidecar, int32_t leaf, int32_t *top, struct lam_schema_node *out,
-                                   struct lam_error *error) {
-  LAM_TRY(pm_leaf_node(sidecar, leaf, top, error));
-  for (uint32_t depth = 0;; depth++) {
-    LAM_TRY(pm_load_node(sidecar, *top, out, error));
-    LAM_CHECK(out->parent < *top && depth < sidecar->schema_head.nodes, error, "%s: its schema is no tree",
-              sidecar->name);
-    if (out->parent <= 0) return LAM_OK;
-    *top = out->parent;
-  }
-}
-
 /* The first top-level column of that name, of those whose leaves' paths are `prefix` or, if it is longer than the name,
  * begin with it. */
 static enum lam_status find_below(struct lam_sidecar *sidecar, struct lam_bytes prefix, struct lam_bytes name,
@@ -49,7 +37,7 @@ static enum lam_status find_below(struct lam_sidecar *sidecar, struct lam_bytes 
     LAM_TRY(pm_leaf_path(sidecar, leaf, &there, &path, error));
     bool begins = path.size >= prefix.size && memcmp(path.data, prefix.data, prefix.size) == 0;
     if (!begins || (prefix.size == name.size && path.size > name.size)) return LAM_OK;
-    LAM_TRY(top_of_leaf(sidecar, leaf, &top, &node, error));
+    LAM_TRY(pm_top_of_leaf(sidecar, leaf, &top, &node, error));
     if (lam_bytes_equal(node.name, name) && (*out < 0 || top < *out)) *out = top;
   }
   return LAM_OK;
@@ -87,7 +75,7 @@ static enum lam_status find_by_id(struct query *query, int32_t id, struct lam_by
     LAM_TRY(pm_column(sidecar, i, &column, NULL, error));
     if (column.id != id) continue;
     *out = i;
-    return sidecar->schema.data ? top_of_leaf(sidecar, i, out, &node, error) : LAM_OK;
+    return sidecar->schema.data ? pm_top_of_leaf(sidecar, i, out, &node, error) : LAM_OK;
   }
   return LAM_OK;
 }

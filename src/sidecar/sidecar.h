@@ -112,6 +112,9 @@ enum lam_status lam_sidecar_meta(struct lam_sidecar *sidecar, struct lam_arena *
                                  struct lam_file_meta *out, struct lam_error *error);
 /* The same of a file that had only these top-level columns, in time that does not depend on the others. The sidecar has
  * our sections. */
+/* The node of the top-level column that a leaf is of. */
+enum lam_status pm_top_of_leaf(struct lam_sidecar *sidecar, int32_t leaf, int32_t *top, struct lam_schema_node *out,
+                               struct lam_error *error);
 struct pm_top {
   int32_t node;          /* of its schema */
   struct lam_bytes name; /* that the column is to have; data NULL: its own */

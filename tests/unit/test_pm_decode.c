@@ -1,0 +1,168 @@
+/* Chunks decoded from a sidecar and bytes: what a reader of the file gives. */
+#include <stdlib.h>
+
+#include "condition_support.h"
+#include "parquet/writer.h"
+#include "sidecar/sidecar.h"
+
+enum { ROWS = 2000, GROUP = 700, ROUNDS = 30 };
+
+struct made {
+  struct columns columns;
+  struct ArrowSchema schema;
+  struct ArrowArray rows;
+  struct lam_store *store;
+  struct lam_file *file;
+  struct lam_sidecar *sidecar;
+};
+
+static void make(uint64_t *seed, struct made *m) {
+  struct lam_write_options options = LAM_WRITE_OPTIONS_INIT;
+  struct lam_sidecar_source source;
+  struct lam_writer *writer;
+  OK(lam_store_memory(context, &m->store, &error));
+  random_columns(seed, &m->columns);
+  columns_schema(&m->columns, &m->schema);
+  random_batch(seed, &m->columns, ROWS, &m->rows);
+  options.row_group_rows = GROUP;
+  options.page_rows = 50 + below(seed, 900);
+  OK(lam_writer_open_in(m->store, "t", &m->schema, &options, mem, &writer, &error));
+  OK(lam_writer_write(writer, &m->rows, &error));
+  OK(lam_writer_finish(writer, NULL, &error));
+  lam_writer_close(writer);
+  OK(lam_file_open_in(m->store, "t", NULL, mem, &m->file, &error));
+  OK(lam_sidecar_source_of(m->file, mem, &source, &error));
+  OK(lam_sidecar_put(&source, &(struct lam_sidecar_format){0}, m->store, "_pm", mem, NULL, &error));
+  OK(lam_sidecar_open_in(m->store, "_pm", &(struct lam_sidecar_open_options){0}, mem, &m->sidecar, &error));
+}
+static void drop(struct made *m) {
+  lam_sidecar_close(m->sidecar);
+  lam_file_close(m->file);
+  lam_array_release(&m->rows);
+  lam_schema_release(&m->schema);
+  lam_store_close(m->store);
+}
+
+static uint8_t *chunk_bytes(struct made *m, int32_t group, int32_t column, size_t *size) {
+  struct lam_sidecar_chunk chunk = LAM_SIDECAR_CHUNK_INIT;
+  OK(lam_sidecar_chunk(m->sidecar, group, column, &chunk, &error));
+  uint8_t *bytes = malloc(chunk.size + 1);
+  OK(lam_file_read(m->file, chunk.offset, bytes, chunk.size, &error));
+  *size = chunk.size;
+  return bytes;
+}
+
+/* Row `row` of one is row `other` of the other. */
+static void same_value(const struct lam_view *a, int64_t row, const struct lam_view *b, int64_t other) {
+  assert_int_equal(lam_view_valid(a, row), lam_view_valid(b, other));
+  if (!lam_view_valid(a, row)) return;
+  if (a->type.id == LAM_TYPE_BOOL) {
+    assert_int_equal(lam_bit_get(a->data, a->offset + row), lam_bit_get(b->data, b->offset + other));
+  } else if (lam_type_is_binary(a->type.id) || a->type.id == LAM_TYPE_FIXED_BINARY) {
+    assert_true(lam_bytes_equal(lam_view_bytes(a, row), lam_view_bytes(b, other)));
+  } else {
+    size_t width = (size_t)lam_type_bits(&a->type) / 8;
+    assert_memory_equal((const uint8_t *)a->data + (size_t)(a->offset + row) * width,
+                        (const uint8_t *)b->data + (size_t)(b->offset + other) * width, width);
+  }
+}
+
+static void check_chunk(struct made *m, int32_t group, int32_t column, const struct lam_plan_rows *rows, size_t count) {
+  struct lam_sidecar_decode_options options = LAM_SIDECAR_DECODE_OPTIONS_INIT;
+  struct ArrowSchema schema;
+  struct ArrowArray array;
+  struct lam_view found, expected;
+  size_t size;
+  int64_t at = 0;
+  uint8_t *bytes = chunk_bytes(m, group, column, &size);
+  options.rows = rows;
+  options.row_count = count;
+  OK(lam_sidecar_decode(m->sidecar, group, column, bytes, size, &options, &schema, &array, &error));
+  free(bytes);
+  assert_string_equal(schema.name, m->schema.children[column]->name);
+  assert_string_equal(schema.format, m->schema.children[column]->format);
+  OK(lam_view_init(&schema, &array, &found, &error));
+  OK(lam_view_init(m->schema.children[column], m->rows.children[column], &expected, &error));
+  const struct lam_plan_rows all = {0, lam_file_row_group_rows(m->file, group)};
+  for (size_t i = 0; i < (rows ? count : 1); i++)
+    for (int64_t row = (rows ? rows : &all)[i].first; row < (rows ? rows : &all)[i].end; row++)
+      same_value(&found, at++, &expected, (int64_t)group * GROUP + row);
+  assert_int_equal(array.length, at);
+  lam_array_release(&array);
+  lam_schema_release(&schema);
+}
+
+static void random_chunks(void **state) {
+  (void)state;
+  uint64_t seed = seed_of_test();
+  for (int i = 0; i < ROUNDS; i++) {
+    struct made m;
+    make(&seed, &m);
+    for (int32_t g = 0; g < lam_file_row_groups(m.file); g++)
+      for (int32_t c = 0; c < m.columns.count; c++) {
+        const struct lam_plan_rows some[] = {{3, 40}, {40, 41}, {500, 600}};
+        check_chunk(&m, g, c, NULL, 0);
+        check_chunk(&m, g, c, some, 3);
+        check_chunk(&m, g, c, some, 0);
+      }
+    drop(&m);
+  }
+}
+
+/* A file of one column of binaries: texts but for the last. */
+static void types_are_overridden(void **state) {
+  (void)state;
+  static const char *const values[] = {"61", "c3a4", "", "ff"};
+  struct made m = {.columns = {.count = 1}};
+  struct lam_sidecar_decode_options options = LAM_SIDECAR_DECODE_OPTIONS_INIT;
+  struct ArrowSchema schema;
+  struct ArrowArray array;
+  struct lam_type type = {.id = LAM_TYPE_BINARY, .timezone = ""};
+  struct lam_builder builder;
+  struct lam_writer *writer;
+  struct lam_sidecar_source source;
+  size_t size;
+  OK(lam_store_memory(context, &m.store, &error));
+  OK(lam_schema_init_struct("", 1, &m.schema, &error));
+  OK(lam_schema_init(&type, "b", true, m.schema.children[0], &error));
+  OK(lam_array_init_struct(4, 1, &m.rows, &error));
+  OK(lam_builder_init(&builder, mem, &type, &error));
+  for (int i = 0; i < 4; i++) {
+    uint8_t value[2];
+    for (size_t k = 0; k < strlen(values[i]) / 2; k++)
+      value[k] = (uint8_t)strtol((char[3]){values[i][2 * k], values[i][2 * k + 1], 0}, NULL, 16);
+    OK(lam_builder_bytes(&builder, lam_bytes_of(value, strlen(values[i]) / 2), &error));
+  }
+  OK(lam_builder_finish(&builder, m.rows.children[0], &error));
+  lam_builder_release(&builder);
+  OK(lam_writer_open_in(m.store, "t", &m.schema, NULL, mem, &writer, &error));
+  OK(lam_writer_write(writer, &m.rows, &error));
+  OK(lam_writer_finish(writer, NULL, &error));
+  lam_writer_close(writer);
+  OK(lam_file_open_in(m.store, "t", NULL, mem, &m.file, &error));
+  OK(lam_sidecar_source_of(m.file, mem, &source, &error));
+  OK(lam_sidecar_put(&source, &(struct lam_sidecar_format){0}, m.store, "_pm", mem, NULL, &error));
+  OK(lam_sidecar_open_in(m.store, "_pm", &(struct lam_sidecar_open_options){0}, mem, &m.sidecar, &error));
+  uint8_t *bytes = chunk_bytes(&m, 0, 0, &size);
+  options.type = LAM_DECODE_STRINGS;
+  FAILS(lam_sidecar_decode(m.sidecar, 0, 0, bytes, size, &options, &schema, &array, &error), LAM_CORRUPT, "row 3");
+  options.rows = &(struct lam_plan_rows){0, 3};
+  options.row_count = 1;
+  OK(lam_sidecar_decode(m.sidecar, 0, 0, bytes, size, &options, &schema, &array, &error));
+  assert_string_equal(schema.format, "u");
+  assert_int_equal(array.length, 3);
+  lam_array_release(&array);
+  lam_schema_release(&schema);
+  /* Bytes of another chunk, or damaged ones. */
+  FAILS(lam_sidecar_decode(m.sidecar, 0, 0, bytes, size - 1, NULL, &schema, &array, &error), LAM_INVALID, "were given");
+  bytes[size - 1] ^= 1;
+  assert_int_not_equal(lam_sidecar_decode(m.sidecar, 0, 0, bytes, size, NULL, &schema, &array, NULL), LAM_OK);
+  FAILS(lam_sidecar_decode(m.sidecar, 1, 0, bytes, size, NULL, &schema, &array, &error), LAM_INVALID, "no row group");
+  free(bytes);
+  drop(&m);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {MEM_TEST(random_chunks), MEM_TEST(types_are_overridden)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
