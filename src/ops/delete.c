@@ -118,6 +118,7 @@ static enum lam_status delete_where(struct deletion *deletion, struct lam_arena 
   LAM_TRY(lam_where_files(edit->table, deletion->condition, arena, &deletion->outcomes, error));
   LAM_TRY(lam_arena_array(arena, edit->table->snapshot.file_count, 1, &memory, error));
   deletion->gone = memory;
+  LAM_TRY(lam_edit_depend(edit, deletion->outcomes, error));
   LAM_TRY(lam_edit_each_file(edit, delete_file, deletion, error));
   return remove_files(deletion, error);
 }

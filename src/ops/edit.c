@@ -5,6 +5,7 @@
 #include "ops/discard_store.h"
 #include "ops/task.h"
 #include "parquet/codec.h"
+#include "table/where.h"
 
 enum { MOST_RETRIES = 3 };
 
@@ -73,6 +74,26 @@ bool lam_edit_in_scope(const struct lam_edit *edit, size_t file) {
   const struct lam_snapshot *snapshot = &edit->table->snapshot;
   return !edit->whole || !edit->filter.count ||
          lam_partition_filter_matches(&edit->filter, &snapshot->partitions[snapshot->files[file].partition].values);
+}
+
+static bool ruled_out(const struct lam_directory_partition *partition, const uint8_t *outcomes) {
+  bool out = partition->file_count > 0;
+  for (size_t i = partition->first_file; out && i < partition->first_file + partition->file_count; i++)
+    out = outcomes[i] & LAM_OUTCOMES_BY_PATH && !(outcomes[i] & LAM_MAY_BE_TRUE);
+  return out;
+}
+
+enum lam_status lam_edit_depend(struct lam_edit *edit, const uint8_t *outcomes, struct lam_error *error) {
+  const struct lam_snapshot *snapshot = &edit->table->snapshot;
+  if (!edit->filter.count) LAM_TRY(lam_change_scope(&edit->change, "", error));
+  for (size_t p = 0; p < snapshot->partition_count; p++) {
+    const struct lam_directory_partition *partition = &snapshot->partitions[p];
+    bool asked_for = edit->filter.count && lam_partition_filter_matches(&edit->filter, &partition->values);
+    if (asked_for) LAM_TRY(lam_change_scope(&edit->change, partition->directory, error));
+    if (outcomes && ruled_out(partition, outcomes))
+      LAM_TRY(lam_change_outside(&edit->change, partition->directory, error));
+  }
+  return LAM_OK;
 }
 
 /* ---- an attempt ---- */

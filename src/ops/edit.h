@@ -52,6 +52,11 @@ enum lam_status lam_edit_widen(struct lam_edit *edit, struct lam_error *error);
 /* Whether a file of the snapshot is in the scope: always true unless widened. */
 bool lam_edit_in_scope(const struct lam_edit *edit, size_t file);
 
+/* That the result depends on there being no other rows for which a condition is TRUE: none may come to the partitions
+ * asked for, whoever writes them. `outcomes` (lam_where_files) leave out the partitions whose path says that none can
+ * be there; NULL: none is left out. */
+enum lam_status lam_edit_depend(struct lam_edit *edit, const uint8_t *outcomes, struct lam_error *error);
+
 /* Calls `task(user, i)` for each file i of the snapshot, on as many threads as the budget has room for. */
 enum lam_status lam_edit_each_file(struct lam_edit *edit, lam_task_fn task, void *user, struct lam_error *error);
 /* Opens file `index` of the snapshot; LAM_CONFLICT where it is another one by now. Any thread. */

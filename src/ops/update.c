@@ -258,6 +258,7 @@ static enum lam_status add_columns(void *user, size_t index, struct lam_error *e
 static enum lam_status update_files(struct lam_update *update, struct lam_error *error) {
   struct lam_edit *edit = update->edit;
   struct lam_partition_writer_options moved;
+  LAM_TRY(lam_edit_depend(edit, update->added ? NULL : update->outcomes, error));
   if (update->moves) LAM_TRY(open_moved(update, &moved, error));
   /* Rows that move come in the order of the table. */
   LAM_TRY(update->moves ? lam_pool_run(lam_context_pool(edit->context), edit->table->snapshot.file_count, 1,

@@ -1,4 +1,5 @@
 /* Stages, where an operation writes, and the description of what it wants committed. */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -158,15 +159,24 @@ enum lam_status lam_change_tail(struct lam_change *change, const char *staged, c
   return LAM_OK;
 }
 
-enum lam_status lam_change_scope(struct lam_change *change, const char *directory, struct lam_error *error) {
-  void *items = change->scope;
+static enum lam_status add_directory(struct lam_change *change, const char ***list, size_t *count, size_t *room,
+                                     const char *directory, struct lam_error *error) {
+  void *items = *list;
   LAM_TRY(lam_key_check(directory, error));
-  LAM_TRY(
-      lam_vector_grow(&change->arena, &items, change->scope_count, &change->scope_room, sizeof *change->scope, error));
-  change->scope = items;
-  LAM_TRY(copy(change, directory, &change->scope[change->scope_count], error));
-  change->scope_count++;
+  LAM_TRY(lam_vector_grow(&change->arena, &items, *count, room, sizeof **list, error));
+  *list = items;
+  LAM_TRY(copy(change, directory, &(*list)[*count], error));
+  (*count)++;
   return LAM_OK;
+}
+
+enum lam_status lam_change_scope(struct lam_change *change, const char *directory, struct lam_error *error) {
+  return add_directory(change, &change->scope, &change->scope_count, &change->scope_room, directory, error);
+}
+
+enum lam_status lam_change_outside(struct lam_change *change, const char *directory, struct lam_error *error) {
+  assert(!change->outside_count || strcmp(change->outside[change->outside_count - 1], directory) < 0);
+  return add_directory(change, &change->outside, &change->outside_count, &change->outside_room, directory, error);
 }
 
 enum lam_status lam_change_merge(struct lam_change *to, const struct lam_change *from, struct lam_error *error) {

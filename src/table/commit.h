@@ -63,6 +63,8 @@ struct lam_change {
    * them. A compaction has none: it takes fixed inputs, and files that arrive meanwhile stay. */
   const char **scope;
   size_t scope_count, scope_room;
+  const char **outside; /* directories with files that the scope leaves out, ascending; not those below them */
+  size_t outside_count, outside_room;
   const struct lam_snapshot *known; /* the plan's; may be NULL without a scope; outlives the change */
   uint64_t after;                   /* a conflict unless this was the table's last commit; 0: whichever it was */
 };
@@ -81,6 +83,8 @@ enum lam_status lam_change_read(struct lam_change *change, const struct lam_data
 enum lam_status lam_change_tail(struct lam_change *change, const char *staged, const struct lam_data_file *file,
                                 struct lam_error *error);
 enum lam_status lam_change_scope(struct lam_change *change, const char *directory, struct lam_error *error);
+/* What becomes of the files of this directory does not matter. Called in ascending order. */
+enum lam_status lam_change_outside(struct lam_change *change, const char *directory, struct lam_error *error);
 /* All that `from` has, copied; `known` is left alone. */
 enum lam_status lam_change_merge(struct lam_change *to, const struct lam_change *from, struct lam_error *error);
 

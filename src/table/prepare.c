@@ -179,6 +179,17 @@ static int file_by_key(const void *a, const void *b) {
   return strcmp(((const struct lam_data_file *)a)->key, ((const struct lam_data_file *)b)->key);
 }
 
+static int by_text(const void *a, const void *b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool in_scope(const struct lam_change *change, const char *directory) {
+  bool in = false;
+  for (size_t i = 0; i < change->scope_count && !in; i++) in = is_below(directory, change->scope[i]);
+  return in && !(change->outside_count &&
+                 bsearch(&directory, change->outside, change->outside_count, sizeof *change->outside, by_text));
+}
+
 /* Every data file in the scope must be one that the plan knew, in the state that it knew. */
 static enum lam_status check_scope(struct lam_prepare *prepare, struct lam_error *error) {
   const struct lam_change *change = prepare->change;
@@ -196,9 +207,7 @@ static enum lam_status check_scope(struct lam_prepare *prepare, struct lam_error
   enum lam_status status = LAM_OK;
   for (size_t i = 0; status == LAM_OK && i < now.file_count; i++) {
     const char *directory = now.partitions[now.files[i].partition].directory;
-    bool in_scope = false;
-    for (size_t j = 0; j < change->scope_count && !in_scope; j++) in_scope = is_below(directory, change->scope[j]);
-    if (!in_scope) continue;
+    if (!in_scope(change, directory)) continue;
     const struct lam_data_file *file = known ? bsearch(&now.files[i], files, known, sizeof *files, file_by_key) : NULL;
     if (!file)
       status = conflict(prepare, "", now.files[i].key, "added", error);
@@ -209,9 +218,6 @@ static enum lam_status check_scope(struct lam_prepare *prepare, struct lam_error
   return status;
 }
 
-static int by_text(const void *a, const void *b) {
-  return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
 static int touched_by_key(const void *a, const void *b) {
   return strcmp(((const struct lam_touched *)a)->key, ((const struct lam_touched *)b)->key);
 }

@@ -112,11 +112,16 @@ class Model:
         return self.number(f"DELETE FROM t WHERE {where}")
 
     def update(self, assignments, where):
-        for name, expression in assignments:
+        """Not by UPDATE, which leaves -0.0 where it is to become 0.0."""
+        for name, _ in assignments:
             if name not in self.columns():
                 self.add_column(name, "BIGINT")
-        text = ", ".join(f"{name} = {expression}" for name, expression in assignments)
-        return self.number(f"UPDATE t SET {text} WHERE {where}")
+        kinds = {row[0]: row[1] for row in self.db.execute("DESCRIBE t").fetchall()}
+        text = ", ".join(f"CASE WHEN {where} THEN CAST({expression} AS {kinds[name]}) ELSE {name} END AS {name}"
+                         for name, expression in assignments)  # fmt: skip
+        count = self.number(f"SELECT count(*) FROM t WHERE {where}")
+        self.db.execute(f"CREATE OR REPLACE TABLE t AS SELECT * REPLACE ({text}) FROM t")
+        return count
 
     def dedup(self, keys, keep_last):
         columns = ", ".join(self.columns())

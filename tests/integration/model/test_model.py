@@ -310,6 +310,8 @@ def command_line(operation, table=None, source=None, backup=None, partitions=(),
            "repartition": ["repartition", table, table]}.get(name, [name, table])  # fmt: skip
     for key, value in rest.items():
         option = "--" + {"keys": "key", "keep_last": "keep", "last_wins": "on-duplicate"}.get(key, key).replace("_", "-")
+        if key == "where":
+            value = value or "true"
         if key == "keep_last":
             value = "last" if value else "first"
         if key == "last_wins":
