@@ -1,4 +1,5 @@
 /* Appending: the golden vector of version 2, tokens, dead footers, torn appends. */
+#include "base/checksum.h"
 #include "pm_support.h"
 
 #include "fault_store.h"
@@ -83,6 +84,40 @@ static void golden_vectors(void **state) {
   struct lam_sidecar *sidecar;
   FAILS(open_at(store, 5, false, &sidecar, &error), LAM_NOT_FOUND, "stale");
   lam_buf_release(&found);
+}
+
+/* SEQ_TXN and SCRATCHPAD say something of the state that they were written with: it keeps them, the next has none. */
+static void sections_of_a_state_stay_with_it(void **state) {
+  (void)state;
+  enum { FOOTER = 240, SECTIONS = 284, END = 308, SIZE = 316 };
+  uint8_t bytes[GOLDEN2] = {0};
+  struct lam_output *output;
+  struct lam_sidecar *sidecar;
+  golden_bytes(1, bytes);
+  lam_store64(bytes, SIZE);
+  lam_store64(bytes + FOOTER + offsetof(struct pm_footer, features), PM_SEQ_TXN | PM_SCRATCHPAD);
+  lam_store64(bytes + SECTIONS, 77);
+  lam_store32(bytes + SECTIONS + 8, 1); /* one record {code, length, bytes} */
+  lam_store32(bytes + SECTIONS + 12, 5);
+  lam_store32(bytes + SECTIONS + 16, 4);
+  memcpy(bytes + SECTIONS + 20, "abcd", 4);
+  lam_store32(bytes + END, lam_crc32(0, bytes + PM_COVERED, END - PM_COVERED));
+  lam_store32(bytes + END + 4, END + 4 - FOOTER);
+  OK(store->ops->create(store, "_pm", &output, &error));
+  OK(store->ops->write(output, bytes, SIZE, &error));
+  OK(store->ops->close_output(output, &error));
+  want_groups(store, GOLDEN1_TOKEN, 1);
+  format = (struct lam_sidecar_format){.plain = true};
+  OK(append2(store, &error));
+  want_groups(store, GOLDEN1_TOKEN, 1);
+  want_groups(store, GOLDEN2_TOKEN, 2);
+  OK(open_at(store, GOLDEN1_TOKEN, true, &sidecar, &error));
+  assert_int_equal(sidecar->footer.features, PM_SEQ_TXN | PM_SCRATCHPAD);
+  lam_sidecar_close(sidecar);
+  OK(open_at(store, GOLDEN2_TOKEN, true, &sidecar, &error));
+  assert_int_equal(sidecar->footer.features, 0);
+  assert_int_equal(sidecar->footer.previous, SIZE);
+  lam_sidecar_close(sidecar);
 }
 
 /* A reader keeps what it has mapped; ours and theirs, appended to many times. */
@@ -260,6 +295,7 @@ static void faults(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(golden_vectors, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(sections_of_a_state_stay_with_it, set_up, tear_down),
       cmocka_unit_test_setup_teardown(readers_keep_their_snapshot, set_up, tear_down),
       cmocka_unit_test_setup_teardown(dead_footers_are_passed_over, set_up, tear_down),
       cmocka_unit_test_setup_teardown(the_newest_match_wins, set_up, tear_down),
