@@ -390,6 +390,8 @@ static enum lam_status splice_group(struct rewrite *r, int32_t g, bool *done, st
   const bool *wanted = r->wanted;
   *done = false;
   if (!group->bits || (!drops(r) && r->edit->options->verify_full)) return LAM_OK;
+  /* What little is left of a row group is joined with the next. */
+  if (drops(r) && group->rows - group->marked < r->largest / SMALL_SHARE) return LAM_OK;
   LAM_TRY(find_layout(r, error));
   if (!r->same_layout) return LAM_OK;
   r->wanted = NULL;
