@@ -152,6 +152,42 @@ LAM_API enum lam_status lam_repartition(struct lam_context *context, const char 
                                         const struct lam_repartition_options *options,
                                         struct lam_repartition_result *result, struct lam_error *error);
 
+/* ---- estimates: what a repartition or a compaction would give ---- */
+
+/* Partitions and rows are counted. Files, bytes and seconds come from a sample, which is run without writing; where it
+ * is all of the work they are what the operation would report. */
+struct lam_estimate_result {
+  uint32_t struct_size;
+  uint64_t partitions_before, files_before, bytes_before; /* of the table now */
+  uint64_t partitions, files, rows, bytes;                /* of the table that there would be */
+  uint64_t files_compacted; /* of a compaction: the files that would be replaced, */
+  uint64_t files_written;   /* and those that would take their place */
+  uint64_t sample_rows;     /* that were encoded to learn it */
+  double bytes_error;       /* the part by which `bytes` may be wrong: 0.1 is ±10 %; 0: nothing was left to guess */
+  double seconds;           /* about what it would take on this machine; making it durable not included */
+};
+#define LAM_ESTIMATE_RESULT_INIT \
+  { .struct_size = sizeof(struct lam_estimate_result) }
+/* Of the options those of the commit, the target and the backup are not used. */
+LAM_API enum lam_status lam_estimate_repartition(struct lam_context *context, const char *source,
+                                                 const struct lam_repartition_options *options,
+                                                 struct lam_estimate_result *result, struct lam_error *error);
+
+/* A partition in which a compaction pays. */
+struct lam_estimate_partition {
+  uint32_t struct_size;
+  const char *directory;
+  uint64_t files, files_after; /* of those that would be compacted */
+  uint64_t bytes;              /* of the former */
+};
+/* Called for each, those that lose most files first. All of it is the callee's for the call. A return of false stops.
+ */
+typedef bool (*lam_estimate_fn)(void *user, const struct lam_estimate_partition *partition);
+/* `each` may be NULL. */
+LAM_API enum lam_status lam_estimate_compact(struct lam_context *context, const char *path,
+                                             const struct lam_compact_options *options, lam_estimate_fn each,
+                                             void *user, struct lam_estimate_result *result, struct lam_error *error);
+
 /* ---- schema ---- */
 
 enum lam_schema_change_kind {

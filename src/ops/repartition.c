@@ -10,7 +10,6 @@
 #include "base/options.h"
 #include "ops/derive.h"
 #include "ops/discard_store.h"
-#include "ops/keep.h"
 #include "ops/partition_writer.h"
 #include "ops/task.h"
 #include "table/root.h"
@@ -113,24 +112,26 @@ static enum lam_status check_schema(struct repartition *r, struct lam_error *err
 
 /* ---- writing ---- */
 
-/* Columns are encoded as the source's first file has them; new ones by the default. */
-static enum lam_status keep_columns(struct repartition *r, struct lam_error *error) {
-  const struct lam_snapshot *snapshot = &r->table->snapshot;
+enum lam_status lam_repartition_columns(const struct lam_table *table, const struct ArrowSchema *schema,
+                                        const struct lam_change_options *options, struct lam_arena *arena,
+                                        struct lam_keep *keep, struct lam_error *error) {
+  const struct lam_snapshot *snapshot = &table->snapshot;
   struct lam_file *file;
   void *memory;
-  r->keep.arena = &r->arena;
-  LAM_TRY(lam_snapshot_file(r->source, snapshot, &snapshot->files[0], &r->table->file_options, r->mem, &file, error));
-  enum lam_status status = lam_keep_file(&r->keep, file, error);
+  *keep = (struct lam_keep){.arena = arena};
+  LAM_TRY(lam_snapshot_file(table->directory, snapshot, &snapshot->files[0], &table->file_options, table->mem, &file,
+                            error));
+  enum lam_status status = lam_keep_file(keep, file, error);
   lam_file_close(file);
   LAM_TRY(status);
-  r->keep.key_value_count = 0; /* they may describe the columns as they were */
-  LAM_TRY(lam_arena_array(&r->arena, (size_t)r->keep.column_count + 1, sizeof *r->keep.columns, &memory, error));
+  keep->key_value_count = 0; /* they may describe the columns as they were */
+  LAM_TRY(lam_arena_array(arena, (size_t)keep->column_count + 1, sizeof *keep->columns, &memory, error));
   struct lam_column_options *columns = memory;
   columns[0] = (struct lam_column_options){.codec = LAM_WRITE_ZSTD};
-  lam_copy(columns + 1, r->keep.columns, (size_t)r->keep.column_count * sizeof *columns);
-  r->keep.columns = columns;
-  r->keep.column_count++;
-  return lam_keep_change(&r->keep, &r->options->change, lam_derive_schema(r->derive), error);
+  lam_copy(columns + 1, keep->columns, (size_t)keep->column_count * sizeof *columns);
+  keep->columns = columns;
+  keep->column_count++;
+  return lam_keep_change(keep, options, schema, error);
 }
 
 static enum lam_status open_writer(struct repartition *r, struct lam_partition_writer **out, struct lam_error *error) {
@@ -322,7 +323,8 @@ static enum lam_status run_table(struct repartition *r, struct lam_error *error)
   LAM_TRY(check_target(r, error));
   LAM_TRY(lam_derive_open(r->mem, &r->table->merge.schema, r->options->set, &r->spec, &r->derive, error));
   LAM_TRY(check_schema(r, error));
-  LAM_TRY(keep_columns(r, error));
+  LAM_TRY(
+      lam_repartition_columns(r->table, lam_derive_schema(r->derive), &r->options->change, &r->arena, &r->keep, error));
   r->result->files_read = snapshot->file_count;
   r->result->bytes_read = snapshot->bytes;
   r->result->partitions_before = snapshot->partition_count;

@@ -250,6 +250,50 @@ def read_files_of(directory):
     return read_table(directory).to_pylist()
 
 
+# ---- estimates ----
+
+
+def test_estimate_of_a_sample_that_is_all(lamella, write, tmp_path):
+    """Where all rows fit into the sample, the estimate is what the run gives."""
+    for part in range(3):
+        for file in range(4):
+            write(f"t/p={part}/f{file}.parquet", ticks(100, part * 400 + file * 100), compression="snappy")
+    said = lamella.json("estimate", "repartition", "t", "--by", "hour(ts)", "--where", "id > 50", "--rows-per-file", "20")
+    assert not (tmp_path / "t.lamella").exists()
+    done = lamella.json("repartition", "t", "u", "--by", "hour(ts)", "--where", "id > 50", "--rows-per-file", "20")
+    assert said["bytes_error"] == 0 and said["rows"] == said["sample_rows"] == done["rows_written"]
+    assert (said["partitions"], said["files"], said["bytes"]) == (
+        done["partitions_after"], done["files_written"], done["bytes_written"])
+    assert (said["partitions_before"], said["files_before"], said["bytes_before"]) == (3, 12, done["bytes_read"])
+    said = lamella.json("estimate", "compact", "t")
+    done = lamella.json("compact", "t")
+    assert said["bytes_error"] == 0
+    for mine, theirs in (("files", "files_after"), ("bytes", "bytes_after"), ("files_compacted", "files_compacted"),
+                         ("files_written", "files_written"), ("rows", "rows")):
+        assert said[mine] == done[theirs], mine
+    assert [(p["directory"], p["files"], p["files_after"]) for p in said["where"]] == [
+        (f"p={part}", 4, 1) for part in range(3)]
+    assert lamella.json("estimate", "compact", "t")["where"] == []
+    text = lamella("estimate", "compact", "u").text
+    assert "± 0 %" in text and "would be 1" in text
+    assert "expected estimate compact" in lamella("estimate", "nothing", status=2).err
+
+
+@pytest.mark.parametrize("by", ["day=CAST(ts AS date)", "bucket(20, id)"])
+def test_estimate_from_a_sample(lamella, tmp_path, by):
+    """More rows than the sample has: partitions and rows are exact, bytes within the error that is stated."""
+    n = 1_200_000
+    duckdb.sql(f"""copy (select range as id, timestamp '2025-11-26' + to_seconds(range // 10) as ts,
+                   'name ' || (hash(range // 3) % 50) as s, (hash(range) % 100000) / 100.0 as v from range({n}))
+                   to '{tmp_path}/a.parquet' (format parquet, row_group_size 200000)""")
+    said = lamella.json("estimate", "repartition", "a.parquet", "--by", by)
+    done = lamella.json("repartition", "a.parquet", "u", "--by", by, "--no-sync")
+    assert said["sample_rows"] < n == said["rows"] and said["partitions"] == done["partitions_after"]
+    assert said["files"] == done["files_written"]
+    assert 0 < said["bytes_error"] < 0.3
+    assert abs(said["bytes"] - done["bytes_written"]) <= said["bytes_error"] * done["bytes_written"]
+
+
 # ---- one appearance ----
 
 
