@@ -9,6 +9,7 @@
 #include "ops/discard_store.h"
 #include "ops/repartition.h"
 #include "ops/task.h"
+#include "parquet/append.h"
 #include "parquet/codec.h"
 
 struct compact_run {
@@ -150,6 +151,24 @@ static enum lam_status tell_tasks(const struct lam_directory *directory, const s
   return LAM_OK;
 }
 
+/* Files that appends in place have left with much that is dead are written anew, whatever their size. */
+static enum lam_status find_wasteful(struct lam_directory *directory, struct lam_snapshot *snapshot,
+                                     struct lam_mem *mem, struct lam_error *error) {
+  enum { DEAD_SHARE = 4 }; /* a part of the file */
+  for (size_t i = 0; i < snapshot->file_count; i++) {
+    struct lam_data_file *data = &snapshot->files[i];
+    struct lam_file *file;
+    int64_t dead;
+    if (!data->appended || data->through_link) continue;
+    LAM_TRY(lam_input_open(directory, snapshot, data, NULL, mem, &file, error));
+    enum lam_status status = lam_file_dead_bytes(file, mem, &dead, error);
+    lam_file_close(file);
+    LAM_TRY(status);
+    data->wasteful = dead > 0 && (uint64_t)dead > data->identity.size / DEAD_SHARE;
+  }
+  return LAM_OK;
+}
+
 static enum lam_status compact_snapshot(struct lam_directory *directory, const struct lam_snapshot *snapshot,
                                         const struct lam_compact_options *options, struct lam_mem *mem,
                                         struct lam_compact_result *result, struct lam_error *error) {
@@ -210,7 +229,8 @@ static enum lam_status compact_within(struct lam_directory *directory, const str
       status = lam_fail(error, LAM_UNSUPPORTED, "%s holds %s: it is another format's table, which is not changed",
                         directory->name, snapshot.foreign);
     else
-      status = compact_snapshot(directory, &snapshot, options, mem, result, error);
+      status = find_wasteful(directory, &snapshot, mem, error);
+    if (status == LAM_OK) status = compact_snapshot(directory, &snapshot, options, mem, result, error);
     lam_snapshot_release(&snapshot);
   }
   lam_arena_release(&arena);

@@ -438,8 +438,9 @@ static enum lam_status run_segments(struct task_run *run, struct lam_change *cha
     struct segment segment = {.first = first};
     lam_merge_init(&segment.merge, run->mem);
     enum lam_status status = gather(run, &segment, error);
-    /* A file that stands alone because its legacy keys differ stays as it is. */
-    bool worth = segment.count >= 2 || (run->c->options->sort_count && segment.count);
+    /* A file that stands alone because its legacy keys differ stays as it is, unless much of it is dead. */
+    bool alone = segment.count == 1 && !run->c->snapshot->files[run->task->first + first].wasteful;
+    bool worth = segment.count && (!alone || run->c->options->sort_count);
     if (status == LAM_OK && worth) status = compact_segment(run, &segment, change, error);
     count = segment.count;
     lam_content_hash_release(&segment.before);

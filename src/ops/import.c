@@ -267,6 +267,8 @@ enum lam_status lam_import_directory(struct lam_directory *directory, const char
   LAM_TRY(lam_options_read(given, "LAM_IMPORT_OPTIONS_INIT", &options, sizeof options, error));
   if (!result) result = &ignored;
   *result = (struct lam_import_result)LAM_IMPORT_RESULT_INIT;
+  if (options.change.mode != LAM_MODE_REWRITE)
+    return lam_fail(error, LAM_INVALID, "an import writes new files; there is no other mode");
   if (source_count < 1) return lam_fail(error, LAM_INVALID, "nothing was named to import");
   if (!options.change.dry_run) {
     LAM_TRY(lam_directory_prepare(directory, error));

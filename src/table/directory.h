@@ -68,6 +68,8 @@ struct lam_data_file {
   uint32_t partition; /* index */
   uint32_t packed;    /* 1 and its index in the snapshot's pack, which knows it as it is; 0: none */
   bool through_link;  /* reached through a symbolic link: read, never changed */
+  bool appended;      /* to in place, by us: bytes of it are dead */
+  bool wasteful;      /* … so many that a compaction, which looks, writes it anew */
   const char *staged; /* where its bytes were in the meta store when listed, because a commit was being applied;
                          else NULL */
 };

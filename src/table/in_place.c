@@ -155,7 +155,9 @@ enum lam_status lam_in_place_view(struct lam_store *data, const struct lam_head 
   for (size_t i = 0; i < head->file_count; i++) {
     const struct lam_head_file *line = &head->files[i];
     struct lam_data_file *file = line->gone ? NULL : find_file(snapshot, line->key);
-    if (!file || file->staged || lam_identity_equal(file->identity, line->identity)) continue;
+    if (!file || file->staged) continue;
+    file->appended = true;
+    if (lam_identity_equal(file->identity, line->identity)) continue;
     snapshot->bytes -= file->identity.size;
     LAM_TRY(view_line(data, line, find_append(journal, line->key), file, snapshot->arena.mem, error));
     snapshot->bytes += file->identity.size;
