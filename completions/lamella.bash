@@ -23,7 +23,7 @@ _lamella() {
     *)
       case $command in
         '') words="$global inspect cat count plan partitions sidecar verify import compact delete update upsert
-          dedup schema" ;;
+          dedup schema repartition estimate" ;;
         inspect) words="--pages $global" ;;
         cat) words="--columns --where --limit --format -o --output --partition --no-checksums --meta-dir $global" ;;
         count) words="--where --partition --no-checksums --meta-dir $global" ;;
@@ -33,7 +33,11 @@ _lamella() {
         verify) words="--full --partition --no-checksums --meta-dir $global" ;;
         import) words="--into --partition-by --rows-per-file --target-size --sort-by --format --delimiter --no-header
           --type --null $change $global" ;;
-        compact) words="--target-size --min-files --max-file-size --sort-by $change $global" ;;
+        compact) words="--target-size --min-files --max-file-size --sort-by --keep-source --into $change $global" ;;
+        repartition) words="--by --set --where --append --replace --delete-source --target-size --rows-per-file --sort-by
+          $change $global" ;;
+        estimate) words="compact repartition --by --set --where --target-size --rows-per-file --min-files --max-file-size
+          --sort-by --partition --compression --meta-dir $global" ;;
         delete) words="--where $change $global" ;;
         update) words="--set --where $change $global" ;;
         upsert) words="--from --key --columns --on-duplicate --format --delimiter --no-header --type --null $change $global" ;;
