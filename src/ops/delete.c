@@ -15,9 +15,9 @@ struct deletion {
 
 /* ---- one file ---- */
 
-static enum lam_status delete_rows(struct deletion *deletion, size_t index, struct lam_file *file,
-                                   struct lam_marks *marks, struct lam_change *change, struct lam_edit_result *counts,
-                                   struct lam_error *error) {
+static enum lam_status delete_rows(void *user, size_t index, struct lam_file *file, struct lam_marks *marks,
+                                   struct lam_change *change, struct lam_edit_result *counts, struct lam_error *error) {
+  struct deletion *deletion = user;
   struct lam_edit *edit = deletion->edit;
   const struct lam_rewrite_options options = {.file = index};
   LAM_TRY(lam_marks_where(edit, index, file, deletion->condition, marks, counts, error));
@@ -32,23 +32,6 @@ static enum lam_status delete_rows(struct deletion *deletion, size_t index, stru
   return lam_rewrite_file(edit, file, marks, &options, change, counts, error);
 }
 
-static enum lam_status open_and_delete(struct deletion *deletion, size_t index, struct lam_error *error) {
-  struct lam_edit *edit = deletion->edit;
-  struct lam_edit_result counts = LAM_EDIT_RESULT_INIT;
-  struct lam_change change;
-  struct lam_marks marks;
-  struct lam_file *file;
-  LAM_TRY(lam_edit_open(edit, index, &file, error));
-  lam_change_init(&change, edit->mem);
-  enum lam_status status = lam_marks_init(&marks, file, edit->mem, error);
-  if (status == LAM_OK) status = delete_rows(deletion, index, file, &marks, &change, &counts, error);
-  lam_marks_release(&marks);
-  if (status == LAM_OK) status = lam_edit_take(edit, &change, &counts, error);
-  lam_change_release(&change);
-  lam_file_close(file);
-  return status;
-}
-
 static enum lam_status delete_file(void *user, size_t index, struct lam_error *error) {
   struct deletion *deletion = user;
   struct lam_edit *edit = deletion->edit;
@@ -60,7 +43,7 @@ static enum lam_status delete_file(void *user, size_t index, struct lam_error *e
     lam_edit_affect(edit, edit->table->snapshot.files[index].partition);
     LAM_TRY(lam_edit_take(edit, NULL, &counts, error));
   } else if (outcomes & LAM_MAY_BE_TRUE) {
-    LAM_TRY(open_and_delete(deletion, index, error));
+    LAM_TRY(lam_edit_file(edit, index, delete_rows, deletion, error));
   }
   lam_progress_add(edit->context, rows, 0);
   return LAM_OK;

@@ -172,3 +172,22 @@ enum lam_status lam_marks_where(struct lam_edit *edit, size_t index, struct lam_
   lam_arena_release(&arena);
   return status;
 }
+
+/* ---- one file of an operation ---- */
+
+enum lam_status lam_edit_file(struct lam_edit *edit, size_t index, lam_marks_fn work, void *user,
+                              struct lam_error *error) {
+  struct lam_edit_result counts = LAM_EDIT_RESULT_INIT;
+  struct lam_change change;
+  struct lam_marks marks;
+  struct lam_file *file;
+  LAM_TRY(lam_edit_open(edit, index, &file, error));
+  lam_change_init(&change, edit->mem);
+  enum lam_status status = lam_marks_init(&marks, file, edit->mem, error);
+  if (status == LAM_OK) status = work(user, index, file, &marks, &change, &counts, error);
+  lam_marks_release(&marks);
+  if (status == LAM_OK) status = lam_edit_take(edit, &change, &counts, error);
+  lam_change_release(&change);
+  lam_file_close(file);
+  return status;
+}

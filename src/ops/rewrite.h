@@ -43,6 +43,14 @@ enum lam_status lam_marks_where(struct lam_edit *edit, size_t index, struct lam_
                                 const struct lam_expr *condition, struct lam_marks *marks,
                                 struct lam_edit_result *counts, struct lam_error *error);
 
+/* What an operation does with one file, whose marks are made and given back around it. */
+typedef enum lam_status (*lam_marks_fn)(void *user, size_t index, struct lam_file *file, struct lam_marks *marks,
+                                        struct lam_change *change, struct lam_edit_result *counts,
+                                        struct lam_error *error);
+/* Opens file `index` of the snapshot, calls `work`, and moves what it gathered into the edit. Any thread. */
+enum lam_status lam_edit_file(struct lam_edit *edit, size_t index, lam_marks_fn work, void *user,
+                              struct lam_error *error);
+
 /* ---- the rewrite ---- */
 
 struct lam_rewrite_options {

@@ -210,39 +210,33 @@ static enum lam_status finish_moved(struct lam_update *update, struct lam_error 
 
 /* ---- files ---- */
 
-static enum lam_status update_rows(struct lam_update *update, size_t index, struct lam_file *file,
-                                   struct lam_marks *marks, bool unmarked, struct lam_change *change,
-                                   struct lam_edit_result *counts, struct lam_error *error) {
-  if (!unmarked) LAM_TRY(lam_marks_where(update->edit, index, file, update->condition, marks, counts, error));
-  counts->rows_matched = counts->rows_updated = (uint64_t)marks->marked;
-  if (!unmarked && marks->marked == 0) return LAM_OK;
+static enum lam_status rewrite(struct lam_update *update, size_t index, struct lam_file *file,
+                               const struct lam_marks *marks, struct lam_change *change, struct lam_edit_result *counts,
+                               struct lam_error *error) {
   LAM_TRY(lam_update_file(update, index, file, marks, change, counts, error));
   update->done[index] = 1;
   counts->files_read = 1;
   return LAM_OK;
 }
 
-static enum lam_status update_file(struct lam_update *update, size_t index, bool unmarked, struct lam_error *error) {
-  struct lam_edit *edit = update->edit;
-  struct lam_edit_result counts = LAM_EDIT_RESULT_INIT;
-  struct lam_change change;
-  struct lam_marks marks;
-  struct lam_file *file;
-  LAM_TRY(lam_edit_open(edit, index, &file, error));
-  lam_change_init(&change, edit->mem);
-  enum lam_status status = lam_marks_init(&marks, file, edit->mem, error);
-  if (status == LAM_OK) status = update_rows(update, index, file, &marks, unmarked, &change, &counts, error);
-  lam_marks_release(&marks);
-  if (status == LAM_OK) status = lam_edit_take(edit, &change, &counts, error);
-  lam_change_release(&change);
-  lam_file_close(file);
-  return status;
+static enum lam_status update_rows(void *user, size_t index, struct lam_file *file, struct lam_marks *marks,
+                                   struct lam_change *change, struct lam_edit_result *counts, struct lam_error *error) {
+  struct lam_update *update = user;
+  LAM_TRY(lam_marks_where(update->edit, index, file, update->condition, marks, counts, error));
+  counts->rows_matched = counts->rows_updated = (uint64_t)marks->marked;
+  return marks->marked ? rewrite(update, index, file, marks, change, counts, error) : LAM_OK;
+}
+
+static enum lam_status add_nulls(void *user, size_t index, struct lam_file *file, struct lam_marks *marks,
+                                 struct lam_change *change, struct lam_edit_result *counts, struct lam_error *error) {
+  return rewrite(user, index, file, marks, change, counts, error);
 }
 
 static enum lam_status update_matching(void *user, size_t index, struct lam_error *error) {
   struct lam_update *update = user;
   bool may = !update->outcomes || update->outcomes[index] & LAM_MAY_BE_TRUE;
-  if (may && lam_edit_in_scope(update->edit, index)) LAM_TRY(update_file(update, index, false, error));
+  if (may && lam_edit_in_scope(update->edit, index))
+    LAM_TRY(lam_edit_file(update->edit, index, update_rows, update, error));
   lam_progress_add(update->edit->context, update->edit->table->files[index].rows, 0);
   return LAM_OK;
 }
@@ -250,7 +244,7 @@ static enum lam_status update_matching(void *user, size_t index, struct lam_erro
 /* Files in which no row matches get the new columns, NULL. */
 static enum lam_status add_columns(void *user, size_t index, struct lam_error *error) {
   struct lam_update *update = user;
-  return update->done[index] ? LAM_OK : update_file(update, index, true, error);
+  return update->done[index] ? LAM_OK : lam_edit_file(update->edit, index, add_nulls, update, error);
 }
 
 /* ---- the table ---- */
