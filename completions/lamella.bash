@@ -3,7 +3,7 @@ _lamella() {
   local current=$2 previous=$3 command='' i
   local global='--threads --memory-limit --json --quiet --log-level --version --help'
   local change='--dry-run --partition --compression --verify --backup --meta-dir --no-wait --no-checksums --grace
-    --mode --no-sync --row-group-rows --row-group-size --bloom'
+    --mode --no-sync --no-page-index --row-group-rows --row-group-size --bloom'
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
       --threads | --memory-limit | --log-level) i=$((i + 1)) ;;

@@ -157,8 +157,8 @@ struct lam_plan_result {
 #define LAM_PLAN_RESULT_INIT \
   { .struct_size = sizeof(struct lam_plan_result) }
 
-/* Which files and row groups a scan would read and the byte ranges that it needs of them, from the pack, footers, bloom filters,
- * dictionary pages and page indexes; no data page is read. `each` and `result` may be NULL. */
+/* Which files and row groups a scan would read and the byte ranges that it needs of them, from the pack, footers, bloom
+ * filters, dictionary pages and page indexes; no data page is read. `each` and `result` may be NULL. */
 LAM_API enum lam_status lam_plan(struct lam_table *table, const struct lam_plan_options *options, lam_plan_fn each,
                                  void *user, struct lam_plan_result *result, struct lam_error *error);
 /* "partition_value", "statistics", "bloom_filter", "dictionary", "page_index"; "" for LAM_PLAN_BY_NOTHING. */
@@ -236,7 +236,8 @@ struct lam_change_options {
   const char *bloom;    /* "col,col[:rate]": rows that are written get bloom filters of these columns; NULL: those that
                            the columns have */
   uint32_t mode;        /* enum lam_change_mode */
-  uint32_t reserved32;  /* 0 */
+  bool no_page_index;   /* chunks that are written get no page index; those that are copied as bytes keep theirs */
+  uint8_t reserved8[3]; /* 0 */
   uint64_t reserved[6]; /* 0; room to grow, for this struct is part of others */
 };
 #define LAM_CHANGE_OPTIONS_INIT \

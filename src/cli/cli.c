@@ -229,6 +229,7 @@ void cli_change_options(struct change_arguments *a, struct option *out) {
       {"--no-wait", OPTION_FLAG, &a->no_wait},
       {"--no-checksums", OPTION_FLAG, &a->no_checksums},
       {"--no-sync", OPTION_FLAG, &a->no_sync},
+      {"--no-page-index", OPTION_FLAG, &a->no_page_index},
       {"--grace", OPTION_COUNT, &a->grace},
       {"--mode", OPTION_STRING, &a->mode},
       {NULL, OPTION_FLAG, NULL},
@@ -245,6 +246,7 @@ enum lam_status cli_change(const struct change_arguments *a, struct lam_change_o
   out->no_wait = a->no_wait;
   out->no_checksums = a->no_checksums;
   out->no_sync = a->no_sync;
+  out->no_page_index = a->no_page_index;
   out->backup_dir = a->backup;
   out->compression = a->compression;
   out->bloom = a->bloom;

@@ -67,7 +67,7 @@ void cli_group_digits(int64_t value, char *out);
 /* ---- what commands that change a table share ---- */
 
 struct change_arguments {
-  bool dry_run, no_wait, no_checksums, no_sync;
+  bool dry_run, no_wait, no_checksums, no_sync, no_page_index;
   struct string_list partitions;
   const char *verify, *backup, *compression, *bloom, *meta_dir, *mode;
   int64_t grace; /* seconds; -1: the default */
@@ -108,7 +108,6 @@ enum lam_status run_update(struct cli *cli, int argc, char **argv, int *exit_cod
 enum lam_status run_upsert(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_dedup(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_schema(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
-enum lam_status run_estimate(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_repartition(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_restore(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 

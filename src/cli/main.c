@@ -61,10 +61,6 @@ const struct command commands[] = {
      "[--row-group-size SIZE]\n"
      "                 CHANGE-OPTIONS",
      run_repartition},
-    {"estimate",
-     "estimate compact TABLE [options of compact]\n"
-     "  lamella estimate repartition SRC --by … [options of repartition]",
-     run_estimate},
     {"restore", "restore BACKUP [--table TABLE] [--dry-run] [--no-wait] [--no-sync] [--meta-dir DIR] [--grace SECONDS]",
      run_restore},
     {NULL, NULL, NULL},
@@ -76,7 +72,7 @@ static const char help_changes[] =
     "\nCHANGE-OPTIONS are --dry-run, --partition col=value (any subset, repeatable), --compression codec[:level],\n"
     "--bloom COL,…[:RATE], --verify full, --backup DIR, --mode rewrite, --no-wait, --no-checksums, --meta-dir DIR, "
     "--grace SECONDS, "
-    "--no-sync.\n";
+    "--no-page-index, --no-sync.\n";
 static const char help_tail[] =
     "\nTABLE is a file, a directory or a quoted glob. Sizes are given as 128MB, 1GiB. The manual is lamella(1).\n"
     "Exit status: 0 done, 1 failed, 2 usage, 3 conflict (nothing changed), 4 faults found, 130 interrupted.\n";

@@ -23,15 +23,15 @@ enum lam_status lam_compact_options_resolve(const struct lam_compact_options *gi
                                             struct lam_error *error);
 
 /* Without `sort_by`, a task is a run of neighbours that are each below max_file_size, at least min_files
- * of them, or of which one is wasteful: rows keep their order. With it, a task is all files of a partition. Files
- * reached through links are left alone. The plan is allocated in `arena`. */
+ * of them: rows keep their order. With it, a task is all files of a partition. Files reached through
+ * links are left alone. The plan is allocated in `arena`. */
 enum lam_status lam_compact_plan_make(const struct lam_snapshot *snapshot, const struct lam_compact_options *options,
                                       struct lam_arena *arena, struct lam_compact_plan *out, struct lam_error *error);
 
 /* The task as a JSON object, allocated by malloc: {"operation": "compact", "table", "partition", "files": [{"key",
  * "size", "inode", "mtime_ns"}, …], "target_size", "row_group_rows", "row_group_bytes", "compression" (null: as the
- * columns have it), "bloom" (null: as the columns have it), "sort_by": [{"column", "descending", "nulls_first"}, …]}.
- * `options` are resolved. */
+ * columns have it), "bloom" (null: as the columns have it), "page_index", "sort_by": [{"column", "descending",
+ * "nulls_first"}, …]}. `options` are resolved. */
 enum lam_status lam_compact_task_json(const struct lam_directory *directory, const struct lam_snapshot *snapshot,
                                       const struct lam_compact_options *options, const struct lam_compact_task *task,
                                       char **out, struct lam_error *error);

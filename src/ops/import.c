@@ -132,6 +132,7 @@ static enum lam_status open_writer(struct import_run *run, struct lam_error *err
   write.sorting = options->sort_by;
   write.sorting_count = options->sort_count;
   write.no_sync = true;
+  write.no_page_index = options->change.no_page_index;
   run->column = (struct lam_column_options){.codec = (int)run->codec, .level = run->level};
   run->columns = &run->column;
   run->column_count = 1;
@@ -226,17 +227,23 @@ static enum lam_status move_and_commit(struct import_run *run, struct lam_error 
   }
   struct lam_stage stage;
   struct lam_commit_result committed = {.sequence = 0};
-  LAM_TRY(lam_stage_begin(run->directory, &stage, error));
+  struct lam_store *backup = NULL; /* nothing is replaced, but a restore takes away what came */
+  enum lam_status status = lam_stage_begin(run->directory, &stage, error);
+  if (status != LAM_OK) return status;
+  if (options->backup_dir) status = lam_backup_open(run->directory, options->backup_dir, &backup, error);
   run->stage = &stage;
   run->store = run->directory->meta;
-  enum lam_status status = move_rows(run, error);
+  if (status == LAM_OK) status = move_rows(run, error);
   if (status == LAM_OK && run->change.add_count) {
-    struct lam_commit_options commit = {
-        .no_wait = options->no_wait, .no_sync = options->no_sync, .grace_seconds = options->grace_seconds};
+    struct lam_commit_options commit = {.no_wait = options->no_wait,
+                                        .no_sync = options->no_sync,
+                                        .grace_seconds = options->grace_seconds,
+                                        .backup = backup};
     status = lam_commit(&stage, &run->change, &commit, &committed, error);
     run->result->sequence = committed.sequence;
   }
   lam_stage_end(&stage, &committed);
+  lam_store_close(backup);
   return status;
 }
 

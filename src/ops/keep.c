@@ -70,6 +70,7 @@ enum lam_status lam_keep_change(struct lam_keep *keep, const struct lam_change_o
       keep->columns[i].level = level;
     }
   }
+  keep->no_page_index = options->no_page_index;
   if (!options->bloom) return LAM_OK;
   return lam_column_options_bloom(options->bloom, schema, keep->arena, &keep->columns, &keep->column_count, error);
 }
@@ -79,6 +80,7 @@ void lam_keep_write(const struct lam_keep *keep, struct lam_write_options *out) 
   out->column_count = keep->column_count;
   out->key_values = keep->key_values;
   out->key_value_count = keep->key_value_count;
+  out->no_page_index = keep->no_page_index;
 }
 
 /* ---- sorting ---- */

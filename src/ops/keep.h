@@ -14,13 +14,14 @@ struct lam_keep {
   int32_t key_value_count;
   struct lam_column_options *columns;
   int32_t column_count;
+  bool no_page_index;
 };
 /* Takes the metadata of a file, copied to the arena. */
 enum lam_status lam_keep_file(struct lam_keep *keep, const struct lam_file *file, struct lam_error *error);
 /* Drops the key-value pairs that another file does not have too. */
 void lam_keep_common(struct lam_keep *keep, const struct lam_file_meta *meta);
 void lam_keep_drop(struct lam_keep *keep, const char *key);
-/* What the options of the change ask of columns of `schema` instead: codec, bloom filters. */
+/* What the options of the change ask of columns of `schema` instead: codec, bloom filters, no page index. */
 enum lam_status lam_keep_change(struct lam_keep *keep, const struct lam_change_options *options,
                                 const struct ArrowSchema *schema, struct lam_error *error);
 void lam_keep_write(const struct lam_keep *keep, struct lam_write_options *out);

@@ -195,3 +195,20 @@ def test_chosen_filters(lamella, tmp_path):
     assert filtered(path) == ["id", "n", "s"] and lamella.json("verify", "t")["faults"] == 0
     assert "there is no such column" in lamella("import", "a.parquet", "--into", "t", "--bloom", "none", status=1).err
     assert "cannot have a bloom filter" in lamella("import", "a.parquet", "--into", "t", "--bloom", "b", status=1).err
+
+
+def test_no_page_index(lamella, write, tmp_path):
+    """What is written has none where that is asked for; what is copied as bytes keeps its own."""
+
+    def has_index(path):
+        group = pq.read_metadata(path).row_group(0)
+        return [group.column(c).has_offset_index for c in range(group.num_columns)]
+
+    source = write("s.parquet", {"n": list(range(1000)), "s": ["x"] * 1000}, write_page_index=True)
+    for table, options in (("with", []), ("without", ["--no-page-index"])):
+        lamella("import", source, "--into", table, *options)
+        (path,) = (tmp_path / table).glob("*.parquet")
+        assert has_index(path) == [table == "with"] * 2
+    lamella("schema", "with", "--add", "x date", "--no-page-index")
+    (path,) = (tmp_path / "with").glob("*.parquet")
+    assert has_index(path) == [True, True, False]
