@@ -108,6 +108,7 @@ enum lam_status run_update(struct cli *cli, int argc, char **argv, int *exit_cod
 enum lam_status run_upsert(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_dedup(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_schema(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
+enum lam_status run_estimate(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_repartition(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 enum lam_status run_restore(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error);
 

@@ -61,6 +61,10 @@ const struct command commands[] = {
      "[--row-group-size SIZE]\n"
      "                 CHANGE-OPTIONS",
      run_repartition},
+    {"estimate",
+     "estimate compact TABLE [options of compact]\n"
+     "  lamella estimate repartition SRC --by … [options of repartition]",
+     run_estimate},
     {"restore", "restore BACKUP [--table TABLE] [--dry-run] [--no-wait] [--no-sync] [--meta-dir DIR] [--grace SECONDS]",
      run_restore},
     {NULL, NULL, NULL},

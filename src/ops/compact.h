@@ -23,8 +23,8 @@ enum lam_status lam_compact_options_resolve(const struct lam_compact_options *gi
                                             struct lam_error *error);
 
 /* Without `sort_by`, a task is a run of neighbours that are each below max_file_size, at least min_files
- * of them: rows keep their order. With it, a task is all files of a partition. Files reached through
- * links are left alone. The plan is allocated in `arena`. */
+ * of them, or of which one is wasteful: rows keep their order. With it, a task is all files of a partition. Files
+ * reached through links are left alone. The plan is allocated in `arena`. */
 enum lam_status lam_compact_plan_make(const struct lam_snapshot *snapshot, const struct lam_compact_options *options,
                                       struct lam_arena *arena, struct lam_compact_plan *out, struct lam_error *error);
 

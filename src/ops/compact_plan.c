@@ -23,6 +23,8 @@ enum lam_status lam_compact_options_resolve(const struct lam_compact_options *gi
     return lam_fail(error, LAM_INVALID,
                     "--max-file-size %llu is above --target-size %llu: full files would be compacted again and again",
                     (unsigned long long)out->max_file_size, (unsigned long long)out->target_size);
+  if (out->change.mode != LAM_MODE_REWRITE)
+    return lam_fail(error, LAM_INVALID, "a compaction writes new files; there is no other mode");
   if (out->row_group_rows < 0 || out->row_group_bytes < 0)
     return lam_fail(error, LAM_INVALID, "row groups of less than nothing were asked for");
   out->row_group_bytes = lam_min_i64(out->row_group_bytes, (int64_t)lam_min_u64(out->target_size, INT64_MAX));
@@ -38,11 +40,12 @@ struct planner {
 static bool is_candidate(const struct planner *p, size_t file) {
   const struct lam_data_file *f = &p->snapshot->files[file];
   if (f->through_link) return false;
-  return p->options->sort_count > 0 || f->identity.size < p->options->max_file_size;
+  return p->options->sort_count > 0 || f->wasteful || f->identity.size < p->options->max_file_size;
 }
 
 static void end_run(struct planner *p, size_t partition, size_t first, size_t end, uint64_t bytes) {
   bool enough = p->options->sort_count ? end > first : end - first >= p->options->min_files && end - first >= 2;
+  for (size_t i = first; i < end; i++) enough |= p->snapshot->files[i].wasteful;
   if (!enough) return;
   p->plan->tasks[p->plan->task_count++] = (struct lam_compact_task){partition, first, end - first, bytes};
   p->plan->bytes += bytes;
