@@ -18,7 +18,7 @@ _lamella() {
     --compression) words='none snappy gzip brotli zstd lz4_raw' ;;
     --on-duplicate) words='error last' ;;
     --keep) words='first last' ;;
-    --mode) words='rewrite' ;;
+    --mode) words='rewrite append' ;;
     --verify) words='full' ;;
     *)
       case $command in

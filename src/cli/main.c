@@ -74,9 +74,8 @@ static const char help_usage[] =
     "usage: lamella [--threads N] [--memory-limit SIZE] [--json] [--quiet] [--log-level L] COMMAND …\n";
 static const char help_changes[] =
     "\nCHANGE-OPTIONS are --dry-run, --partition col=value (any subset, repeatable), --compression codec[:level],\n"
-    "--bloom COL,…[:RATE], --verify full, --backup DIR, --mode rewrite, --no-wait, --no-checksums, --meta-dir DIR, "
-    "--grace SECONDS, "
-    "--no-page-index, --no-sync.\n";
+    "--bloom COL,…[:RATE], --verify full, --backup DIR, --mode rewrite|append, --no-wait, --no-checksums,\n"
+    "--meta-dir DIR, --grace SECONDS, --no-page-index, --no-sync.\n";
 static const char help_tail[] =
     "\nTABLE is a file, a directory or a quoted glob. Sizes are given as 128MB, 1GiB. The manual is lamella(1).\n"
     "Exit status: 0 done, 1 failed, 2 usage, 3 conflict (nothing changed), 4 faults found, 130 interrupted.\n";
