@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "arrow/cast.h"
+
 /* The views of one column over all sources. */
 struct column {
   const struct lam_view *views;
@@ -324,6 +326,36 @@ enum lam_status lam_take(struct lam_mem *mem, const struct ArrowSchema *schema, 
   if (status == LAM_OK) status = take_columns(mem, schema, sources, source_count, rows, &arena, out, error);
   if (status != LAM_OK) lam_array_release(out);
   lam_arena_release(&arena);
+  return status;
+}
+
+enum lam_status lam_take_column(struct lam_mem *mem, const struct ArrowSchema *field, struct ArrowArray *const *sources,
+                                uint32_t source_count, const struct lam_row *rows, int64_t count,
+                                struct ArrowArray *out, struct lam_error *error) {
+  struct ArrowSchema *fields[] = {(struct ArrowSchema *)(uintptr_t)field};
+  struct ArrowSchema schema = {.format = "+s", .name = "", .n_children = 1, .children = fields};
+  static const void *const no_buffers[] = {NULL};
+  struct ArrowArray *around, taken;
+  int64_t got;
+  if (count == 0) return lam_array_nulls(mem, field, 0, out, error);
+  LAM_TRY(lam_alloc_zero(mem, source_count * sizeof *around, (void **)&around, error));
+  for (uint32_t i = 0; i < source_count; i++)
+    around[i] = (struct ArrowArray){.length = sources[i]->length,
+                                    .n_buffers = 1,
+                                    .buffers = (const void **)(uintptr_t)no_buffers,
+                                    .n_children = 1,
+                                    .children = (struct ArrowArray **)(uintptr_t)&sources[i]};
+  enum lam_status status = lam_take(mem, &schema, around, source_count, rows, count, INT32_MAX, &got, &taken, error);
+  lam_free(mem, around, source_count * sizeof *around);
+  if (status != LAM_OK) return status;
+  if (got == count) {
+    *out = *taken.children[0];
+    taken.children[0]->release = NULL;
+  } else {
+    status = lam_fail(error, LAM_LIMIT, "column \"%s\": values of more than 2 GiB in %lld rows", field->name,
+                      (long long)count);
+  }
+  lam_array_release(&taken);
   return status;
 }
 

@@ -343,33 +343,8 @@ static enum lam_status sort_out(struct file_edit *f, int32_t row_group, int64_t 
 static enum lam_status take_column(const struct file_edit *f, const struct ArrowSchema *field,
                                    struct ArrowArray *const *columns, uint32_t sources, const struct lam_buf *rows,
                                    struct ArrowArray *out, struct lam_error *error) {
-  struct lam_mem *mem = f->edits->mem;
-  struct ArrowSchema *fields[] = {(struct ArrowSchema *)(uintptr_t)field};
-  struct ArrowSchema schema = {.format = "+s", .name = "", .n_children = 1, .children = fields};
-  static const void *const no_buffers[] = {NULL};
-  struct ArrowArray *around, taken;
-  int64_t count = (int64_t)(rows->size / sizeof(struct lam_row)), got;
-  if (count == 0) return lam_array_nulls(mem, field, 0, out, error);
-  LAM_TRY(lam_alloc_zero(mem, sources * sizeof *around, (void **)&around, error));
-  for (uint32_t i = 0; i < sources; i++)
-    around[i] = (struct ArrowArray){.length = columns[i]->length,
-                                    .n_buffers = 1,
-                                    .buffers = (const void **)(uintptr_t)no_buffers,
-                                    .n_children = 1,
-                                    .children = (struct ArrowArray **)(uintptr_t)&columns[i]};
-  enum lam_status status = lam_take(mem, &schema, around, sources, (const struct lam_row *)(const void *)rows->data,
-                                    count, INT32_MAX, &got, &taken, error);
-  lam_free(mem, around, sources * sizeof *around);
-  if (status != LAM_OK) return status;
-  if (got == count) {
-    *out = *taken.children[0];
-    taken.children[0]->release = NULL;
-  } else {
-    status = lam_fail(error, LAM_LIMIT, "column \"%s\": new values of more than 2 GiB for %lld rows", field->name,
-                      (long long)count);
-  }
-  lam_array_release(&taken);
-  return status;
+  return lam_take_column(f->edits->mem, field, columns, sources, (const struct lam_row *)(const void *)rows->data,
+                         (int64_t)(rows->size / sizeof(struct lam_row)), out, error);
 }
 
 /* A column that gets values: of the batch where no value replaces it. `old` is NULL for rows that all have one. */

@@ -243,26 +243,9 @@ static enum lam_status sort_out(struct update_file *f, int64_t length, const uin
 static enum lam_status take_column(struct update_file *f, const struct ArrowSchema *field, struct ArrowArray *a,
                                    struct ArrowArray *b, const struct lam_buf *rows, struct ArrowArray *out,
                                    struct lam_error *error) {
-  struct ArrowSchema *fields[] = {(struct ArrowSchema *)(uintptr_t)field};
-  struct ArrowSchema schema = {.format = "+s", .name = "", .n_children = 1, .children = fields};
   struct ArrowArray *columns[] = {a, b};
-  const void *none = NULL;
-  struct ArrowArray around[2], taken;
-  int64_t count = rows_in(rows), got;
-  if (count == 0) return lam_array_nulls(f->mem, field, 0, out, error);
-  for (int i = 0; i < 2 && columns[i]; i++)
-    around[i] = (struct ArrowArray){
-        .length = columns[i]->length, .n_buffers = 1, .buffers = &none, .n_children = 1, .children = &columns[i]};
-  LAM_TRY(lam_take(f->mem, &schema, around, b ? 2 : 1, (const struct lam_row *)(const void *)rows->data, count,
-                   INT32_MAX, &got, &taken, error));
-  if (got == count) {
-    *out = *taken.children[0];
-    taken.children[0]->release = NULL;
-  }
-  lam_array_release(&taken);
-  return got == count ? LAM_OK
-                      : lam_fail(error, LAM_LIMIT, "column \"%s\": values of more than 2 GiB in %lld rows", field->name,
-                                 (long long)count);
+  return lam_take_column(f->mem, field, columns, b ? 2 : 1, (const struct lam_row *)(const void *)rows->data,
+                         rows_in(rows), out, error);
 }
 
 /* The column of `after` of the rows that move, from the batch, the new values or the path. */
