@@ -88,7 +88,7 @@ enum {
 #define PM_OUR_SEGMENTS ((uint64_t)1 << 26)
 
 /* pm_column.flags */
-enum { PM_REPETITION_SHIFT = 2, PM_DESCENDING = 1 << 4 };
+enum { PM_LOCAL_KEY_IS_GLOBAL = 1 << 0, PM_IS_ASCII = 1 << 1, PM_REPETITION_SHIFT = 2, PM_DESCENDING = 1 << 4 };
 /* pm_column.type */
 enum {
   PM_TYPE_NONE = -1,
@@ -107,6 +107,7 @@ enum {
   PM_TYPE_UUID = 19,
   PM_TYPE_VARCHAR = 26,
   PM_TYPE_NANOS = 1 << 18,
+  PM_TYPE_DESIGNATED = 1 << 17 | 1 << 20, /* and descending */
 };
 /* pm_chunk.stat_flags */
 enum {

@@ -139,8 +139,19 @@ static enum lam_status find_blooms(struct pm_writer *w, struct lam_error *error)
   return LAM_OK;
 }
 
+/* The top-level column, counted from 0, that a leaf is of; it does not go back. */
+static int32_t next_top(const struct lam_file_meta *meta, int32_t leaf, int32_t top) {
+  for (;; top++) {
+    const struct lam_schema_node *node = &meta->nodes[lam_top_node(meta, top)];
+    if (leaf < node->leaf + node->leaves) return top;
+  }
+}
+
 static enum lam_status write_columns(struct pm_writer *w, const struct pm_order *order, struct lam_error *error) {
   const struct lam_file_meta *meta = w->source->meta;
+  struct pm_hint *hints;
+  int32_t top = 0;
+  LAM_TRY(pm_questdb_hints(meta, w->arena, &hints, error));
   uint64_t name_at = sizeof(struct pm_header) + (uint64_t)meta->leaf_count * sizeof(struct pm_column) +
                      4 * (uint64_t)w->header.sorting_count;
   for (int32_t c = 0; c < meta->leaf_count; c++) {
@@ -152,6 +163,11 @@ static enum lam_status write_columns(struct pm_writer *w, const struct pm_order 
         node->max_repetition > UINT8_MAX || name.size > UINT32_MAX)
       return lam_fail(error, LAM_UNSUPPORTED, "column '%.*s' has a type or levels that a sidecar cannot hold",
                       (int)lam_min_u64(name.size, 100), (const char *)name.data);
+    if (hints) {
+      top = next_top(meta, c, top);
+      if (hints[top].type) column.type = hints[top].type;
+      column.flags |= hints[top].flags;
+    }
     column.name_offset = name_at;
     name_at += name.size;
     LAM_TRY(lam_buf_append(w->out, &column, sizeof column, error));

@@ -43,6 +43,18 @@ struct pm_bounds {
 };
 void pm_bounds_of(const struct lam_file_meta *meta, int32_t leaf, const struct lam_statistics *statistics,
                   struct pm_bounds *out);
+/* ---- pm_questdb.c ---- */
+
+/* What QuestDB's key-value says of a top-level column: all zero where that does not fit the column. */
+struct pm_hint {
+  int32_t type, flags;
+};
+/* One for each, in `arena`; NULL where there is no key-value, or one of another schema. */
+enum lam_status pm_questdb_hints(const struct lam_file_meta *meta, struct lam_arena *arena, struct pm_hint **out,
+                                 struct lam_error *error);
+
+/* ---- pm_build.c, on ---- */
+
 /* Allocates blocks and matrix. */
 enum lam_status pm_writer_begin(struct pm_writer *w, struct lam_error *error);
 /* Zeros up to a multiple of 8, then the block of a row group. */

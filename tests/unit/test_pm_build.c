@@ -156,6 +156,47 @@ static void statistics_are_verbatim(void **state) {
   }
 }
 
+/* ---- QuestDB's key-value ---- */
+
+struct questdb_case {
+  const char *json;
+  int physical, logical; /* of the second column, whose id is 1 */
+  int type, flags;       /* of its descriptor, without its repetition */
+};
+
+static void questdb_types_are_used_where_they_fit(void **state) {
+  (void)state;
+#define TS "{\"version\":1,\"schema\":[{\"column_type\":131080,\"column_top\":0},"
+  static const struct questdb_case cases[] = {
+      {TS "{\"column_type\":12,\"column_top\":5,\"format\":1}]}", LAM_BYTE_ARRAY, LAM_LOGICAL_STRING, 12,
+       PM_LOCAL_KEY_IS_GLOBAL},
+      {TS "{\"column_type\":26,\"ascii\":true,\"id\":1,\"new\":{}}],\"seq_txn\":4}", LAM_BYTE_ARRAY, LAM_LOGICAL_STRING,
+       26, PM_IS_ASCII},
+      {TS "{\"column_type\":262152}]}", LAM_INT64, LAM_LOGICAL_TIMESTAMP, 8, 0}, /* nanoseconds, and they are micros */
+      {TS "{\"column_type\":6}]}", LAM_DOUBLE, LAM_LOGICAL_NONE, 10, 0},
+      {TS "{\"column_type\":12,\"id\":2}]}", LAM_BYTE_ARRAY, LAM_LOGICAL_STRING, 26, 0}, /* another column */
+      {TS "{\"column_type\":-1}]}", LAM_DOUBLE, LAM_LOGICAL_NONE, 10, 0},
+      {"{\"version\":2}", LAM_BYTE_ARRAY, LAM_LOGICAL_STRING, 26, 0},
+      {"{\"version\":1,\"schema\":[{\"column_type\":12}]}", LAM_BYTE_ARRAY, LAM_LOGICAL_STRING, 26, 0},
+      {"{\"version\":1,\"schema\":[3,", LAM_BYTE_ARRAY, LAM_LOGICAL_STRING, 26, 0},
+      {"[]", LAM_BYTE_ARRAY, LAM_LOGICAL_STRING, 26, 0},
+  };
+#undef TS
+  g.pairs[0].key = lam_bytes_of_string("questdb");
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct pm_column column;
+    g.pairs[0].value = lam_bytes_of_string(cases[i].json);
+    g.nodes[2].physical = g.chunks[0][1].physical = (int8_t)cases[i].physical;
+    g.nodes[2].logical = (struct lam_logical){.kind = (enum lam_logical_kind)cases[i].logical, .unit = LAM_MICROS};
+    build(i % 2, false);
+    OK(pm_column(sidecar, 1, &column, NULL, &error));
+    assert_int_equal(column.type, cases[i].type);
+    assert_int_equal(column.flags, cases[i].flags | LAM_OPTIONAL << PM_REPETITION_SHIFT);
+    OK(pm_column(sidecar, 0, &column, NULL, &error));
+    assert_int_equal(column.type, PM_TYPE_TIMESTAMP);
+  }
+}
+
 /* ---- order ---- */
 
 static void designated_timestamp_is_sorted(void **state) {
@@ -230,6 +271,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(nothing_but_a_footer, set_up, tear_down),
       cmocka_unit_test_setup_teardown(sections_hold_the_rest, set_up, tear_down),
       cmocka_unit_test_setup_teardown(statistics_are_verbatim, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(questdb_types_are_used_where_they_fit, set_up, tear_down),
       cmocka_unit_test_setup_teardown(designated_timestamp_is_sorted, set_up, tear_down),
       cmocka_unit_test_setup_teardown(others_are_refused, set_up, tear_down),
       cmocka_unit_test_setup_teardown(bloom_filters_are_referenced, set_up, tear_down),
