@@ -23,7 +23,7 @@ _lamella() {
     *)
       case $command in
         '') words="$global inspect cat count plan partitions sidecar verify import compact delete update upsert
-          dedup schema repartition estimate" ;;
+          dedup schema repartition estimate restore" ;;
         inspect) words="--pages $global" ;;
         cat) words="--columns --where --limit --format -o --output --partition --no-checksums --meta-dir $global" ;;
         count) words="--where --partition --no-checksums --meta-dir $global" ;;
@@ -42,6 +42,7 @@ _lamella() {
         update) words="--set --where $change $global" ;;
         upsert) words="--from --key --columns --on-duplicate --format --delimiter --no-header --type --null $change $global" ;;
         dedup) words="--key --keep $change $global" ;;
+        restore) words="--table --dry-run --no-wait --no-sync --meta-dir --grace $global" ;;
         schema) words="--add --drop --rename --widen --nullable $change $global" ;;
         *) words='' ;;
       esac
