@@ -5,6 +5,7 @@ import os
 import pathlib
 import random
 import subprocess
+import threading
 import zlib
 
 import duckdb
@@ -298,3 +299,25 @@ def test_readers_beside_a_writer(tmp_path, sidecars):
 @pytest.mark.parametrize("sidecars", [False, True])
 def test_readers_beside_a_writer_for_long(tmp_path, sidecars):
     run_readers(tmp_path, 1000, sidecars)
+
+
+def test_two_writers(lamella, table):
+    """Each appends to the same file; a conflict is planned anew, and no change is lost."""
+    expected, counts = rows_of(table), {100300: 0, 100900: 0}
+
+    def work(i):
+        for _ in range(4):
+            lamella("update", table, "--set", "v = v + 1", "--where", f"id = {i}", "--mode", "append")
+            counts[i] += 1
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in counts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(counts.values()) == {4}
+    for i, count in counts.items():
+        s, v, l = expected[i]
+        expected[i] = (s, pytest.approx(v + count), l)
+    assert rows_of(table) == expected
+    lamella("verify", table, "--full")
