@@ -118,6 +118,8 @@ static enum lam_status check_texts(const struct decoding *d, const struct lam_de
 
 static enum lam_status decode_buffers(struct decoding *d, struct lam_decode_buffers *found, struct lam_error *error) {
   struct lam_mem *mem = d->sidecar->mem;
+  if (d->row_count > INT32_MAX)
+    return lam_fail(error, LAM_LIMIT, "%" PRId64 " rows are too many for one array; ask for fewer", d->row_count);
   size_t rows = (size_t)d->row_count, bits = rows / 8 + 1;
   bool binary = lam_type_is_binary(d->leaf.type.id);
   int width = lam_type_bits(&d->leaf.type);

@@ -70,6 +70,50 @@ static void ask(struct lam_sidecar *sidecar, struct lam_mem *mem) {
   }
 }
 
+/* As a footer would give it. */
+static void ask_meta(struct lam_sidecar *sidecar, struct lam_mem *mem) {
+  struct lam_arena arena;
+  struct lam_file_meta meta;
+  bool there;
+  lam_arena_init(&arena, mem);
+  if (lam_sidecar_meta(sidecar, &arena, &there, &meta, NULL) == LAM_OK && there)
+    for (int32_t g = 0; g < meta.row_group_count && g < 100; g++)
+      for (int32_t c = 0; c < meta.leaf_count && c < 100; c++) {
+        struct lam_statistics s = lam_chunk_statistics(&meta.row_groups[g].chunks[c]);
+        touch(s.min.data, s.min.size);
+        touch(s.old_max.data, s.old_max.size);
+      }
+  lam_arena_release(&arena);
+}
+
+static void ask_plan(struct lam_sidecar *sidecar) {
+  static const char *const conditions[] = {"val > 1", "ts < TIMESTAMP '1970-01-01 00:00:01Z' OR val IS NULL",
+                                           "s = 'a'"};
+  static const struct lam_sidecar_name names[] = {{"s", 0}, {"val", -1}};
+  struct lam_sidecar_prune_options options = LAM_SIDECAR_PRUNE_OPTIONS_INIT;
+  uint8_t *verdicts = malloc((size_t)lam_sidecar_row_groups(sidecar) + 1);
+  check(verdicts);
+  options.names = names;
+  options.name_count = 2;
+  for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++)
+    (void)lam_sidecar_prune(sidecar, conditions[i], i ? &options : NULL, verdicts, NULL);
+  free(verdicts);
+}
+
+/* Chunks of nothing but zeros. */
+static void ask_values(struct lam_sidecar *sidecar) {
+  static const uint8_t zeros[1 << 16];
+  for (int32_t c = 0; c < lam_sidecar_columns(sidecar) && c < 4; c++) {
+    struct lam_sidecar_chunk chunk = LAM_SIDECAR_CHUNK_INIT;
+    struct ArrowSchema schema;
+    struct ArrowArray array;
+    if (lam_sidecar_chunk(sidecar, 0, c, &chunk, NULL) != LAM_OK || chunk.size > sizeof zeros) continue;
+    if (lam_sidecar_decode(sidecar, 0, c, zeros, chunk.size, NULL, &schema, &array, NULL) != LAM_OK) continue;
+    array.release(&array);
+    schema.release(&schema);
+  }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static struct lam_context *context;
   struct lam_context_options small = LAM_CONTEXT_OPTIONS_INIT;
@@ -87,6 +131,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const struct lam_sidecar_open_options options = {.token = data[0] & 2 ? 12268 : 0, .whole = data[0] & 4};
   if (lam_sidecar_open_bytes(lam_bytes_of(bytes, size - 1), &options, mem, &sidecar, &error) == LAM_OK) {
     ask(sidecar, mem);
+    ask_meta(sidecar, mem);
+    ask_plan(sidecar);
+    ask_values(sidecar);
     lam_sidecar_close(sidecar);
   } else {
     check(error.message[0] != 0);

@@ -99,7 +99,7 @@ static void want_same_plan(const struct made *m, const struct lam_expr *conditio
     unsigned outcomes[2];
     bool all[2];
     OK(lam_prune_filters(prunes[0], g, &outcomes[0], &error));
-    verdicts[g] = verdict_of(outcomes[0]);
+    verdicts[g] = (uint8_t)verdict_of(outcomes[0]);
     for (int i = 0; i < 2; i++) {
       OK(lam_prune_group(prunes[i], g, &outcomes[i], &error));
       lam_ranges_init(&rows[i], mem);
@@ -158,7 +158,87 @@ static void random_files(void **state) {
   assert_true(tried > FILES * CONDITIONS / 3);
 }
 
+/* ---- finding columns ---- */
+
+/* One row group of: a struct "s" of {x, "a.b"}, "a.b" (field id 5), "s" of {y} again, "a" (field id 9); x is 1 to 3,
+ * the first "a.b" 11 to 13, the next 21 to 23, y 31 to 33, "a" 41 to 43. */
+static void put_names(struct made *m) {
+  static const char *const names[] = {"s", "a.b", "s", "a"}, *const members[] = {"x", "a.b", "y"};
+  struct lam_type type = {.id = LAM_TYPE_INT64, .timezone = ""};
+  struct lam_write_options options = LAM_WRITE_OPTIONS_INIT;
+  struct lam_writer *writer;
+  int64_t value = 1;
+  OK(lam_store_memory(context, &m->store, &error));
+  OK(lam_schema_init_struct("", 4, &m->schema, &error));
+  OK(lam_array_init_struct(3, 4, &m->rows, &error));
+  for (int c = 0, member = 0; c < 4; c++) {
+    int inside = c == 0 ? 2 : c == 2 ? 1 : 0;
+    struct ArrowSchema *schema = m->schema.children[c];
+    struct ArrowArray *array = m->rows.children[c];
+    if (inside) {
+      OK(lam_schema_init_struct(names[c], inside, schema, &error));
+      OK(lam_array_init_struct(3, inside, array, &error));
+    }
+    for (int i = 0; i < (inside ? inside : 1); i++) {
+      struct lam_builder builder;
+      OK(lam_schema_init(&type, inside ? members[member++] : names[c], true, inside ? schema->children[i] : schema,
+                         &error));
+      if (!inside)
+        OK(lam_schema_set_metadata(schema, "PARQUET:field_id", lam_bytes_of_string(c == 1 ? "5" : "9"), &error));
+      OK(lam_builder_init(&builder, mem, &type, &error));
+      for (int64_t row = 0; row < 3; row++) OK(lam_builder_fixed(&builder, &(int64_t){value + row}, &error));
+      OK(lam_builder_finish(&builder, inside ? array->children[i] : array, &error));
+      lam_builder_release(&builder);
+      value += 10;
+    }
+  }
+  OK(lam_writer_open_in(m->store, "t.parquet", &m->schema, &options, mem, &writer, &error));
+  OK(lam_writer_write(writer, &m->rows, &error));
+  OK(lam_writer_finish(writer, NULL, &error));
+  lam_writer_close(writer);
+  OK(lam_file_open_in(m->store, "t.parquet", NULL, mem, &m->file, &error));
+  m->referring = put_sidecar(m, "referring", false, false);
+}
+
+static void columns_are_found(void **state) {
+  (void)state;
+  static const struct lam_sidecar_name ids[] = {{"b", 5}, {"a", 5}, {"x", 9}, {"none", 77}};
+  static const struct {
+    const char *where;
+    bool by_id;
+    int verdict; /* -1: there is no such column */
+  } cases[] = {
+      {"\"a.b\" BETWEEN 21 AND 23", false, LAM_SIDECAR_WHOLE},
+      {"\"a.b\" = 12", false, LAM_SIDECAR_SKIPPED},
+      {"s.x > 3", false, LAM_SIDECAR_SKIPPED},
+      {"s.\"a.b\" > 12", false, LAM_SIDECAR_KEPT},
+      {"a = 42 AND \"a.b\" > 0", false, LAM_SIDECAR_KEPT},
+      {"a > 43", false, LAM_SIDECAR_SKIPPED},
+      {"b = 22", false, -1},
+      {"s.y = 1", false, -1}, /* of two columns of one name the first is meant */
+      {"TRUE", false, LAM_SIDECAR_WHOLE},
+      {"FALSE", false, LAM_SIDECAR_SKIPPED},
+      {"b >= 21", true, LAM_SIDECAR_WHOLE},
+      {"a < 24", true, LAM_SIDECAR_WHOLE}, /* the name is another column's here */
+      {"x > 43", true, LAM_SIDECAR_SKIPPED},
+      {"none = 1", true, -1},
+      {"s.x = 9", true, LAM_SIDECAR_SKIPPED},
+  };
+  struct made m = {.columns = {.count = 0}};
+  put_names(&m);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct lam_sidecar_prune_options options = LAM_SIDECAR_PRUNE_OPTIONS_INIT;
+    uint8_t verdict = 9;
+    options.names = ids;
+    options.name_count = cases[i].by_id ? 4 : 0;
+    enum lam_status status = lam_sidecar_prune(m.referring, cases[i].where, &options, &verdict, NULL);
+    if (status != (cases[i].verdict < 0 ? LAM_NOT_FOUND : LAM_OK) || (status == LAM_OK && verdict != cases[i].verdict))
+      fail_msg("%s: status %d, verdict %d", cases[i].where, status, verdict);
+  }
+  drop(&m);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {MEM_TEST(random_files)};
+  const struct CMUnitTest tests[] = {MEM_TEST(random_files), MEM_TEST(columns_are_found)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
