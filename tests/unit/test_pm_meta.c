@@ -1,6 +1,7 @@
 /* Metadata from sidecars: what a footer says of the public files, but for what only copying needs. */
 #include <dirent.h>
 
+#include "base/checksum.h"
 #include "pm_support.h"
 
 #define KNOWN LAM_SOURCE_DIR "/../shared/parquet-testing/data"
@@ -151,9 +152,49 @@ static void public_files(void **state) {
   assert_true(described > 60);
 }
 
+/* ---- of another program ---- */
+
+static void sidecars_of_others_are_pruned(void **state) {
+  (void)state;
+  static const struct {
+    const char *where;
+    uint8_t verdicts[2];
+  } cases[] = {
+      {"val < -1", {LAM_SIDECAR_KEPT, LAM_SIDECAR_SKIPPED}},
+      {"val = 50", {LAM_SIDECAR_KEPT, LAM_SIDECAR_SKIPPED}},
+      {"val > 99.5", {LAM_SIDECAR_KEPT, LAM_SIDECAR_KEPT}}, /* NaN may be there, which is above */
+      {"val IS NULL", {LAM_SIDECAR_KEPT, LAM_SIDECAR_SKIPPED}},
+      {"val IS NOT NULL", {LAM_SIDECAR_KEPT, LAM_SIDECAR_WHOLE}},
+      {"ts >= TIMESTAMP '1970-01-01 00:00:00.002Z'", {LAM_SIDECAR_SKIPPED, LAM_SIDECAR_WHOLE}},
+      {"ts BETWEEN TIMESTAMP '1970-01-01 00:00:00.0015Z' AND TIMESTAMP '1970-01-01 00:00:00.0024Z'",
+       {LAM_SIDECAR_KEPT, LAM_SIDECAR_KEPT}},
+      {"ts < TIMESTAMP '1970-01-01 00:00:00Z' OR val < -2", {LAM_SIDECAR_SKIPPED, LAM_SIDECAR_SKIPPED}},
+  };
+  uint8_t bytes[GOLDEN2], verdicts[2];
+  struct lam_sidecar *sidecar;
+  golden_bytes(2, bytes);
+  OK(lam_sidecar_open_bytes(lam_bytes_of(bytes, GOLDEN2), &(struct lam_sidecar_open_options){0}, mem, &sidecar,
+                            &error));
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    OK(lam_sidecar_prune(sidecar, cases[i].where, NULL, verdicts, &error));
+    if (memcmp(verdicts, cases[i].verdicts, 2) != 0) fail_msg("%s: %d, %d", cases[i].where, verdicts[0], verdicts[1]);
+  }
+  FAILS(lam_sidecar_prune(sidecar, "none = 1", NULL, verdicts, &error), LAM_NOT_FOUND, "none");
+  lam_sidecar_close(sidecar);
+  /* Its types are taken from the codes: without one there is no telling what a bound is. */
+  lam_store32(bytes + sizeof(struct pm_header) + sizeof(struct pm_column) + offsetof(struct pm_column, type), 0);
+  lam_store32(bytes + GOLDEN2 - PM_TRAILER, lam_crc32(0, bytes + PM_COVERED, GOLDEN2 - PM_TRAILER - PM_COVERED));
+  OK(lam_sidecar_open_bytes(lam_bytes_of(bytes, GOLDEN2), &(struct lam_sidecar_open_options){0}, mem, &sidecar,
+                            &error));
+  FAILS(lam_sidecar_prune(sidecar, "val > 50", NULL, verdicts, &error), LAM_UNSUPPORTED, "what type");
+  OK(lam_sidecar_prune(sidecar, cases[5].where, NULL, verdicts, &error));
+  lam_sidecar_close(sidecar);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(public_files, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(sidecars_of_others_are_pruned, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
