@@ -126,10 +126,26 @@ enum lam_status lam_keep_sorting(const struct lam_file *file, struct lam_arena *
 
 /* ---- layout ---- */
 
+/* What a node means; a signed integer as wide as its physical type is what it is without an annotation. */
+static struct lam_logical meaning_of(const struct lam_schema_node *node) {
+  struct lam_logical logical = lam_logical_of(node);
+  bool plain = logical.kind == LAM_LOGICAL_INTEGER && logical.is_signed &&
+               logical.bit_width == (node->physical == LAM_INT32 ? 32 : 64);
+  return plain ? (struct lam_logical){.kind = LAM_LOGICAL_NONE} : logical;
+}
+
+/* Writers annotate by logical types, converted types or both, and readers take either. */
+static bool same_meaning(const struct lam_schema_node *x, const struct lam_schema_node *y) {
+  struct lam_logical a = meaning_of(x), b = meaning_of(y);
+  if ((x->converted == LAM_CONVERTED_INTERVAL) != (y->converted == LAM_CONVERTED_INTERVAL)) return false;
+  if (x->logical.raw.size || y->logical.raw.size) return x->logical.kind == y->logical.kind;
+  return a.kind == b.kind && a.utc == b.utc && a.unit == b.unit && a.precision == b.precision && a.scale == b.scale &&
+         a.bit_width == b.bit_width && a.is_signed == b.is_signed;
+}
+
 static bool same_node(const struct lam_schema_node *x, const struct lam_schema_node *y) {
-  return x->physical == y->physical && x->type_length == y->type_length && x->converted == y->converted &&
-         x->children == y->children && x->logical.kind == y->logical.kind && x->logical.unit == y->logical.unit &&
-         x->logical.utc == y->logical.utc;
+  return x->physical == y->physical && x->type_length == y->type_length && x->children == y->children &&
+         same_meaning(x, y);
 }
 static bool same_place(const struct lam_schema_node *x, const struct lam_schema_node *y) {
   return x->repetition == y->repetition && lam_bytes_equal(x->name, y->name);

@@ -298,6 +298,31 @@ def test_columns_that_are_not_set_are_copied(lamella, write, tmp_path):
     lamella("verify", "t", "--full")
 
 
+def test_row_groups_of_other_writers_are_copied(lamella, tmp_path):
+    """DuckDB annotates by converted types, Polars by logical ones; it means the same."""
+    (tmp_path / "t").mkdir()
+    rows = """select i::bigint as id, i::integer as a, (i % 100)::utinyint as b, i::usmallint as c, i::hugeint as h,
+        i::ubigint as u, i::tinyint % 50 as w, (i / 3)::decimal(12, 3) as d, 's' || i as s, date '2024-01-01' + i::integer as e,
+        timestamp '2024-01-01' + interval (i) second as t, timestamptz '2024-01-01' + interval (i) second as z,
+        [i, i + 1] as l, {'x': i, 'y': 'v' || i} as st, i % 2 = 0 as f, uuid() as id2, ('b' || i)::blob as y
+        from range(100) r(i)"""
+    duckdb.sql(rows.replace("range(100)", "range(10000)").replace("i::tinyint % 50", "(i % 50)::tinyint")).write_parquet(
+        str(tmp_path / "t" / "a.parquet"), row_group_size=2048)  # fmt: skip
+    polars.from_arrow(pq.read_table(tmp_path / "t" / "a.parquet")).write_parquet(
+        tmp_path / "t" / "b.parquet", row_group_size=2500)  # fmt: skip
+    for name, column_ in (("a", "id2"), ("b", "s")):
+        (tmp_path / name).mkdir()
+        (tmp_path / "t" / f"{name}.parquet").rename(tmp_path / name / "x.parquet")
+        before = pq.read_table(tmp_path / name / "x.parquet")
+        done = run(lamella, "delete", name, "--where", "id = 3000")
+        groups = pq.ParquetFile(files_of(tmp_path / name)[0]).metadata.num_row_groups
+        assert done["row_groups_copied"] == groups - 1 and done["row_groups_encoded"] == 1
+        after = pq.read_table(files_of(tmp_path / name)[0])
+        assert after.drop_columns([column_]).to_pylist() == (
+            pa.concat_tables([before.slice(0, 3000), before.slice(3001)]).drop_columns([column_]).to_pylist())  # fmt: skip
+        lamella("verify", name, "--full")
+
+
 def test_all_rows(lamella, write, tmp_path):
     trades(write)
     done = run(lamella, "delete", "t", "--where", "product = 'BTC'")
