@@ -39,16 +39,17 @@ static enum lam_status footer_of(struct lam_input *input, uint64_t size, uint64_
   return LAM_OK;
 }
 
-/* Bytes [from, end) of an object: to an output, where there is one, and into the sum. */
+/* Bytes [from, end) of an object: to an output, where there is one, and into the sum. A cancel stops the copying of
+ * staged bytes; footers are what mends a file, which a cancelled writer does too. */
 static enum lam_status pass_bytes(struct lam_input *input, uint64_t from, uint64_t end, struct lam_output *output,
-                                  uint32_t *sum, struct lam_mem *mem, struct lam_error *error) {
+                                  bool stoppable, uint32_t *sum, struct lam_mem *mem, struct lam_error *error) {
   struct lam_buf window;
   lam_buf_init(&window, mem);
   enum lam_status status = lam_buf_reserve(&window, (size_t)lam_min_u64(end - from, WINDOW), error);
   *sum = 0;
   while (status == LAM_OK && from < end) {
     size_t some = (size_t)lam_min_u64(end - from, WINDOW);
-    status = lam_check_cancel(input->store->context, error);
+    if (stoppable) status = lam_check_cancel(input->store->context, error);
     if (status == LAM_OK) status = input->store->ops->read(input, from, window.data, some, error);
     if (status == LAM_OK) *sum = lam_crc32(*sum, window.data, some);
     if (status == LAM_OK && output) status = output->store->ops->write(output, window.data, some, error);
@@ -64,7 +65,7 @@ static enum lam_status has_footer(struct lam_input *input, const struct lam_head
   uint32_t sum;
   LAM_TRY(footer_of(input, line->identity.size, begin, out, error));
   if (!*out) return LAM_OK;
-  LAM_TRY(pass_bytes(input, *begin, line->identity.size, NULL, &sum, mem, error));
+  LAM_TRY(pass_bytes(input, *begin, line->identity.size, NULL, false, &sum, mem, error));
   *out = sum == line->footer;
   return LAM_OK;
 }
@@ -202,7 +203,7 @@ static enum lam_status open_line(struct lam_directory *directory, const struct l
                                : changed_since(directory, append->key, error);
   if (status == LAM_OK && !there)
     status = lam_fail(error, LAM_CORRUPT, "%s/%s: it ends without a footer", data->root, append->key);
-  if (status == LAM_OK) status = pass_bytes(input, begin, info.size, NULL, &file.footer, directory->mem, error);
+  if (status == LAM_OK) status = pass_bytes(input, begin, info.size, NULL, false, &file.footer, directory->mem, error);
   data->ops->close_input(input);
   LAM_TRY(status);
   struct lam_head_file *line = find_line(head, append->key);
@@ -228,7 +229,7 @@ static enum lam_status append_bytes(struct lam_directory *directory, const struc
   uint32_t sum;
   LAM_TRY(data->ops->append(data, append->key, &output, &info, error));
   enum lam_status status = lam_identity_equal(lam_identity_of(&info), append->identity)
-                               ? pass_bytes(staged, 0, size, output, &sum, directory->mem, error)
+                               ? pass_bytes(staged, 0, size, output, true, &sum, directory->mem, error)
                                : changed_since(directory, append->key, error);
   enum lam_status closed = data->ops->close_output(output, status == LAM_OK ? error : NULL);
   return status == LAM_OK ? closed : status;
@@ -306,7 +307,7 @@ static enum lam_status restate_footer(struct lam_directory *directory, const str
   struct lam_output *output;
   uint32_t sum;
   LAM_TRY(data->ops->append(data, line->key, &output, NULL, error));
-  enum lam_status status = pass_bytes(input, begin, line->identity.size, output, &sum, directory->mem, error);
+  enum lam_status status = pass_bytes(input, begin, line->identity.size, output, false, &sum, directory->mem, error);
   if (status == LAM_OK) status = data->ops->sync(output, error);
   enum lam_status closed = data->ops->close_output(output, status == LAM_OK ? error : NULL);
   if (status == LAM_OK) status = closed;
