@@ -499,9 +499,11 @@ static enum lam_status fill(struct rewrite *r, struct lam_change *change, struct
 /* Whether the file is continued in place: asked for, and neither too much of it would be dead then nor has it a second
  * name, which would be somebody's backup. */
 static enum lam_status may_append(struct rewrite *r, bool *out, struct lam_error *error) {
+  enum { WRITABLE = 0200 }; /* by its owner; one that is not is replaced, which its directory decides */
+  const struct lam_object_info *info = lam_file_info(r->file);
   void *memory;
-  *out = r->edit->options->mode == LAM_MODE_APPEND && r->same && !r->data->through_link &&
-         lam_file_info(r->file)->links == 1;
+  *out = r->edit->options->mode == LAM_MODE_APPEND && r->same && !r->data->through_link && info->links == 1 &&
+         info->mode & WRITABLE;
   if (!*out) return LAM_OK;
   LAM_TRY(lam_arena_array(&r->arena, (size_t)r->marks->group_count, sizeof(bool), &memory, error));
   bool *replaced = memory;

@@ -124,6 +124,16 @@ def test_again_and_again_until_it_is_rewritten(lamella, table):
     assert dead_bytes(lamella, table) == 0
 
 
+def test_read_only(lamella, table):
+    """A file that may not be written is replaced."""
+    for f in table.glob("**/*.parquet"):
+        f.chmod(0o444)
+    before = state(table)
+    lamella("delete", table, "--where", "id = 100700", "--mode", "append")
+    assert not set(state(table)).issuperset(before)
+    assert len(rows_of(table)) == 2 * GROUPS * ROWS - 1
+
+
 def test_all_row_groups_touched(lamella, table):
     before = state(table)
     lamella("delete", table, "--where", "id % 2 = 0", "--mode", "append")
