@@ -24,7 +24,7 @@ fuzz() {
   while true; do
     if IFS= read -r -t 5 line <&3; then
       case $line in
-        '#'*' NEW '*) last=$SECONDS ;;
+        '#'*[[:space:]]NEW[[:space:]]*) last=$SECONDS ;;
         '#'* | *NEW_FUNC*) ;;
         *) echo "$line" ;;
       esac

@@ -100,6 +100,12 @@ static enum lam_status print_infix(const struct lam_expr *expr, const char *symb
   return print_within(expr->arguments[1], tighter, out, error);
 }
 
+/* Of NOT and minus, which may follow themselves: with parentheses the text would nest twice as deep as the tree. */
+static enum lam_status print_operand(const struct lam_expr *expr, struct lam_buf *out, struct lam_error *error) {
+  const struct lam_expr *operand = expr->arguments[0];
+  return operand->kind == expr->kind ? print(operand, out, error) : print_within(operand, BIND_VALUE, out, error);
+}
+
 static enum lam_status print_like(const struct lam_expr *expr, struct lam_buf *out, struct lam_error *error) {
   LAM_TRY(print_infix(expr, "LIKE", out, error));
   if (expr->count < 3) return LAM_OK;
@@ -120,10 +126,10 @@ static enum lam_status print(const struct lam_expr *expr, struct lam_buf *out, s
     case LAM_EXPR_OR: return print_list(expr, 0, " OR ", BIND_AND, out, error);
     case LAM_EXPR_NOT:
       LAM_TRY(put(out, "NOT ", error));
-      return print_within(expr->arguments[0], BIND_VALUE, out, error);
+      return print_operand(expr, out, error);
     case LAM_EXPR_NEGATE:
       LAM_TRY(put(out, "-", error));
-      return print_within(expr->arguments[0], BIND_VALUE, out, error);
+      return print_operand(expr, out, error);
     case LAM_EXPR_IS_NULL:
       LAM_TRY(print_within(expr->arguments[0], BIND_SUM, out, error));
       return put(out, " IS NULL", error);
