@@ -1,4 +1,5 @@
 /* Files opened from their sidecars: no byte of the footer is read. */
+#include "fault_store.h"
 #include "file_support.h"
 #include "sidecar/sidecar.h"
 
@@ -148,10 +149,61 @@ static void each_byte_flipped(void **state) {
   flip_each_byte(true);
 }
 
+/* Whatever fails of the sidecar's store, the file is opened. */
+static void failing_sidecars(void **state) {
+  (void)state;
+  struct page_fixture f;
+  struct lam_store *store, *inner, *sidecars;
+  struct lam_file *file;
+  struct lam_sidecar_source source;
+  struct fault *fault;
+  uint64_t expected, found, n;
+  page_fixture_begin(&f, 64 << 20);
+  OK(lam_store_memory(f.context, &store, NULL));
+  OK(lam_store_memory(f.context, &inner, NULL));
+  fault_create(&fault);
+  fault_wrap(fault, inner, &sidecars);
+  put_file(store, f.mem, "t.parquet", 2, 0);
+  OK(lam_file_open_in(store, "t.parquet", NULL, f.mem, &file, NULL));
+  assert_true(sum_of(file, f.mem, &expected));
+  OK(lam_sidecar_source_of(file, f.mem, &source, NULL));
+  for (n = 1;; n++) { /* a put that fails leaves the sidecar that is there, or none */
+    fault_arm(fault, &(struct fault_plan){.at = n, .onwards = n % 2});
+    enum lam_status status =
+        lam_sidecar_put(&source, &(struct lam_sidecar_format){0}, sidecars, "_pm", f.mem, NULL, NULL);
+    bool fired = fault_fired(fault);
+    fault_arm(fault, NULL);
+    assert_true(fired || status == LAM_OK);
+    if (!fired) break;
+  }
+  lam_file_close(file);
+  assert_true(n > 3);
+  for (n = 1;; n++) {
+    struct lam_sidecar_used used;
+    fault_arm(fault, &(struct fault_plan){.at = n, .reads = true, .onwards = n % 2});
+    OK(lam_sidecar_file_open(store, "t.parquet", NULL, sidecars, "_pm", f.mem, &file, &used, NULL));
+    bool fired = fault_fired(fault);
+    fault_arm(fault, NULL);
+    assert_int_equal(lam_file_is_described(file), used.use == LAM_SIDECAR_USED);
+    assert_true(fired || used.use == LAM_SIDECAR_USED);
+    assert_true(sum_of(file, f.mem, &found));
+    assert_int_equal(found, expected);
+    lam_file_close(file);
+    if (!fired) break;
+  }
+  assert_true(n > 3);
+  lam_store_close(sidecars);
+  fault_free(fault);
+  lam_store_close(inner);
+  lam_store_close(store);
+  page_fixture_end(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_footer_is_not_read),
       cmocka_unit_test(each_byte_flipped),
+      cmocka_unit_test(failing_sidecars),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
