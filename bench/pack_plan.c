@@ -1,8 +1,9 @@
 /* Planning a table by its pack.
  *   pack_plan TABLE make            makes the pack; prints its files, bytes and the milliseconds that took
  *   pack_plan TABLE stat TIMES      only looks at the table's directories, as trusting a pack does
- *   pack_plan TABLE plan WHERE TIMES   opens the table, plans and closes it; prints the row groups kept, then
- * the milliseconds of each time, one a line. */
+ *   pack_plan TABLE plan WHERE TIMES    opens the table, plans and closes it; prints the files kept first
+ *   pack_plan TABLE count WHERE TIMES   opens the table, counts the rows that match and closes it; prints them first
+ * and the milliseconds of each time, one a line. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,25 +37,29 @@ static enum lam_status look(struct lam_directory *directory, int times, struct l
   return status;
 }
 
-static enum lam_status plan_once(struct lam_context *context, const char *path, const char *where,
-                                 struct lam_plan_result *result, struct lam_error *error) {
-  struct lam_table *table;
+static enum lam_status run(struct lam_table *table, bool plan, const char *where, uint64_t *out,
+                           struct lam_error *error) {
   struct lam_plan_options options = LAM_PLAN_OPTIONS_INIT;
-  LAM_TRY(lam_table_open(context, path, NULL, &table, error));
+  struct lam_plan_result planned = LAM_PLAN_RESULT_INIT;
+  struct lam_count_result counted = LAM_COUNT_RESULT_INIT;
   options.where = where;
-  enum lam_status status = lam_plan(table, &options, NULL, NULL, result, error);
-  lam_table_close(table);
+  enum lam_status status =
+      plan ? lam_plan(table, &options, NULL, NULL, &planned, error) : lam_table_count(table, where, &counted, error);
+  *out = plan ? planned.files - planned.files_skipped : counted.rows;
   return status;
 }
 
-static enum lam_status plan(struct lam_context *context, const char *path, const char *where, int times,
-                            struct lam_error *error) {
-  for (int t = 0; t < times; t++) {
-    struct lam_plan_result result = LAM_PLAN_RESULT_INIT;
+static enum lam_status time_table(struct lam_context *context, char **argv, struct lam_error *error) {
+  for (int t = 0; t < atoi(argv[4]); t++) {
+    struct lam_table *table;
+    uint64_t result;
     double start = now_ms();
-    LAM_TRY(plan_once(context, path, where, &result, error));
+    LAM_TRY(lam_table_open(context, argv[1], NULL, &table, error));
+    enum lam_status status = run(table, strcmp(argv[2], "plan") == 0, argv[3], &result, error);
+    lam_table_close(table);
     double taken = now_ms() - start;
-    if (t == 0) printf("%llu\n", (unsigned long long)(result.files - result.files_skipped));
+    if (status != LAM_OK) return status;
+    if (t == 0) printf("%llu\n", (unsigned long long)result);
     printf("%.4f\n", taken);
   }
   return LAM_OK;
@@ -67,8 +72,8 @@ int main(int argc, char **argv) {
   struct lam_directory *directory;
   if (argc < 3) return 2;
   enum lam_status status = lam_context_create(NULL, &context, &error);
-  if (status == LAM_OK && argc == 5 && strcmp(argv[2], "plan") == 0) {
-    status = plan(context, argv[1], argv[3], atoi(argv[4]), &error);
+  if (status == LAM_OK && argc == 5) {
+    status = time_table(context, argv, &error);
   } else if (status == LAM_OK) {
     status = lam_mem_open(context, 0, &mem, &error);
     if (status == LAM_OK) status = lam_directory_open(context, argv[1], NULL, false, mem, &directory, &error);

@@ -1,6 +1,6 @@
 """The benchmarks: us and the peers in turn in one run, on the same data. run.py [SECTION…]
 
-Sections: footer, sidecar, decode, compact, wide, scan, nested, where, write. Prints a table in Markdown and writes it to bench/results.md. Every number is a
+Sections: footer, sidecar, pack, decode, compact, wide, scan, nested, where, write. Prints a table in Markdown and writes it to bench/results.md. Every number is a
 median of several rounds; in a round each engine has its turn, so that a slow minute of a shared machine slows all.
 Times are taken inside the processes, memory is the peak resident set. Compactions are as durable as ours: a peer's
 time ends when its files are on the disk. Data are made once in bench/data (LAMELLA_BENCH_DATA)."""
@@ -644,7 +644,61 @@ def section_decode():
     verdict(not slow, f"with a codec within 15 % of the codec alone{'; not: ' + ', '.join(slow) if slow else ''}")
 
 
-SECTIONS = {"footer": section_footer, "sidecar": section_sidecar, "decode": section_decode, "compact": section_compact, "wide": section_wide, "scan": section_scan, "nested": section_nested, "where": section_where, "write": section_write}
+# ---- many files ----
+
+
+def pack_plan(*arguments):
+    """What came out of it, and the milliseconds of each time."""
+    first, *times = run([BUILD / "bench_pack_plan", *arguments]).split()
+    return first, [float(t) for t in times]
+
+
+def many_files_rows(table, job, what, where, check):
+    """A line for each engine: the median of ROUNDS turns, each of three times of which the best counts."""
+    engines = ["ours", "duckdb", "polars", "pyarrow"]
+    taken = {e: [] for e in engines}
+    for _, engine in itertools.product(range(ROUNDS), engines):
+        if engine == "ours":
+            first, times = pack_plan(table, what, where, 3)
+            assert int(first) == check, first
+            taken[engine].append(min(times))
+        else:
+            out = json.loads(run([sys.executable, ROOT / "bench/many_files.py", engine, job, table, 2]))
+            taken[engine].append(min(out["seconds"]) * 1e3)
+    best = min(median(taken[e]) for e in engines[1:])
+    say("| | ms | fastest peer is … times ours |")
+    say("|---|--:|--:|")
+    for e in engines:
+        say(f"| {e} | {median(taken[e]):,.1f} | {f'{best / median(taken[e]):,.0f}' if e == 'ours' else ''} |")
+    say()
+
+
+def section_pack():
+    import many_files
+
+    table = DATA / "many"
+    many_files.remove_table(table)
+    many_files.make_table(table)
+    files, size, took = run([BUILD / "bench_pack_plan", table, "make"]).split()
+    say(f"### The pack: {int(files):,} files in {many_files.DIRECTORIES:,} partitions, one partition predicate and one range predicate")
+    say()
+    looked = median([float(t) for t in run([BUILD / "bench_pack_plan", table, "stat", 9]).split()])
+    say(f"The pack has {int(size) / 1e6:.1f} MB; making it, with a sidecar for each file, took {float(took) / 1e3:.0f} s. Looking at the "
+        f"directories alone takes {looked:.1f} ms, which is part of ours. Ours and pyarrow's are plans, DuckDB's and Polars' queries "
+        "that count the 20 rows of the one file that is left.")
+    say()
+    where = f"day = '{many_files.DAY}' AND id BETWEEN {many_files.FIRST} AND {many_files.LAST}"
+    many_files_rows(table, "range", "plan", where, 1)
+    many_files.remove_table(table)
+    table = demo_table()
+    files = run([BUILD / "bench_pack_plan", table, "make"]).split()[0]
+    say(f"### A point query over {int(files):,} files of flights: the rows of one minute and one distance are counted")
+    say()
+    where = f"date = TIMESTAMP '{many_files.POINT[0]}' AND distance = {many_files.POINT[1]}"
+    many_files_rows(table, "point", "count", where, 1)
+
+
+SECTIONS = {"footer": section_footer, "sidecar": section_sidecar, "pack": section_pack, "decode": section_decode, "compact": section_compact, "wide": section_wide, "scan": section_scan, "nested": section_nested, "where": section_where, "write": section_write}
 
 
 def versions():

@@ -6,6 +6,7 @@
 #include "base/context.h"
 #include "base/options.h"
 #include "base/threads.h"
+#include "sidecar/pack.h"
 #include "table/pack_make.h"
 #include "table/sidecars.h"
 #include "table/table.h"
@@ -185,7 +186,27 @@ static enum lam_status check_one(void *user, size_t index, struct lam_error *err
   return settle(run, file->key, status, &why, error);
 }
 
-/* ---- both ---- */
+/* ---- the pack ---- */
+
+static enum lam_status make_pack(struct run *run, struct lam_error *error) {
+  if (run->directory->single || run->stopped) return LAM_OK;
+  return lam_pack_make(run->directory, false, 0, NULL, error); /* from the sidecars */
+}
+
+static enum lam_status check_pack(struct run *run, struct lam_error *error) {
+  struct lam_pack *pack;
+  struct lam_error why = LAM_ERROR_INIT;
+  if (run->directory->single || run->stopped) return LAM_OK;
+  enum lam_status status = lam_pack_open(run->store, LAM_PACK_KEY, run->mem, &pack, &why);
+  if (status == LAM_NOT_FOUND) return LAM_OK;
+  if (status == LAM_OK) {
+    status = lam_pack_verify(pack, &why);
+    lam_pack_close(pack);
+  }
+  return settle(run, LAM_PACK_KEY, status, &why, error);
+}
+
+/* ---- all of them ---- */
 
 static enum lam_status each_file(struct run *run, bool write, struct lam_error *error) {
   struct lam_partition_filter filter;
@@ -207,8 +228,7 @@ static enum lam_status each_file(struct run *run, bool write, struct lam_error *
     status = lam_sidecars_sweep(run->directory, &removed, error);
     if (removed) lam_log(run->context, LAM_LOG_INFO, "removed %" PRIu64 " sidecars of files that are gone", removed);
   }
-  if (status == LAM_OK && write && !run->directory->single && !run->stopped)
-    status = lam_pack_make(run->directory, false, 0, NULL, error); /* from the sidecars */
+  if (status == LAM_OK) status = write ? make_pack(run, error) : check_pack(run, error);
   return lam_arena_release(&arena), status;
 }
 
