@@ -10,6 +10,7 @@ struct described {
   struct lam_sidecar *sidecar;
   int32_t row_group;
   const uint8_t *chunks; /* of its block */
+  const uint8_t *extras; /* NULL: records are looked up one by one, since few columns are wanted */
 };
 
 /* A chunk keeps the place of its record as `raw`, so that copies of its metadata find it too. */
@@ -58,17 +59,33 @@ static void fill_chunk(const struct pm_chunk *chunk, const struct pm_extra *extr
   out->column_index_offset = (int64_t)extra->column_index_offset;
 }
 
-/* `column` of the sidecar is leaf `leaf` of the metadata. */
+/* The two records of a chunk. */
+static enum lam_status load_records(const struct described *described, int32_t column, struct pm_chunk *chunk,
+                                    struct pm_extra *extra, struct lam_error *error) {
+  struct lam_sidecar *sidecar = described->sidecar;
+  bool there;
+  if (described->extras) {
+    memcpy(chunk, described->chunks + (size_t)column * sizeof *chunk, sizeof *chunk);
+    memcpy(extra, described->extras + (size_t)column * sizeof *extra, sizeof *extra);
+    LAM_CHECK(chunk->values <= INT64_MAX && chunk->size <= sidecar->footer.parquet_offset &&
+                  chunk->offset <= sidecar->footer.parquet_offset - chunk->size,
+              error, "%s: row group %" PRId32 ", column %" PRId32 " passes the file's footer", sidecar->name,
+              described->row_group, column);
+    return LAM_OK;
+  }
+  LAM_TRY(pm_chunk(sidecar, described->row_group, column, chunk, NULL, error));
+  LAM_TRY(pm_extra(sidecar, described->row_group, column, &there, extra, error));
+  if (!there) *extra = (struct pm_extra){.data_page_offset = chunk->offset, .nan_count = -1};
+  return LAM_OK;
+}
+
+/* Statistics are checked when they are asked for. */
 static enum lam_status load_chunk(struct described *described, int32_t column, int8_t physical,
                                   struct lam_chunk_meta *out, struct lam_error *error) {
   struct lam_sidecar *sidecar = described->sidecar;
   struct pm_chunk chunk;
   struct pm_extra extra;
-  struct lam_statistics checked; /* looked up again when it is asked for */
-  bool there;
-  LAM_TRY(pm_chunk(sidecar, described->row_group, column, &chunk, &checked, error));
-  LAM_TRY(pm_extra(sidecar, described->row_group, column, &there, &extra, error));
-  if (!there) extra = (struct pm_extra){.data_page_offset = chunk.offset, .nan_count = -1};
+  LAM_TRY(load_records(described, column, &chunk, &extra, error));
   *out = (struct lam_chunk_meta){
       .physical = physical,
       .raw = {described->chunks + (size_t)column * sizeof chunk, 0},
@@ -83,8 +100,10 @@ static enum lam_status load_chunk(struct described *described, int32_t column, i
     out->bloom_length = (int32_t)lam_min_u64(bloom.length, INT32_MAX);
     out->bloom_length_known = bloom.length > 0 && bloom.length <= INT32_MAX;
   }
-  return lam_fail_in(error, lam_chunk_check(out, lam_sidecar_file_size(sidecar), error),
-                     "%s: row group %" PRId32 ", column %" PRId32, sidecar->name, described->row_group, column);
+  enum lam_status status = lam_chunk_check(out, lam_sidecar_file_size(sidecar), error);
+  if (status == LAM_OK) return LAM_OK;
+  return lam_fail_in(error, status, "%s: row group %" PRId32 ", column %" PRId32, sidecar->name, described->row_group,
+                     column);
 }
 
 static enum lam_status load_group(struct lam_sidecar *sidecar, int32_t row_group, const int32_t *columns,
@@ -97,8 +116,11 @@ static enum lam_status load_group(struct lam_sidecar *sidecar, int32_t row_group
   *out = (struct lam_row_group_meta){
       .rows = (int64_t)rows, .total_byte_size = 0, .compressed_size = -1, .file_offset = -1, .ordinal = -1};
   LAM_TRY(lam_arena_alloc(arena, sizeof *described, (void **)&described, error));
-  *described = (struct described){
-      {describe_details, describe_bloom}, sidecar, row_group, sidecar->map.data + block + sizeof(uint64_t)};
+  *described = (struct described){.base = {describe_details, describe_bloom},
+                                  .sidecar = sidecar,
+                                  .row_group = row_group,
+                                  .chunks = sidecar->map.data + block + sizeof(uint64_t)};
+  if (!columns) LAM_TRY(pm_group(sidecar, row_group, &described->chunks, &described->extras, error));
   LAM_TRY(lam_arena_array(arena, (size_t)meta->leaf_count, sizeof *out->chunks, (void **)&out->chunks, error));
   for (int32_t i = 0; i < meta->leaf_count; i++) {
     LAM_TRY(
@@ -249,7 +271,7 @@ enum lam_status pm_described_meta(struct lam_sidecar *sidecar, const struct pm_t
   int32_t *columns;
   *out = (struct lam_file_meta){.node_count = count + 1};
   LAM_TRY(lam_arena_array(arena, (size_t)count + 1, sizeof *out->nodes, (void **)&out->nodes, error));
-  LAM_TRY(lam_arena_array(arena, (size_t)count, sizeof *columns, (void **)&columns, error));
+  LAM_TRY(lam_arena_array(arena, (size_t)count + 1, sizeof *columns, (void **)&columns, error));
   LAM_TRY(lam_arena_alloc(arena, (size_t)count + 1, (void **)&out->column_orders, error));
   memset(out->column_orders, LAM_ORDER_TYPE_DEFINED, (size_t)count + 1);
   out->nodes[0] = (struct lam_schema_node){.children = count, .field_id = -1, .physical = -1, .converted = -1};

@@ -234,17 +234,13 @@ enum lam_status pm_bloom(struct lam_sidecar *sidecar, int32_t row_group, int32_t
 
 /* ---- our sections ---- */
 
-enum lam_status pm_extra(struct lam_sidecar *sidecar, int32_t row_group, int32_t column, bool *there,
-                         struct pm_extra *out, struct lam_error *error) {
+/* Where the records of a row group are in the `_pm`. */
+static enum lam_status extras_at(struct lam_sidecar *sidecar, int32_t row_group, uint64_t *out,
+                                 struct lam_error *error) {
   const uint8_t *bytes;
   struct pm_chunks head;
-  uint64_t block;
-  *there = sidecar->chunks.data;
-  if (!*there) return LAM_OK;
-  LAM_TRY(check_column(sidecar, column, error));
-  LAM_TRY(pm_block(sidecar, row_group, &block, error));
   uint64_t at = (uint64_t)(sidecar->chunks.data - sidecar->map.data), columns = sidecar->header.column_count;
-  uint64_t stride = 8 + columns * sizeof *out;
+  uint64_t stride = 8 + columns * sizeof(struct pm_extra);
   LAM_CHECK(sidecar->chunks.size >= sizeof head, error, "%s: its section at offset %" PRIu64 " is too short",
             sidecar->name, at);
   LAM_TRY(pm_bytes(sidecar, at, sizeof head, &bytes, error));
@@ -253,10 +249,31 @@ enum lam_status pm_extra(struct lam_sidecar *sidecar, int32_t row_group, int32_t
                 sidecar->chunks.size == sizeof head + sizeof(struct pm_end_frame) + head.row_groups * stride,
             error, "%s: its section at offset %" PRIu64 " is of %" PRIu32 " row groups of %" PRIu32 " columns",
             sidecar->name, at, head.row_groups, head.columns);
-  uint64_t record = at + sizeof head + (uint64_t)row_group * stride + 8 + (uint64_t)column * sizeof *out;
-  LAM_TRY(pm_bytes(sidecar, record, sizeof *out, &bytes, error));
+  *out = at + sizeof head + (uint64_t)row_group * stride + 8;
+  return LAM_OK;
+}
+
+enum lam_status pm_extra(struct lam_sidecar *sidecar, int32_t row_group, int32_t column, bool *there,
+                         struct pm_extra *out, struct lam_error *error) {
+  const uint8_t *bytes;
+  uint64_t block, at;
+  *there = sidecar->chunks.data;
+  if (!*there) return LAM_OK;
+  LAM_TRY(check_column(sidecar, column, error));
+  LAM_TRY(pm_block(sidecar, row_group, &block, error)); /* checks its number */
+  LAM_TRY(extras_at(sidecar, row_group, &at, error));
+  LAM_TRY(pm_bytes(sidecar, at + (uint64_t)column * sizeof *out, sizeof *out, &bytes, error));
   memcpy(out, bytes, sizeof *out);
   return LAM_OK;
+}
+
+enum lam_status pm_group(struct lam_sidecar *sidecar, int32_t row_group, const uint8_t **chunks, const uint8_t **extras,
+                         struct lam_error *error) {
+  uint64_t block, at, columns = sidecar->header.column_count;
+  LAM_TRY(pm_block(sidecar, row_group, &block, error));
+  LAM_TRY(extras_at(sidecar, row_group, &at, error));
+  LAM_TRY(pm_bytes(sidecar, block + 8, columns * sizeof(struct pm_chunk), chunks, error));
+  return pm_bytes(sidecar, at, columns * sizeof(struct pm_extra), extras, error);
 }
 
 /* ---- the public form ---- */

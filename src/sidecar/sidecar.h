@@ -79,6 +79,9 @@ enum lam_status pm_bloom(struct lam_sidecar *sidecar, int32_t row_group, int32_t
 /* *there is false where our sections are missing; so below. */
 enum lam_status pm_extra(struct lam_sidecar *sidecar, int32_t row_group, int32_t column, bool *there,
                          struct pm_extra *out, struct lam_error *error);
+/* The struct pm_chunk and the struct pm_extra of all columns of a row group, in a sidecar with our sections. */
+enum lam_status pm_group(struct lam_sidecar *sidecar, int32_t row_group, const uint8_t **chunks, const uint8_t **extras,
+                         struct lam_error *error);
 enum lam_status pm_leaf_path(struct lam_sidecar *sidecar, int32_t column, bool *there, struct lam_bytes *out,
                              struct lam_error *error);
 /* The leaf of that dotted path, or -1. */

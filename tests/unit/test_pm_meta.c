@@ -160,6 +160,7 @@ static void sidecars_of_others_are_pruned(void **state) {
     const char *where;
     uint8_t verdicts[2];
   } cases[] = {
+      {"TRUE", {LAM_SIDECAR_WHOLE, LAM_SIDECAR_WHOLE}},
       {"val < -1", {LAM_SIDECAR_KEPT, LAM_SIDECAR_SKIPPED}},
       {"val = 50", {LAM_SIDECAR_KEPT, LAM_SIDECAR_SKIPPED}},
       {"val > 99.5", {LAM_SIDECAR_KEPT, LAM_SIDECAR_KEPT}}, /* NaN may be there, which is above */
@@ -187,7 +188,7 @@ static void sidecars_of_others_are_pruned(void **state) {
   OK(lam_sidecar_open_bytes(lam_bytes_of(bytes, GOLDEN2), &(struct lam_sidecar_open_options){0}, mem, &sidecar,
                             &error));
   FAILS(lam_sidecar_prune(sidecar, "val > 50", NULL, verdicts, &error), LAM_UNSUPPORTED, "what type");
-  OK(lam_sidecar_prune(sidecar, cases[5].where, NULL, verdicts, &error));
+  OK(lam_sidecar_prune(sidecar, cases[6].where, NULL, verdicts, &error));
   lam_sidecar_close(sidecar);
 }
 
