@@ -181,9 +181,9 @@ def run(lamella, tmp_path, steps):
 
 
 def test_two_writers_and_three_readers(lamella, tmp_path):
-    run(lamella, tmp_path, 15)
+    run(lamella, tmp_path, 50)
 
 
 @pytest.mark.soak
 def test_two_writers_and_three_readers_for_long(lamella, tmp_path):
-    run(lamella, tmp_path, 400)
+    run(lamella, tmp_path, 700)
