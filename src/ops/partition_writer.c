@@ -22,6 +22,8 @@ enum {
   MOST_OPEN = 64,              /* partitions whose files stay open between batches */
   OPEN_MEMORY = 4 << 20,       /* bytes that an open file should have */
   TASK_MEMORY = 32 << 20,      /* bytes that a task should have; fewer run at once where there are not enough */
+  JOINED_ROWS = 65536,         /* of held batches: gathering from many small ones is slow */
+  JOINED_BYTES = 64 << 20,     /* … unless they are as large as that */
   TASK_ROWS = 65536,           /* that a task gathers at least, of several partitions where those are small */
   TAKE_BYTES = 8 << 20,        /* gathered at once */
   LEAST_RUN_BYTES = 256 << 10, /* held before anything is spilled */
@@ -59,6 +61,8 @@ struct lam_partition_writer {
   struct lam_buf batches;   /* struct ArrowArray; held */
   struct lam_buf groups;    /* uint32_t: the partition of each held row */
   uint64_t held, run_bytes; /* bytes of the batches held; at most */
+  size_t loose;             /* the first held batch that has not been joined */
+  uint64_t loose_rows, loose_bytes;
   struct lam_spill *spill;
   bool finished;
 
@@ -158,6 +162,8 @@ static void drop_batches(struct lam_partition_writer *w) {
   w->batches.size = 0;
   w->groups.size = 0;
   w->held = 0;
+  w->loose = 0;
+  w->loose_rows = w->loose_bytes = 0;
 }
 
 void lam_partition_writer_close(struct lam_partition_writer *w) {
@@ -473,15 +479,49 @@ static enum lam_status group_batch(struct lam_partition_writer *w, const struct 
   return LAM_OK;
 }
 
+/* Makes one batch of the loose ones, in their order. */
+static enum lam_status join_loose(struct lam_partition_writer *w, struct lam_error *error) {
+  struct ArrowArray *batches = (struct ArrowArray *)(void *)w->batches.data + w->loose, joined;
+  uint32_t count = (uint32_t)(w->batches.size / sizeof *batches - w->loose);
+  struct lam_row *rows, *to;
+  int64_t taken;
+  LAM_TRY(lam_alloc(w->mem, w->loose_rows * sizeof *rows, (void **)&rows, error));
+  to = rows;
+  for (uint32_t b = 0; b < count; b++)
+    for (uint32_t row = 0; row < batches[b].length; row++) *to++ = (struct lam_row){b, row};
+  enum lam_status status = lam_take(w->mem, w->options.schema, batches, count, rows, (int64_t)w->loose_rows, UINT64_MAX,
+                                    &taken, &joined, error);
+  lam_free(w->mem, rows, w->loose_rows * sizeof *rows);
+  LAM_TRY(status);
+  for (uint32_t b = 0; b < count; b++) lam_array_release(&batches[b]);
+  batches[0] = joined;
+  w->batches.size -= (count - 1) * sizeof *batches;
+  return LAM_OK;
+}
+
+/* A batch was added, of so many bytes. */
+static enum lam_status add_loose(struct lam_partition_writer *w, uint64_t rows, uint64_t bytes,
+                                 struct lam_error *error) {
+  size_t count = w->batches.size / sizeof(struct ArrowArray);
+  w->loose_rows += rows;
+  w->loose_bytes += bytes;
+  if (w->loose_rows < JOINED_ROWS && w->loose_bytes < JOINED_BYTES) return LAM_OK;
+  if (count - w->loose > 1 && w->loose_bytes < 2 * (uint64_t)JOINED_BYTES) LAM_TRY(join_loose(w, error));
+  w->loose = w->batches.size / sizeof(struct ArrowArray);
+  w->loose_rows = w->loose_bytes = 0;
+  return LAM_OK;
+}
+
 static enum lam_status hold(struct lam_partition_writer *w, struct ArrowArray *batch, struct lam_error *error) {
   if (batch->length == 0) return LAM_OK;
   LAM_TRY(lam_buf_room(&w->batches, sizeof *batch, error));
   LAM_TRY(group_batch(w, batch, error));
+  uint64_t rows = (uint64_t)batch->length, bytes = lam_array_bytes(w->options.schema, batch);
   /* With each row's place, its group, and its share of the order. */
-  w->held +=
-      lam_array_bytes(w->options.schema, batch) + (uint64_t)batch->length * (sizeof(uint32_t) + sizeof(struct lam_row));
+  w->held += bytes + rows * (sizeof(uint32_t) + sizeof(struct lam_row));
   LAM_TRY(lam_buf_append(&w->batches, batch, sizeof *batch, error));
   batch->release = NULL;
+  LAM_TRY(add_loose(w, rows, bytes, error));
   return w->held >= w->run_bytes ? make_room(w, error) : LAM_OK;
 }
 
