@@ -124,6 +124,46 @@ def test_again_and_again_until_it_is_rewritten(lamella, table):
     assert dead_bytes(lamella, table) == 0
 
 
+def test_random_steps(lamella, table):
+    """Deletes, updates of one column and of more, upserts and dedups, compared with a dictionary."""
+    rng, expected, appended = random.Random(SEED), rows_of(table), 0
+    lamella("sidecar", "build", table)
+    for step in range(14):
+        ids = sorted(expected)
+        first = rng.choice(ids)
+        last = first + rng.choice([0, 3, 30])
+        touched = [i for i in ids if first <= i <= last]
+        before, where = state(table), f"id >= {first} and id <= {last}"
+        kind = rng.choice(["delete", "update", "updates", "upsert"])
+        if kind == "delete":
+            lamella("delete", table, "--where", where, "--mode", "append")
+            for i in touched:
+                del expected[i]
+        elif kind == "update":
+            lamella("update", table, "--set", f"s = 'step {step}'", "--where", where, "--mode", "append")
+            expected |= {i: (f"step {step}", *expected[i][1:]) for i in touched}
+        elif kind == "updates":
+            lamella("update", table, "--set", f"s = NULL, v = {step}.5", "--where", where, "--mode", "append")
+            expected |= {i: (None, step + 0.5, expected[i][2]) for i in touched}
+        else:
+            new = pa.table({"p": [i // 100_000 for i in touched], "id": touched, "s": ["up"] * len(touched)})
+            pq.write_table(new, table.parent / "new.parquet")
+            lamella("upsert", table, "--from", table.parent / "new.parquet", "--key", "id", "--mode", "append")
+            expected |= {i: ("up", *expected[i][1:]) for i in touched}
+        appended += any(f in before and before[f][0] == s[0] and before[f] != s for f, s in state(table).items())
+        assert lamella("count", table, "--where", where).text.strip() == str(
+            sum(first <= i <= last for i in expected)
+        ), (step, kind)
+        if step % 5 == 4:
+            assert rows_of(table) == expected, (step, kind)
+            lamella("verify", table, "--full")
+        if step == 8:
+            lamella("compact", table)
+    assert rows_of(table) == expected
+    lamella("sidecar", "check", table)
+    assert appended > 4
+
+
 def test_read_only(lamella, table):
     """A file that may not be written is replaced."""
     for f in table.glob("**/*.parquet"):
