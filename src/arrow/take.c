@@ -12,6 +12,15 @@ struct column {
   int64_t count;
 };
 
+/* How many rows from `i` on lie behind one another in one source: sorted data and few changes have long runs, which are
+ * copied at once. */
+static int64_t run_at(const struct column *column, int64_t i) {
+  const struct lam_row *rows = column->rows;
+  int64_t end = i + 1;
+  while (end < column->count && rows[end].source == rows[i].source && rows[end].row == rows[end - 1].row + 1) end++;
+  return end - i;
+}
+
 static enum lam_status take_validity(struct lam_mem *mem, const struct column *column, struct lam_shared **out,
                                      int64_t *null_count, struct lam_error *error) {
   *out = NULL;
@@ -22,23 +31,31 @@ static enum lam_status take_validity(struct lam_mem *mem, const struct column *c
   size_t size = (size_t)(column->count + 7) / 8;
   LAM_TRY(lam_shared_create(mem, size, out, error));
   memset((*out)->data, 0, size);
-  int64_t valid = 0;
-  for (int64_t i = 0; i < column->count; i++) {
-    if (!lam_view_valid(&column->views[column->rows[i].source], column->rows[i].row)) continue;
-    lam_bit_set((*out)->data, i);
-    valid++;
+  for (int64_t i = 0, run; i < column->count; i += run) {
+    const struct lam_view *view = &column->views[column->rows[i].source];
+    run = run_at(column, i);
+    if (view->validity)
+      lam_bits_copy((*out)->data, i, view->validity, view->offset + column->rows[i].row, run);
+    else
+      lam_bits_fill((*out)->data, i, run, view->type.id != LAM_TYPE_NULL);
   }
+  int64_t valid = lam_bits_count((*out)->data, 0, column->count);
   *null_count = column->count - valid;
   return LAM_OK;
 }
 
-#define TAKE_FIXED(type)                                                      \
-  do {                                                                        \
-    type *to = (type *)(void *)out->data;                                     \
-    for (int64_t i = 0; i < column->count; i++) {                             \
-      const struct lam_view *view = &column->views[column->rows[i].source];   \
-      to[i] = ((const type *)view->data)[view->offset + column->rows[i].row]; \
-    }                                                                         \
+#define TAKE_FIXED(type)                                                                \
+  do {                                                                                  \
+    type *to = (type *)(void *)out->data;                                               \
+    for (int64_t i = 0, run; i < column->count; i += run) {                             \
+      const struct lam_view *view = &column->views[column->rows[i].source];             \
+      const type *from = (const type *)view->data + view->offset + column->rows[i].row; \
+      run = run_at(column, i);                                                          \
+      if (run == 1)                                                                     \
+        to[i] = *from;                                                                  \
+      else                                                                              \
+        memcpy(to + i, from, (size_t)run * sizeof *from);                               \
+    }                                                                                   \
   } while (0)
 
 static void take_bits(const struct column *column, struct lam_shared *out) {
@@ -75,6 +92,25 @@ static enum lam_status take_fixed(struct lam_mem *mem, const struct column *colu
   return LAM_OK;
 }
 
+/* Where the bytes of row `row` begin, or those of the one before end. */
+static int64_t bytes_at(const struct lam_view *view, int64_t row) {
+  int64_t i = view->offset + row;
+  return view->offsets32 ? view->offsets32[i] : view->offsets64[i];
+}
+
+/* The bytes of all values are side by side; the offsets follow them. */
+static void take_run(const struct lam_view *view, int64_t row, int64_t run, int64_t at, int32_t *narrow,
+                     int64_t *wide) {
+  int64_t shift = at - bytes_at(view, row);
+  for (int64_t k = 0; k < run; k++) {
+    int64_t offset = bytes_at(view, row + k) + shift;
+    if (wide)
+      wide[k] = offset;
+    else
+      narrow[k] = (int32_t)offset;
+  }
+}
+
 static enum lam_status take_binary(struct lam_mem *mem, const struct column *column, bool large,
                                    struct lam_shared **offsets, struct lam_shared **data, struct lam_error *error) {
   uint64_t total = 0;
@@ -86,19 +122,18 @@ static enum lam_status take_binary(struct lam_mem *mem, const struct column *col
   LAM_TRY(lam_shared_create(mem, (size_t)(column->count + 1) * (large ? 8 : 4), offsets, error));
   LAM_TRY(lam_shared_create(mem, total, data, error));
   int32_t *narrow = (int32_t *)(void *)(*offsets)->data;
-  int64_t *wide = (int64_t *)(void *)(*offsets)->data;
-  size_t at = 0;
-  for (int64_t i = 0; i < column->count; i++) {
-    if (large)
-      wide[i] = (int64_t)at;
-    else
-      narrow[i] = (int32_t)at;
-    struct lam_bytes value = lam_view_bytes(&column->views[column->rows[i].source], column->rows[i].row);
-    lam_copy((*data)->data + at, value.data, value.size);
-    at += value.size;
+  int64_t *wide = (int64_t *)(void *)(*offsets)->data, at = 0;
+  for (int64_t i = 0, run; i < column->count; i += run) {
+    const struct lam_view *view = &column->views[column->rows[i].source];
+    int64_t row = column->rows[i].row;
+    run = run_at(column, i);
+    take_run(view, row, run, at, narrow + i, large ? wide + i : NULL);
+    int64_t size = bytes_at(view, row + run) - bytes_at(view, row);
+    lam_copy((*data)->data + at, (const uint8_t *)view->data + bytes_at(view, row), (size_t)size);
+    at += size;
   }
   if (large)
-    wide[column->count] = (int64_t)at;
+    wide[column->count] = at;
   else
     narrow[column->count] = (int32_t)at;
   return LAM_OK;
