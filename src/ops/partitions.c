@@ -4,21 +4,13 @@
 #include "base/context.h"
 #include "base/options.h"
 #include "base/threads.h"
+#include "expr/facts.h"
 #include "parquet/append.h"
 #include "table/where.h"
 
 enum {
   FILES_AT_ONCE = 256,
   SMALL_SIZE = 96000000, /* three quarters of compact's target size */
-};
-
-/* What is known of a column in some rows. */
-struct summary {
-  bool any;                      /* a value that is neither NULL nor NaN may be there */
-  bool unknown_min, unknown_max; /* of some of those rows */
-  struct lam_scalar min, max;    /* where any and not unknown */
-  bool min_exact, max_exact, may_be_nan;
-  int64_t nulls; /* -1: unknown */
 };
 
 /* The values of a column in the files of a partition: where each file's begin, and where they end. */
@@ -43,13 +35,13 @@ struct survey {
   size_t first; /* of the files under way */
   struct surveyed {
     struct lam_arena arena; /* of `summaries` */
-    struct summary *summaries;
+    struct lam_facts_sum *summaries;
     int64_t dead;
   } * surveyed;
   /* Of the partition under way. */
   struct lam_arena partition_arena;
   struct lam_partition_info info;
-  struct summary *summaries;
+  struct lam_facts_sum *summaries;
   struct edges *edges;
 };
 
@@ -66,43 +58,6 @@ static enum lam_status keep_scalar(struct lam_arena *arena, const struct lam_sca
   return LAM_OK;
 }
 
-/* Makes *bound the lesser (sign 1) or the greater (-1) of both. */
-static enum lam_status take_bound(struct lam_arena *arena, bool first, int sign, const struct lam_scalar *other,
-                                  bool other_exact, struct lam_scalar *bound, bool *exact, struct lam_error *error) {
-  int order = first ? -1 : sign * lam_scalar_compare(other, bound);
-  if (order == 0) *exact |= other_exact;
-  if (order >= 0) return LAM_OK;
-  *exact = other_exact;
-  return keep_scalar(arena, other, bound, error);
-}
-
-static enum lam_status add_summary(struct lam_arena *arena, struct summary *to, const struct summary *from,
-                                   struct lam_error *error) {
-  to->nulls = to->nulls < 0 || from->nulls < 0 ? -1 : to->nulls + from->nulls;
-  to->may_be_nan |= from->may_be_nan;
-  if (!from->any) return LAM_OK;
-  bool first_min = !to->any, first_max = !to->any;
-  to->any = true;
-  to->unknown_min |= from->unknown_min;
-  to->unknown_max |= from->unknown_max;
-  if (!to->unknown_min)
-    LAM_TRY(take_bound(arena, first_min, 1, &from->min, from->min_exact, &to->min, &to->min_exact, error));
-  if (to->unknown_max) return LAM_OK;
-  return take_bound(arena, first_max, -1, &from->max, from->max_exact, &to->max, &to->max_exact, error);
-}
-
-static struct summary summary_of(const struct lam_facts_column *facts, int64_t rows) {
-  return (struct summary){.any = facts->nulls != rows,
-                          .unknown_min = !facts->has_min,
-                          .unknown_max = !facts->has_max,
-                          .min = facts->min,
-                          .max = facts->max,
-                          .min_exact = facts->min_exact,
-                          .max_exact = facts->max_exact,
-                          .may_be_nan = facts->may_be_nan && facts->nulls != rows,
-                          .nulls = facts->nulls};
-}
-
 static enum lam_status survey_column(struct survey *survey, struct surveyed *out, const struct lam_file *file,
                                      const struct lam_filter *filter, int32_t index, struct lam_error *error) {
   struct lam_prune *prune;
@@ -116,8 +71,7 @@ static enum lam_status survey_column(struct survey *survey, struct surveyed *out
     if (rows == 0) continue;
     status = lam_prune_facts(prune, group, column, &facts, error);
     if (status != LAM_OK) break;
-    struct summary one = summary_of(&facts, rows);
-    status = add_summary(&out->arena, &out->summaries[index], &one, error);
+    status = lam_facts_add(&out->summaries[index], &facts, rows, &out->arena, error);
   }
   lam_prune_close(prune);
   return status;
@@ -159,7 +113,7 @@ static enum lam_status survey_file(void *user, size_t index, struct lam_error *e
 
 /* ---- overlap of files ---- */
 
-static enum lam_status add_edges(struct survey *survey, struct edges *edges, const struct summary *file,
+static enum lam_status add_edges(struct survey *survey, struct edges *edges, const struct lam_facts_sum *file,
                                  struct lam_error *error) {
   struct edge *to = edges->items + edges->count;
   if (!file->any) return LAM_OK;
@@ -223,6 +177,7 @@ static enum lam_status add_file(struct survey *survey, size_t index, const struc
                                 struct lam_error *error) {
   const struct lam_table *table = survey->table;
   uint64_t bytes = table->snapshot.files[index].identity.size;
+  int64_t rows = (int64_t)table->files[index].rows;
   struct lam_partition_info *info = &survey->info;
   info->files++;
   info->small_files += bytes < survey->options.small_size;
@@ -231,7 +186,8 @@ static enum lam_status add_file(struct survey *survey, size_t index, const struc
   info->bytes += bytes;
   info->dead_bytes = info->dead_bytes < 0 || file->dead < 0 ? -1 : info->dead_bytes + file->dead;
   for (int32_t i = 0; i < info->column_count; i++) {
-    LAM_TRY(add_summary(&survey->partition_arena, &survey->summaries[i], &file->summaries[i], error));
+    const struct lam_facts_column facts = lam_facts_of_sum(&file->summaries[i]);
+    if (rows) LAM_TRY(lam_facts_add(&survey->summaries[i], &facts, rows, &survey->partition_arena, error));
     LAM_TRY(add_edges(survey, &survey->edges[i], &file->summaries[i], error));
   }
   return LAM_OK;
@@ -258,7 +214,7 @@ static enum lam_status describe_columns(struct survey *survey, struct lam_error 
   LAM_TRY(lam_arena_array(arena, (size_t)survey->info.column_count, sizeof *columns, (void **)&columns, error));
   survey->info.columns = columns;
   for (int32_t i = 0; i < survey->info.column_count; i++) {
-    const struct summary *from = &survey->summaries[i];
+    const struct lam_facts_sum *from = &survey->summaries[i];
     struct lam_partition_column *to = &columns[i];
     bool literals[2] = {true, true};
     *to = (struct lam_partition_column){

@@ -10,38 +10,6 @@ enum lam_status lam_where_bind(const struct lam_table *table, const char *text, 
   return status == LAM_OK ? LAM_OK : lam_fail_in(error, status, "the condition");
 }
 
-/* ---- partitions ---- */
-
-struct path_facts {
-  const struct lam_table *table;
-  const struct lam_partition *partition;
-};
-
-/* Columns that no file has are what the path says; the others are not known yet. */
-static enum lam_status path_column(const void *user, const struct lam_expr *node, struct lam_facts_column *out,
-                                   struct lam_error *error) {
-  const struct path_facts *facts = user;
-  int32_t c = node->path[0];
-  *out = (struct lam_facts_column){.nulls = -1, .may_be_nan = true};
-  if (c < facts->table->data_columns) return LAM_OK;
-  LAM_TRY(lam_path_value(facts->partition, facts->table->merge.schema.children[c], &out->min, error));
-  out->nulls = out->min.is_null ? 1 : 0;
-  out->has_min = out->has_max = !out->min.is_null;
-  out->max = out->min;
-  out->may_be_nan = false;
-  return LAM_OK;
-}
-
-enum lam_status lam_where_may_match(const struct lam_table *table, const struct lam_expr *condition,
-                                    const struct lam_partition *partition, bool *may, struct lam_error *error) {
-  struct path_facts user = {table, partition};
-  struct lam_facts facts = {.user = &user, .rows = 1, .column = path_column};
-  unsigned outcomes;
-  LAM_TRY(lam_expr_decide(condition, &facts, &outcomes, error));
-  *may = outcomes & LAM_MAY_BE_TRUE;
-  return LAM_OK;
-}
-
 /* ---- files ---- */
 
 enum lam_status lam_where_sources(const struct lam_table *table, const struct lam_file_columns *columns,

@@ -8,9 +8,6 @@
 /* Parses `text` and binds it to the table's columns. */
 enum lam_status lam_where_bind(const struct lam_table *table, const char *text, struct lam_arena *arena,
                                const struct lam_expr **out, struct lam_error *error);
-/* Whether files of a partition may have rows that match, from its path alone. */
-enum lam_status lam_where_may_match(const struct lam_table *table, const struct lam_expr *condition,
-                                    const struct lam_partition *partition, bool *may, struct lam_error *error);
 /* For each column of the table the file's top-level column that it comes from, or -1; in `arena`. */
 enum lam_status lam_where_sources(const struct lam_table *table, const struct lam_file_columns *columns,
                                   struct lam_arena *arena, int32_t **out, struct lam_error *error);
