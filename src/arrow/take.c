@@ -98,16 +98,14 @@ static int64_t bytes_at(const struct lam_view *view, int64_t row) {
   return view->offsets32 ? view->offsets32[i] : view->offsets64[i];
 }
 
-/* The bytes of all values are side by side; the offsets follow them. */
+/* The bytes of all values are side by side; the offsets, of one of the two widths, follow them. */
 static void take_run(const struct lam_view *view, int64_t row, int64_t run, int64_t at, int32_t *narrow,
                      int64_t *wide) {
   int64_t shift = at - bytes_at(view, row);
   for (int64_t k = 0; k < run; k++) {
     int64_t offset = bytes_at(view, row + k) + shift;
-    if (wide)
-      wide[k] = offset;
-    else
-      narrow[k] = (int32_t)offset;
+    if (wide) wide[k] = offset;
+    if (narrow) narrow[k] = (int32_t)offset;
   }
 }
 
@@ -123,11 +121,12 @@ static enum lam_status take_binary(struct lam_mem *mem, const struct column *col
   LAM_TRY(lam_shared_create(mem, total, data, error));
   int32_t *narrow = (int32_t *)(void *)(*offsets)->data;
   int64_t *wide = (int64_t *)(void *)(*offsets)->data, at = 0;
+  assert(narrow);
   for (int64_t i = 0, run; i < column->count; i += run) {
     const struct lam_view *view = &column->views[column->rows[i].source];
     int64_t row = column->rows[i].row;
     run = run_at(column, i);
-    take_run(view, row, run, at, narrow + i, large ? wide + i : NULL);
+    take_run(view, row, run, at, large ? NULL : narrow + i, large ? wide + i : NULL);
     int64_t size = bytes_at(view, row + run) - bytes_at(view, row);
     lam_copy((*data)->data + at, (const uint8_t *)view->data + bytes_at(view, row), (size_t)size);
     at += size;

@@ -173,7 +173,7 @@ static enum lam_status make_bloom(struct lam_key_set *set, uint64_t keys, struct
 static enum lam_status add_hash(struct lam_key_set *set, uint64_t hash, struct lam_error *error) {
   set->keys++;
   if (!set->bloom && set->hashes.size < set->room / 4) return lam_buf_append(&set->hashes, &hash, sizeof hash, error);
-  /* 1.5 bytes a key, about: a quarter of the room holds this many. */
+  /* 10 to 20 bits a key: a filter for that many takes less than half of the room. */
   if (!set->bloom) LAM_TRY(make_bloom(set, set->room / 6, error));
   lam_bloom_insert(set->bloom, set->bloom_size, hash);
   return LAM_OK;
