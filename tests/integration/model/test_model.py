@@ -230,14 +230,18 @@ class World:
     def run_killed(self, operation, arguments, expected):
         """Runs the command and kills it. True where the table is the new one, which only its files can say."""
         files = states_of(self.table)
-        moment = self.kill.uniform(0, 1.5 * statistics.median(self.seconds))
+        end = time.monotonic() + self.kill.uniform(0, 1.5 * statistics.median(self.seconds))
+        journal = f"{self.table}.lamella/journal" if self.kill.random() < 0.6 else None  # else at that moment
         begun = time.monotonic()
         process = self.command.start(*command_line(operation, **arguments), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        try:
-            process.wait(moment)
-            self.seconds.append(time.monotonic() - begun)
-        except subprocess.TimeoutExpired:
+        while process.poll() is None and not (os.path.exists(journal) if journal else time.monotonic() > end):
+            for _ in range(100):  # the journal is there for less than a call of poll takes
+                if journal and os.path.exists(journal):
+                    break
+        if process.poll() is None:
             process.kill()
+        else:
+            self.seconds.append(time.monotonic() - begun)
         message = process.stderr.read().decode()
         code = process.wait()
         process.stderr.close()
