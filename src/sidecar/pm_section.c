@@ -366,6 +366,8 @@ enum lam_status pm_load_node(struct lam_sidecar *sidecar, int32_t i, struct lam_
   memcpy(&n, bytes, sizeof n);
   LAM_CHECK(n.children >= 0 && n.children < INT32_MAX, error,
             "%s: node %" PRId32 " of its schema has %" PRId32 " children", sidecar->name, i, n.children);
+  LAM_CHECK(n.leaf >= 0 && (uint32_t)n.leaf <= sidecar->schema_head.leaves, error,
+            "%s: node %" PRId32 " of its schema begins at leaf %" PRId32, sidecar->name, i, n.leaf);
   *out = (struct lam_schema_node){
       .parent = n.parent,
       .children = n.children,
