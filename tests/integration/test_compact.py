@@ -52,7 +52,7 @@ def test_second_compaction_changes_nothing(lamella, write, tmp_path):
     assert bytes_of(tmp_path / "t") == before
 
 
-def test_target_size(lamella, write, tmp_path):
+def test_lesson_11_target_size(lamella, write, tmp_path):
     """Lessons 11 and 40: files of the target size within 10 %, several where one would be too large."""
     r = np.random.default_rng(1)
     for i in range(40):

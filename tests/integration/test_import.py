@@ -130,7 +130,7 @@ NASTY = ["plain", "a/b", "x=y", "100%", "%2F", "", None, "Ünï→", "trailing  
          "#&+~", "tab\there", "new\nline", "__HIVE_DEFAULT_PARTITION", "[x]", "{y}", "back\\slash", "日本"]
 
 
-def test_nasty_partition_values(lamella, write, tmp_path):
+def test_lesson_13_nasty_partition_values(lamella, write, tmp_path):
     """Lesson 13: Hive's escaping both ways; NULL is __HIVE_DEFAULT_PARTITION__."""
     table = pa.table({"p": NASTY * 3, "n": list(range(len(NASTY) * 3))})
     write("x.parquet", table)

@@ -60,7 +60,7 @@ def test_columns_and_derived_ones(lamella, write, tmp_path):
     no_stage(tmp_path / "dst")
 
 
-def test_set_and_where_come_before_the_partitioning(lamella, write, tmp_path):
+def test_lesson_12_set_and_where_come_before_the_partitioning(lamella, write, tmp_path):
     """Lesson 12: the partition column may be one that --set makes."""
     write("src/a.parquet", ticks(300))
     arguments = ["repartition", "src", "dst", "--by", "kind", "--where", "id >= 100",
@@ -94,7 +94,7 @@ def test_partitionings_refused(lamella, write, tmp_path, by, message):
     assert not (tmp_path / "dst").exists()
 
 
-def test_target_with_files(lamella, write, tmp_path):
+def test_lesson_12_target_with_files(lamella, write, tmp_path):
     """Lesson 12: a target that is not empty is refused unless asked for, and its files are not counted."""
     write("src/a.parquet", ticks(100))
     write("more/a.parquet", ticks(50, 100))

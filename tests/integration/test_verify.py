@@ -64,7 +64,7 @@ def test_wrong_statistics(lamella, write):
     assert '"x"' in done.text and "above the maximum of the statistics: found \"99\", expected at most \"90\"" in done.text
 
 
-def test_path_that_disagrees(lamella, write):
+def test_lesson_14_path_that_disagrees(lamella, write):
     """Lesson 14."""
     write("t/p=1/a.parquet", {"p": [1, 1]})
     write("t/p=2/a.parquet", {"p": [2, 3]})
