@@ -24,13 +24,14 @@ _lamella() {
       case $command in
         '') words="$global inspect cat count plan partitions sidecar verify import compact delete update upsert
           dedup schema repartition estimate restore" ;;
-        inspect) words="--pages $global" ;;
-        cat) words="--columns --where --limit --format -o --output --partition --no-checksums --meta-dir $global" ;;
-        count) words="--where --partition --no-checksums --meta-dir $global" ;;
-        plan) words="--where --columns --partition --meta-dir $global" ;;
-        partitions) words="--columns --partition --max-file-size --meta-dir $global" ;;
-        sidecar) words="build check show --bloom --force --partition --meta-dir $global" ;;
-        verify) words="--full --partition --no-checksums --meta-dir $global" ;;
+        inspect) words="--pages --snapshot $global" ;;
+        cat) words="--columns --where --limit --format -o --output --partition --no-checksums --check-files --snapshot
+          --meta-dir $global" ;;
+        count) words="--where --partition --no-checksums --check-files --snapshot --meta-dir $global" ;;
+        plan) words="--where --columns --partition --check-files --snapshot --meta-dir $global" ;;
+        partitions) words="--columns --partition --max-file-size --check-files --meta-dir $global" ;;
+        sidecar) words="build check show --bloom --force --partition --snapshot --meta-dir $global" ;;
+        verify) words="--full --partition --no-checksums --snapshot --meta-dir $global" ;;
         import) words="--into --partition-by --rows-per-file --target-size --sort-by --format --delimiter --no-header
           --type --null $change $global" ;;
         compact) words="--target-size --min-files --max-file-size --sort-by --keep-source --into $change $global" ;;

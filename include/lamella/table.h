@@ -29,7 +29,8 @@ struct lam_table_options {
   int32_t partition_count;
   bool no_checksums;
   bool check_files;     /* look at every file, also where the table's pack knows its directory: docs/pack-format.md */
-  uint64_t reserved[4]; /* 0; room to grow, for this struct is part of others */
+  uint64_t snapshot_size; /* of a table that is one file: read it as it was when it had so many bytes; 0: as it is */
+  uint64_t reserved[3];   /* 0; room to grow, for this struct is part of others */
 };
 #define LAM_TABLE_OPTIONS_INIT \
   { .struct_size = sizeof(struct lam_table_options) }

@@ -398,13 +398,15 @@ static enum lam_status print_all(struct inspect *x, const char *path, bool pages
 
 enum lam_status run_inspect(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error) {
   struct string_list words = {.count = 0};
+  struct lam_file_options as = LAM_FILE_OPTIONS_INIT;
   bool pages = false;
-  const struct option options[] = {{"--pages", OPTION_FLAG, &pages}, {NULL, OPTION_FLAG, NULL}};
+  const struct option options[] = {
+      {"--pages", OPTION_FLAG, &pages}, {"--snapshot", OPTION_SIZE, &as.size}, {NULL, OPTION_FLAG, NULL}};
   struct inspect x = {.cli = cli};
   LAM_TRY(cli_begin(cli, argc, argv, options, &words, 1, 1, exit_code, error));
   if (cli->help) return LAM_OK;
   LAM_TRY(spool_input(cli->context, &words.texts[0], error));
-  LAM_TRY(lam_file_open(cli->context, words.texts[0], NULL, &x.file, error));
+  LAM_TRY(lam_file_open(cli->context, words.texts[0], &as, &x.file, error));
   x.meta = lam_file_meta(x.file);
   x.mem = lam_file_mem(x.file);
   lam_buf_init(&x.text, x.mem);

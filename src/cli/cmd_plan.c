@@ -14,7 +14,7 @@
 struct plan_arguments {
   struct string_list partitions, columns;
   const char *meta_dir, *where;
-  uint64_t gap, range_size, small_size;
+  uint64_t gap, range_size, small_size, snapshot_size;
   bool check_files;
 };
 
@@ -94,6 +94,7 @@ static enum lam_status on_table(struct cli *cli, const char *path, const struct 
   options.partitions = a->partitions.texts;
   options.partition_count = a->partitions.count;
   options.check_files = a->check_files;
+  options.snapshot_size = a->snapshot_size;
   LAM_TRY(lam_table_open(cli->context, path, &options, &table, error));
   lam_buf_init(&listing.json, mem);
   lam_buf_init(&listing.text, mem);
@@ -261,9 +262,13 @@ static enum lam_status plan_table(struct lam_table *table, struct listing *l, co
 enum lam_status run_plan(struct cli *cli, int argc, char **argv, int *exit_code, struct lam_error *error) {
   struct plan_arguments a = {.where = NULL};
   const struct option options[] = {
-      {"--where", OPTION_STRING, &a.where},           {"--columns", OPTION_COMMAS, &a.columns},
-      {"--partition", OPTION_LIST, &a.partitions},    {"--meta-dir", OPTION_STRING, &a.meta_dir},
-      {"--check-files", OPTION_FLAG, &a.check_files}, {NULL, OPTION_FLAG, NULL},
+      {"--where", OPTION_STRING, &a.where},
+      {"--columns", OPTION_COMMAS, &a.columns},
+      {"--partition", OPTION_LIST, &a.partitions},
+      {"--meta-dir", OPTION_STRING, &a.meta_dir},
+      {"--check-files", OPTION_FLAG, &a.check_files},
+      {"--snapshot", OPTION_SIZE, &a.snapshot_size},
+      {NULL, OPTION_FLAG, NULL},
   };
   return run_on_table(cli, argc, argv, options, &a, plan_table, exit_code, error);
 }

@@ -18,6 +18,7 @@ struct read_arguments {
   const char *meta_dir, *format, *output, *where;
   bool no_checksums, check_files, full;
   int64_t limit;
+  uint64_t snapshot_size;
 };
 
 /* A condition that is none is wrong usage; that its columns are there, opening the table tells. */
@@ -53,6 +54,7 @@ static void table_options(const struct read_arguments *a, struct lam_table_optio
   out->partition_count = a->partitions.count;
   out->no_checksums = a->no_checksums;
   out->check_files = a->check_files;
+  out->snapshot_size = a->snapshot_size;
 }
 
 /* ---- cat ---- */
@@ -193,17 +195,12 @@ enum lam_status run_cat(struct cli *cli, int argc, char **argv, int *exit_code, 
   struct read_arguments a = {.limit = -1};
   struct string_list words = {.count = 0};
   const struct option table[] = {
-      {"--columns", OPTION_COMMAS, &a.columns},
-      {"--where", OPTION_STRING, &a.where},
-      {"--limit", OPTION_COUNT, &a.limit},
-      {"--partition", OPTION_LIST, &a.partitions},
-      {"--format", OPTION_STRING, &a.format},
-      {"-o", OPTION_STRING, &a.output},
-      {"--output", OPTION_STRING, &a.output},
-      {"--no-checksums", OPTION_FLAG, &a.no_checksums},
-      {"--meta-dir", OPTION_STRING, &a.meta_dir},
-      {"--check-files", OPTION_FLAG, &a.check_files},
-      {NULL, OPTION_FLAG, NULL},
+      {"--columns", OPTION_COMMAS, &a.columns},      {"--where", OPTION_STRING, &a.where},
+      {"--limit", OPTION_COUNT, &a.limit},           {"--partition", OPTION_LIST, &a.partitions},
+      {"--format", OPTION_STRING, &a.format},        {"-o", OPTION_STRING, &a.output},
+      {"--output", OPTION_STRING, &a.output},        {"--no-checksums", OPTION_FLAG, &a.no_checksums},
+      {"--meta-dir", OPTION_STRING, &a.meta_dir},    {"--check-files", OPTION_FLAG, &a.check_files},
+      {"--snapshot", OPTION_SIZE, &a.snapshot_size}, {NULL, OPTION_FLAG, NULL},
   };
   LAM_TRY(begin(cli, argc, argv, table, &a, &words, exit_code, error));
   if (cli->help) return LAM_OK;
@@ -227,6 +224,7 @@ enum lam_status run_count(struct cli *cli, int argc, char **argv, int *exit_code
       {"--partition", OPTION_LIST, &a.partitions},
       {"--no-checksums", OPTION_FLAG, &a.no_checksums},
       {"--check-files", OPTION_FLAG, &a.check_files},
+      {"--snapshot", OPTION_SIZE, &a.snapshot_size},
       {"--meta-dir", OPTION_STRING, &a.meta_dir},
       {NULL, OPTION_FLAG, NULL},
   };
@@ -284,6 +282,7 @@ enum lam_status run_verify(struct cli *cli, int argc, char **argv, int *exit_cod
   struct lam_verify_result r = {.struct_size = sizeof r};
   const struct option table[] = {
       {"--full", OPTION_FLAG, &a.full},
+      {"--snapshot", OPTION_SIZE, &a.snapshot_size},
       {"--partition", OPTION_LIST, &a.partitions},
       {"--no-checksums", OPTION_FLAG, &a.no_checksums},
       {"--meta-dir", OPTION_STRING, &a.meta_dir},

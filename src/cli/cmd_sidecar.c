@@ -12,6 +12,7 @@
 struct sidecar_arguments {
   struct string_list partitions;
   const char *meta_dir, *bloom;
+  uint64_t snapshot_size;
   bool force;
 };
 
@@ -184,13 +185,13 @@ static void sidecar_path(const char *path, char *out, size_t room) {
     snprintf(out, room, "%.*s_pm", (int)(name - path), path);
 }
 
-static enum lam_status run_show(struct cli *cli, const char *path, struct lam_error *error) {
+static enum lam_status run_show(struct cli *cli, const char *path, uint64_t snapshot_size, struct lam_error *error) {
   char place[LAM_KEY_MAX + 16];
   struct lam_mem *mem;
   struct lam_sidecar *sidecar;
   sidecar_path(path, place, sizeof place);
   LAM_TRY(lam_mem_open(cli->context, 1 << 20, &mem, error));
-  enum lam_status status = lam_sidecar_open(cli->context, place, 0, &sidecar, error);
+  enum lam_status status = lam_sidecar_open(cli->context, place, snapshot_size, &sidecar, error);
   if (status == LAM_OK) {
     status = show(cli, sidecar, mem, error);
     lam_sidecar_close(sidecar);
@@ -203,11 +204,9 @@ enum lam_status run_sidecar(struct cli *cli, int argc, char **argv, int *exit_co
   struct sidecar_arguments a = {.meta_dir = NULL};
   struct string_list words = {.count = 0};
   const struct option options[] = {
-      {"--bloom", OPTION_STRING, &a.bloom},
-      {"--force", OPTION_FLAG, &a.force},
-      {"--partition", OPTION_LIST, &a.partitions},
-      {"--meta-dir", OPTION_STRING, &a.meta_dir},
-      {NULL, OPTION_FLAG, NULL},
+      {"--bloom", OPTION_STRING, &a.bloom},          {"--force", OPTION_FLAG, &a.force},
+      {"--partition", OPTION_LIST, &a.partitions},   {"--meta-dir", OPTION_STRING, &a.meta_dir},
+      {"--snapshot", OPTION_SIZE, &a.snapshot_size}, {NULL, OPTION_FLAG, NULL},
   };
   LAM_TRY(cli_begin(cli, argc, argv, options, &words, 2, 2, exit_code, error));
   if (cli->help) return LAM_OK;
@@ -220,10 +219,11 @@ enum lam_status run_sidecar(struct cli *cli, int argc, char **argv, int *exit_co
     return lam_fail(error, LAM_INVALID, "--bloom '%s': expected inline", a.bloom);
   if ((a.bloom || a.force) && !build)
     return lam_fail(error, LAM_INVALID, "--bloom and --force belong to sidecar build");
+  if (a.snapshot_size && !shows) return lam_fail(error, LAM_INVALID, "--snapshot belongs to sidecar show");
   LAM_TRY(cli_check_partitions(&a.partitions, error));
   *exit_code = EXIT_FAILED;
   if (!shows) return run_files(cli, path, &a, build, exit_code, error);
-  LAM_TRY(run_show(cli, path, error));
+  LAM_TRY(run_show(cli, path, a.snapshot_size, error));
   *exit_code = EXIT_DONE;
   return LAM_OK;
 }

@@ -13,25 +13,31 @@
 #include "cli/files.h"
 
 const struct command commands[] = {
-    {"inspect", "inspect FILE [--pages]", run_inspect},
+    {"inspect", "inspect FILE [--pages] [--snapshot SIZE]", run_inspect},
     {"cat",
      "cat TABLE [--columns a,b] [--where EXPR] [--limit N] [--partition col=value]… [--format csv|json|parquet] [-o "
      "OUT] "
-     "[--no-checksums] [--check-files] [--meta-dir DIR]",
+     "[--no-checksums] [--check-files] [--snapshot SIZE] [--meta-dir DIR]",
      run_cat},
-    {"count", "count TABLE [--where EXPR] [--partition col=value]… [--no-checksums] [--check-files] [--meta-dir DIR]",
+    {"count",
+     "count TABLE [--where EXPR] [--partition col=value]… [--no-checksums] [--check-files] "
+     "[--snapshot SIZE] [--meta-dir DIR]",
      run_count},
-    {"plan", "plan TABLE [--where EXPR] [--columns a,b] [--partition col=value]… [--check-files] [--meta-dir DIR]",
+    {"plan",
+     "plan TABLE [--where EXPR] [--columns a,b] [--partition col=value]… [--check-files] [--snapshot SIZE] "
+     "[--meta-dir DIR]",
      run_plan},
-    {"partitions", "partitions TABLE [--columns a,b] [--partition col=value]… [--max-file-size SIZE] "
+    {"partitions",
+     "partitions TABLE [--columns a,b] [--partition col=value]… [--max-file-size SIZE] "
      "[--check-files] [--meta-dir DIR]",
      run_partitions},
     {"sidecar",
      "sidecar build PATH [--bloom inline] [--force] [--partition col=value]… [--meta-dir DIR]\n"
      "  lamella sidecar check PATH [--partition col=value]… [--meta-dir DIR]\n"
-     "  lamella sidecar show PATH",
+     "  lamella sidecar show PATH [--snapshot SIZE]",
      run_sidecar},
-    {"verify", "verify PATH [--full] [--partition col=value]… [--no-checksums] [--meta-dir DIR]", run_verify},
+    {"verify", "verify PATH [--full] [--partition col=value]… [--no-checksums] [--snapshot SIZE] [--meta-dir DIR]",
+     run_verify},
     {"import",
      "import SRC… --into TABLE [--partition-by a,b] [--rows-per-file N] [--target-size SIZE] [--sort-by a,b]\n"
      "                 [--row-group-rows N] [--row-group-size SIZE] [--format parquet|csv] [--delimiter C] "

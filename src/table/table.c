@@ -1,5 +1,7 @@
 #include "table/table.h"
 
+#include <inttypes.h>
+
 #include "base/context.h"
 #include "base/options.h"
 #include "base/threads.h"
@@ -226,6 +228,19 @@ static enum lam_status add_path_columns(struct lam_table *table, struct lam_erro
   return LAM_OK;
 }
 
+/* The file as it was when it had `size` bytes: who keeps a table of appended files knows. */
+static enum lam_status read_as_it_was(struct lam_table *table, uint64_t size, struct lam_error *error) {
+  struct lam_snapshot *snapshot = &table->snapshot;
+  if (!table->directory->single || snapshot->file_count != 1)
+    return lam_fail(error, LAM_INVALID, "%s is not a file: only one is read as it was when it had a given size",
+                    table->directory->name);
+  if (size > snapshot->files[0].identity.size)
+    return lam_fail(error, LAM_INVALID, "%s has %" PRIu64 " bytes, and is to be read as it was when it had %" PRIu64,
+                    table->directory->name, snapshot->files[0].identity.size, size);
+  snapshot->files[0].identity.size = snapshot->bytes = size;
+  return LAM_OK;
+}
+
 static enum lam_status open_table(struct lam_table *table, const char *path, const struct lam_table_options *options,
                                   enum lam_pack_use pack_use, struct lam_error *error) {
   struct lam_partition_filter filter;
@@ -239,6 +254,7 @@ static enum lam_status open_table(struct lam_table *table, const char *path, con
   }
   table->directory->pack_use = options->check_files ? LAM_PACK_FACTS : pack_use;
   LAM_TRY(lam_snapshot_open(table->directory, filter.count ? &filter : NULL, &table->snapshot, error));
+  if (options->snapshot_size) LAM_TRY(read_as_it_was(table, options->snapshot_size, error));
   if (table->snapshot.foreign)
     lam_log(table->context, LAM_LOG_WARN,
             "%s holds %s: it is another format's table, and some of its files may hold rows that are gone", path,

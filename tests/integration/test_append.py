@@ -371,3 +371,21 @@ def test_two_writers(lamella, table):
         expected[i] = (s, pytest.approx(v + count), l)
     assert rows_of(table) == expected
     lamella("verify", table, "--full")
+
+
+def test_snapshot_of_a_file(lamella, table):
+    """--snapshot SIZE reads a file as it was when it had so many bytes."""
+    file = table / "p=1" / "a.parquet"
+    size = file.stat().st_size
+    lamella("delete", table, "--where", "id = 100700", "--mode", "append")
+    assert file.stat().st_size > size
+    then = ("--snapshot", size)
+    assert lamella("count", file).text == "1999\n"
+    assert lamella("count", file, *then).text == lamella("count", file, "--where", "id >= 0", *then).text == "2000\n"
+    rows = lamella("cat", file, "--columns", "id,s", "--where", "id = 100700", *then).text
+    assert rows.splitlines()[1:] == [f"100700,s{100700 % 91}"]
+    assert lamella.json("inspect", file, *then)["rows"] == 2000
+    assert lamella.json("plan", file, *then)["totals"]["rows"] == 2000
+    lamella("verify", file, *then)
+    assert "is not a file" in lamella("count", table, *then, status=1).err
+    assert f"has {file.stat().st_size} bytes" in lamella("count", file, "--snapshot", 10**9, status=1).err
