@@ -61,7 +61,8 @@ run_ctest asan -L 'unit|crash|fuzz'
 if [ -z "${FAST:-}" ]; then
   step "build tsan" scripts/build.sh tsan
   # Where threads meet: the base, stores, and everything that runs on the pool.
-  run_ctest tsan -L unit -R 'threads|context|memory|store|reader|writer|scan|compact|commit'
+  run_ctest tsan -L unit \
+    -R 'threads|context|memory|store|reader|writer|scan|compact|commit|rewrite|splice|delete|update|upsert|dedup|append|sidecar'
 fi
 if [ -x build/release/lamella ]; then
   mkdir -p tests/integration tests/conformance
