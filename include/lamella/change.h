@@ -160,11 +160,11 @@ struct lam_estimate_result {
   uint32_t struct_size;
   uint64_t partitions_before, files_before, bytes_before; /* of the table now */
   uint64_t partitions, files, rows, bytes;                /* of the table that there would be */
-  uint64_t files_compacted; /* of a compaction: the files that would be replaced, */
-  uint64_t files_written;   /* and those that would take their place */
-  uint64_t sample_rows;     /* that were encoded to learn it */
-  double bytes_error;       /* the part by which `bytes` may be wrong: 0.1 is ±10 %; 0: nothing was left to guess */
-  double seconds;           /* about what it would take on this machine; making it durable not included */
+  uint64_t files_compacted;                               /* of a compaction: the files that would be replaced, */
+  uint64_t files_written;                                 /* and those that would take their place */
+  uint64_t sample_rows;                                   /* that were encoded to learn it */
+  double bytes_error; /* the part by which `bytes` may be wrong: 0.1 is ±10 %; 0: nothing was left to guess */
+  double seconds;     /* about what it would take on this machine; making it durable not included */
 };
 #define LAM_ESTIMATE_RESULT_INIT \
   { .struct_size = sizeof(struct lam_estimate_result) }

@@ -28,7 +28,7 @@ struct lam_table_options {
   const char *const *partitions; /* "column=value", any subset of the partition columns; AND */
   int32_t partition_count;
   bool no_checksums;
-  bool check_files;     /* look at every file, also where the table's pack knows its directory: docs/pack-format.md */
+  bool check_files;       /* look at every file, also where the table's pack knows its directory: docs/pack-format.md */
   uint64_t snapshot_size; /* of a table that is one file: read it as it was when it had so many bytes; 0: as it is */
   uint64_t reserved[3];   /* 0; room to grow, for this struct is part of others */
 };

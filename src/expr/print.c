@@ -124,12 +124,8 @@ static enum lam_status print(const struct lam_expr *expr, struct lam_buf *out, s
     case LAM_EXPR_LIKE: return print_like(expr, out, error);
     case LAM_EXPR_AND: return print_list(expr, 0, " AND ", BIND_NOT, out, error);
     case LAM_EXPR_OR: return print_list(expr, 0, " OR ", BIND_AND, out, error);
-    case LAM_EXPR_NOT:
-      LAM_TRY(put(out, "NOT ", error));
-      return print_operand(expr, out, error);
-    case LAM_EXPR_NEGATE:
-      LAM_TRY(put(out, "-", error));
-      return print_operand(expr, out, error);
+    case LAM_EXPR_NOT: LAM_TRY(put(out, "NOT ", error)); return print_operand(expr, out, error);
+    case LAM_EXPR_NEGATE: LAM_TRY(put(out, "-", error)); return print_operand(expr, out, error);
     case LAM_EXPR_IS_NULL:
       LAM_TRY(print_within(expr->arguments[0], BIND_SUM, out, error));
       return put(out, " IS NULL", error);

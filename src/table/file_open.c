@@ -41,7 +41,8 @@ static enum lam_status open_at(struct lam_directory *directory, struct lam_store
 }
 
 /* A commit may move the file between the look and the open; it does so a bounded number of times. The file is read as
- * long as it was: bytes that are appended in place stand behind. One that is another by now, or was cut, is looked for. */
+ * long as it was: bytes that are appended in place stand behind. One that is another by now, or was cut, is looked for.
+ */
 static enum lam_status open_file(struct lam_directory *directory, const struct lam_snapshot *snapshot,
                                  const struct lam_data_file *file, bool by_footer,
                                  const struct lam_file_options *options, struct lam_mem *mem, struct lam_file **out,

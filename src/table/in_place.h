@@ -15,8 +15,8 @@
 
 /* ---- for readers ---- */
 
-/* Gives the files of a snapshot the state that is committed, where more may stand behind it. `journal` is NULL where none
- * is being applied. */
+/* Gives the files of a snapshot the state that is committed, where more may stand behind it. `journal` is NULL where
+ * none is being applied. */
 enum lam_status lam_in_place_view(struct lam_store *data, const struct lam_head *head,
                                   const struct lam_journal *journal, struct lam_snapshot *snapshot,
                                   struct lam_error *error);

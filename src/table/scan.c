@@ -2,8 +2,8 @@
 #include "arrow/cast.h"
 #include "base/context.h"
 #include "base/options.h"
-#include "table/path_value.h"
 #include "table/columns.h"
+#include "table/path_value.h"
 #include "table/where.h"
 
 struct lam_scan {

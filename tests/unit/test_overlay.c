@@ -53,9 +53,9 @@ static void test_exchange(void **state) {
   put_file(data, "a=1/n.parquet", "new");
   put_file(meta, STAGED "/f1.parquet", "old");
   struct lam_journal_file files[] = {
-      {LAM_JOURNAL_REMOVE, "f1.parquet", identity_at(meta, STAGED "/f1.parquet")},
-      {LAM_JOURNAL_KEEP, "f2.parquet", identity_at(data, "a=1/f2.parquet")},
-      {LAM_JOURNAL_ADD, "n.parquet", identity_at(data, "a=1/n.parquet")},
+      {LAM_JOURNAL_REMOVE, "f1.parquet", identity_at(meta, STAGED "/f1.parquet"), 0},
+      {LAM_JOURNAL_KEEP, "f2.parquet", identity_at(data, "a=1/f2.parquet"), 0},
+      {LAM_JOURNAL_ADD, "n.parquet", identity_at(data, "a=1/n.parquet"), 0},
   };
   struct lam_journal_directory directory = {LAM_JOURNAL_EXCHANGE, "a=1", STAGED, 1, 2, files, 3};
   struct lam_journal journal = {.directories = &directory, .directory_count = 1};
@@ -92,8 +92,8 @@ static void test_filter(void **state) {
   put_file(data, "a=3/f.parquet", "3");
   struct lam_found items[] = {found("a=1", "f.parquet"), found("a=2", "f.parquet"), found("a=3", "f.parquet")};
   struct lam_journal_file files[][2] = {
-      {{LAM_JOURNAL_REMOVE, "f.parquet", items[0].identity}, {LAM_JOURNAL_ADD, "n.parquet", {1, 2, 3}}},
-      {{LAM_JOURNAL_REMOVE, "f.parquet", items[1].identity}, {LAM_JOURNAL_ADD, "n.parquet", {4, 5, 6}}}};
+      {{LAM_JOURNAL_REMOVE, "f.parquet", items[0].identity, 0}, {LAM_JOURNAL_ADD, "n.parquet", {1, 2, 3}, 0}},
+      {{LAM_JOURNAL_REMOVE, "f.parquet", items[1].identity, 0}, {LAM_JOURNAL_ADD, "n.parquet", {4, 5, 6}, 0}}};
   struct lam_journal_directory directories[] = {{LAM_JOURNAL_FILES, "a=1", "stage/x/dirs/1", 1, 2, files[0], 2},
                                                 {LAM_JOURNAL_FILES, "a=2", "stage/x/dirs/2", 3, 4, files[1], 2}};
   struct lam_journal journal = {.directories = directories, .directory_count = 2};

@@ -14,7 +14,7 @@ static int open_store(void **state) {
   if (open_mem(state)) return 1;
   strcpy(root, "/tmp/test_splice_XXXXXX");
   assert_non_null(mkdtemp(root));
-  return lam_store_local(context, root, &store, &error);
+  return lam_store_local(context, root, &store, &error) != LAM_OK;
 }
 static void remove_files(void) {
   (void)store->ops->remove(store, "a.parquet", NULL);
