@@ -204,6 +204,17 @@ enum lam_status lam_array_init(int64_t length, int64_t null_count, int buffer_co
   return LAM_OK;
 }
 
+enum lam_status lam_array_init_fixed(struct lam_mem *mem, size_t width, int64_t rows, void **values,
+                                     struct ArrowArray *out, struct lam_error *error) {
+  struct lam_shared *buffers[2] = {NULL, NULL};
+  out->release = NULL;
+  LAM_TRY(lam_shared_create(mem, (size_t)rows * width, &buffers[1], error));
+  *values = buffers[1]->data;
+  enum lam_status status = lam_array_init(rows, 0, 2, buffers, NULL, out, error);
+  lam_shared_release(buffers[1]);
+  return status;
+}
+
 enum lam_status lam_array_init_views(int64_t length, int64_t null_count, struct lam_shared *validity,
                                      struct lam_shared *views, const struct lam_view_buffer *buffers, size_t count,
                                      struct ArrowArray *out, struct lam_error *error) {

@@ -59,6 +59,9 @@ int64_t lam_view_null_count(const struct lam_view *view);
  * released array releases them. `dictionary` is moved in where not NULL. */
 enum lam_status lam_array_init(int64_t length, int64_t null_count, int buffer_count, struct lam_shared *const *buffers,
                                struct ArrowArray *dictionary, struct ArrowArray *out, struct lam_error *error);
+/* Makes an array of values of `width` bytes without NULLs, which the caller fills in. */
+enum lam_status lam_array_init_fixed(struct lam_mem *mem, size_t width, int64_t rows, void **values,
+                                     struct ArrowArray *out, struct lam_error *error);
 /* A buffer that string and binary views point into, of which `size` bytes are meant. */
 struct lam_view_buffer {
   struct lam_shared *shared;

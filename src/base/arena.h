@@ -25,4 +25,8 @@ enum lam_status lam_arena_array(struct lam_arena *arena, size_t count, size_t si
 /* A NUL-terminated copy. */
 enum lam_status lam_arena_string(struct lam_arena *arena, struct lam_bytes text, char **out, struct lam_error *error);
 
+/* Makes room for one more element of `size` bytes in a vector that lives in an arena. */
+enum lam_status lam_vector_grow(struct lam_arena *arena, void **items, size_t count, size_t *room, size_t size,
+                                struct lam_error *error);
+
 #endif

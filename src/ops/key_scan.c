@@ -7,18 +7,6 @@
 #include "table/path_value.h"
 #include "table/where.h"
 
-/* ---- arrays ---- */
-
-enum lam_status lam_fixed_array(struct lam_mem *mem, const void *values, size_t width, int64_t rows,
-                                struct ArrowArray *out, struct lam_error *error) {
-  struct lam_shared *buffers[2] = {NULL, NULL};
-  LAM_TRY(lam_shared_create(mem, (size_t)rows * width, &buffers[1], error));
-  lam_copy(buffers[1]->data, values, (size_t)rows * width);
-  enum lam_status status = lam_array_init(rows, 0, 2, buffers, NULL, out, error);
-  lam_shared_release(buffers[1]);
-  return status;
-}
-
 /* ---- columns ---- */
 
 enum lam_status lam_position_fields(struct ArrowSchema *schema, int64_t at, struct lam_error *error) {
@@ -26,6 +14,16 @@ enum lam_status lam_position_fields(struct ArrowSchema *schema, int64_t at, stru
   LAM_TRY(lam_schema_init(&wide, LAM_POSITION_FILE, false, schema->children[at], error));
   LAM_TRY(lam_schema_init(&narrow, LAM_POSITION_GROUP, false, schema->children[at + 1], error));
   return lam_schema_init(&wide, LAM_POSITION_ROW, false, schema->children[at + 2], error);
+}
+
+enum lam_status lam_position_arrays(struct lam_mem *mem, int64_t count, struct ArrowArray *const *out,
+                                    struct lam_position_values *values, struct lam_error *error) {
+  void *files, *groups, *rows;
+  LAM_TRY(lam_array_init_fixed(mem, sizeof *values->files, count, &files, out[0], error));
+  LAM_TRY(lam_array_init_fixed(mem, sizeof *values->row_groups, count, &groups, out[1], error));
+  LAM_TRY(lam_array_init_fixed(mem, sizeof *values->rows, count, &rows, out[2], error));
+  *values = (struct lam_position_values){files, groups, rows};
+  return LAM_OK;
 }
 
 enum lam_status lam_key_scan_columns(const struct lam_table *table, const char *const *names, int32_t count,
@@ -363,26 +361,18 @@ enum lam_status lam_key_scan_file(const struct lam_key_scan *scan, size_t file, 
   return status;
 }
 
-/* Appends the columns of the rows' places to the key columns. */
-static enum lam_status add_places(const struct lam_key_scan *scan, const struct lam_key_rows *rows,
-                                  const struct lam_row *chosen, int64_t count, struct ArrowArray **out,
-                                  struct lam_error *error) {
-  struct lam_mem *mem = scan->edit->mem;
-  size_t size = (size_t)count * (2 * sizeof(int64_t) + sizeof(int32_t));
-  int64_t *files;
-  LAM_TRY(lam_alloc(mem, size, (void **)&files, error));
-  int64_t *places = files + count;
-  int32_t *groups = (int32_t *)(void *)(places + count);
+/* The columns of the places of the rows chosen. */
+static enum lam_status make_places(const struct lam_key_scan *scan, const struct lam_key_rows *rows,
+                                   const struct lam_row *chosen, int64_t count, struct ArrowArray **out,
+                                   struct lam_error *error) {
+  struct lam_position_values places;
+  LAM_TRY(lam_position_arrays(scan->edit->mem, count, out, &places, error));
   for (int64_t i = 0; i < count; i++) {
-    files[i] = (int64_t)rows->file;
-    places[i] = rows->rows[chosen[i].row];
-    groups[i] = rows->row_group;
+    places.files[i] = (int64_t)rows->file;
+    places.row_groups[i] = rows->row_group;
+    places.rows[i] = rows->rows[chosen[i].row];
   }
-  enum lam_status status = lam_fixed_array(mem, files, sizeof *files, count, out[0], error);
-  if (status == LAM_OK) status = lam_fixed_array(mem, groups, sizeof *groups, count, out[1], error);
-  if (status == LAM_OK) status = lam_fixed_array(mem, places, sizeof *places, count, out[2], error);
-  lam_free(mem, files, size);
-  return status;
+  return LAM_OK;
 }
 
 enum lam_status lam_key_rows_take(const struct lam_key_scan *scan, const struct lam_key_rows *rows,
@@ -399,7 +389,7 @@ enum lam_status lam_key_rows_take(const struct lam_key_scan *scan, const struct 
       *out->children[k] = *keys.children[k];
       keys.children[k]->release = NULL;
     }
-    status = add_places(scan, rows, chosen, count, out->children + scan->count, error);
+    status = make_places(scan, rows, chosen, count, out->children + scan->count, error);
     if (status != LAM_OK) lam_array_release(out);
   }
   lam_array_release(&keys);

@@ -24,6 +24,14 @@ enum { LAM_POSITION_COLUMNS = 3 };
 
 /* Adds the fields of a position to a struct schema, from child `at` on. */
 enum lam_status lam_position_fields(struct ArrowSchema *schema, int64_t at, struct lam_error *error);
+/* Makes the three columns of a position for `count` rows, whose values the caller fills in. */
+struct lam_position_values {
+  int64_t *files;
+  int32_t *row_groups;
+  int64_t *rows;
+};
+enum lam_status lam_position_arrays(struct lam_mem *mem, int64_t count, struct ArrowArray *const *out,
+                                    struct lam_position_values *values, struct lam_error *error);
 
 /* Resolves the names of key columns, at least one, in the table: LAM_NOT_FOUND, or LAM_UNSUPPORTED for a type that has
  * no order; LAM_INVALID for one that comes twice. `out` is allocated in `arena`. */
@@ -55,9 +63,5 @@ enum lam_status lam_key_scan_file(const struct lam_key_scan *scan, size_t file, 
 enum lam_status lam_key_rows_take(const struct lam_key_scan *scan, const struct lam_key_rows *rows,
                                   const struct lam_row *chosen, int64_t count, struct ArrowArray *out,
                                   struct lam_error *error);
-
-/* Makes an array of fixed-width values without NULLs, copied. */
-enum lam_status lam_fixed_array(struct lam_mem *mem, const void *values, size_t width, int64_t rows,
-                                struct ArrowArray *out, struct lam_error *error);
 
 #endif

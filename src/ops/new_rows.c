@@ -12,7 +12,7 @@ struct lam_new_rows {
   struct lam_edit *edit;
   struct lam_arena arena;
   struct lam_partition_writer *writer;
-  bool scope;
+  bool anywhere, scope;
   uint64_t fresh; /* partitions that there were not */
 };
 
@@ -38,46 +38,54 @@ enum lam_status lam_partition_columns(const struct lam_snapshot *snapshot, struc
   return LAM_OK;
 }
 
-static enum lam_status open_writer(struct lam_new_rows *rows, uint64_t room, struct lam_error *error) {
+/* Codecs and bloom filters as the change asks for them, for columns without a file that they come from. */
+static enum lam_status default_columns(struct lam_new_rows *rows, const struct lam_new_rows_options *given,
+                                       struct lam_write_options *out, struct lam_error *error) {
+  struct lam_keep keep = {.arena = &rows->arena, .column_count = 1};
+  struct ArrowSchema written = *given->schema;
+  void *memory;
+  written.n_children = given->written_columns;
+  LAM_TRY(lam_arena_array(&rows->arena, 1, sizeof *keep.columns, &memory, error));
+  keep.columns = memory;
+  *keep.columns = (struct lam_column_options){.codec = LAM_WRITE_DEFAULT};
+  LAM_TRY(lam_keep_change(&keep, rows->edit->options, &written, error));
+  lam_keep_write(&keep, out);
+  return LAM_OK;
+}
+
+static enum lam_status open_writer(struct lam_new_rows *rows, const struct lam_new_rows_options *given,
+                                   struct lam_error *error) {
   struct lam_edit *edit = rows->edit;
-  const struct lam_table *table = edit->table;
-  struct lam_column_options column = {.codec = LAM_WRITE_DEFAULT};
-  struct lam_keep keep = {.arena = &rows->arena, .columns = &column, .column_count = 1};
-  struct ArrowSchema written = table->merge.schema; /* columns of the path are not */
   struct lam_partition_writer_options options = {
       .stage = edit->stage,
       .store = edit->store,
-      .schema = &table->merge.schema,
-      .written_columns = table->data_columns,
+      .schema = given->schema,
+      .written_columns = given->written_columns,
       .stem = "part",
       .write = LAM_WRITE_OPTIONS_INIT,
       .target_size = TARGET_SIZE,
-      .run_bytes = room,
+      .run_bytes = given->room,
   };
-  void *memory;
-  written.n_children = table->data_columns;
-  LAM_TRY(lam_partition_columns(&table->snapshot, &rows->arena, (const char ***)(uintptr_t)&options.partition_by,
+  LAM_TRY(lam_partition_columns(&edit->table->snapshot, &rows->arena, (const char ***)(uintptr_t)&options.partition_by,
                                 &options.partition_count, error));
-  LAM_TRY(lam_keep_change(&keep, edit->options, &written, error));
-  if (keep.columns == &column) {
-    LAM_TRY(lam_arena_array(&rows->arena, 1, sizeof column, &memory, error));
-    keep.columns = memory;
-    *keep.columns = column;
-  }
-  lam_keep_write(&keep, &options.write);
-  options.write.row_group_bytes = (int64_t)lam_min_u64(room, ROW_GROUP_BYTES);
+  if (given->write)
+    options.write = *given->write;
+  else
+    LAM_TRY(default_columns(rows, given, &options.write, error));
+  if (given->room) options.write.row_group_bytes = (int64_t)lam_min_u64(given->room, ROW_GROUP_BYTES);
   options.write.no_sync = true; /* the commit syncs all staged files at once */
   return lam_partition_writer_open(edit->mem, &options, &rows->writer, error);
 }
 
-enum lam_status lam_new_rows_open(struct lam_edit *edit, uint64_t room, struct lam_new_rows **out,
-                                  struct lam_error *error) {
+enum lam_status lam_new_rows_open(struct lam_edit *edit, const struct lam_new_rows_options *options,
+                                  struct lam_new_rows **out, struct lam_error *error) {
   struct lam_new_rows *rows;
   *out = NULL;
   LAM_TRY(lam_alloc_zero(edit->mem, sizeof *rows, (void **)&rows, error));
   rows->edit = edit;
+  rows->anywhere = options->anywhere;
   lam_arena_init(&rows->arena, edit->mem);
-  enum lam_status status = open_writer(rows, room, error);
+  enum lam_status status = open_writer(rows, options, error);
   if (status == LAM_OK)
     *out = rows;
   else
@@ -99,22 +107,35 @@ enum lam_status lam_new_rows_write(struct lam_new_rows *rows, struct ArrowArray 
 static enum lam_status check_filter(struct lam_new_rows *rows, const char *directory, struct lam_error *error) {
   const struct lam_partition_filter *filter = &rows->edit->filter;
   struct lam_partition partition;
-  if (!filter->count) return LAM_OK;
+  if (rows->anywhere || !filter->count) return LAM_OK;
   LAM_TRY(lam_partition_parse(&rows->arena, directory, &partition, error));
   if (lam_partition_filter_matches(filter, &partition)) return LAM_OK;
   return lam_fail(error, LAM_INVALID, "rows for %s, which is not one of the partitions asked for",
                   directory[0] ? directory : "the table's root");
 }
 
+/* The partition of that directory; partition_count where there was none. */
+static size_t find_partition(const struct lam_snapshot *snapshot, const char *directory) {
+  size_t low = 0, high = snapshot->partition_count;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    int order = strcmp(snapshot->partitions[middle].directory, directory);
+    if (order == 0) return middle;
+    if (order < 0)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return snapshot->partition_count;
+}
+
 static enum lam_status count_partition(void *user, const char *directory, struct lam_error *error) {
   struct lam_new_rows *rows = user;
   struct lam_edit *edit = rows->edit;
-  const struct lam_snapshot *snapshot = &edit->table->snapshot;
   LAM_TRY(check_filter(rows, directory, error));
   if (rows->scope) LAM_TRY(lam_change_scope(&edit->change, directory, error));
-  size_t p = 0;
-  while (p < snapshot->partition_count && strcmp(snapshot->partitions[p].directory, directory) != 0) p++;
-  if (p < snapshot->partition_count)
+  size_t p = find_partition(&edit->table->snapshot, directory);
+  if (p < edit->table->snapshot.partition_count)
     lam_edit_affect(edit, (uint32_t)p);
   else
     rows->fresh++;

@@ -89,32 +89,23 @@ static int64_t stream_file(const struct stream *s) { /* -1: at the end */
 static enum lam_status stream_add(struct stream *s, struct lam_mem *mem, const struct lam_position *positions,
                                   struct ArrowArray *values, int64_t count, struct lam_error *error) {
   struct ArrowArray batch;
-  int64_t *numbers;
-  LAM_TRY(lam_alloc(mem, (size_t)count * 3 * sizeof *numbers, (void **)&numbers, error));
-  int64_t *files = numbers, *rows = numbers + count;
-  int32_t *groups = (int32_t *)(void *)(rows + count);
+  struct lam_position_values places;
+  LAM_TRY(lam_array_init_struct(count, s->schema.n_children, &batch, error));
+  enum lam_status status = lam_position_arrays(mem, count, batch.children + s->values, &places, error);
+  if (status != LAM_OK) {
+    lam_array_release(&batch);
+    return status;
+  }
   for (int64_t i = 0; i < count; i++) {
-    files[i] = positions[i].file;
-    rows[i] = positions[i].row;
-    groups[i] = positions[i].row_group;
+    places.files[i] = positions[i].file;
+    places.row_groups[i] = positions[i].row_group;
+    places.rows[i] = positions[i].row;
   }
-  enum lam_status status = lam_array_init_struct(count, s->schema.n_children, &batch, error);
-  if (status == LAM_OK) {
-    struct ArrowArray **place = batch.children + s->values;
-    for (int64_t c = 0; values && c < s->values; c++) {
-      *batch.children[c] = *values->children[c];
-      values->children[c]->release = NULL;
-    }
-    status = lam_fixed_array(mem, files, sizeof *files, count, place[0], error);
-    if (status == LAM_OK) status = lam_fixed_array(mem, groups, sizeof *groups, count, place[1], error);
-    if (status == LAM_OK) status = lam_fixed_array(mem, rows, sizeof *rows, count, place[2], error);
-    if (status == LAM_OK)
-      status = lam_sorter_add(s->sorter, &batch, error);
-    else
-      lam_array_release(&batch);
+  for (int64_t c = 0; values && c < s->values; c++) {
+    *batch.children[c] = *values->children[c];
+    values->children[c]->release = NULL;
   }
-  lam_free(mem, numbers, (size_t)count * 3 * sizeof *numbers);
-  return status;
+  return lam_sorter_add(s->sorter, &batch, error);
 }
 
 enum lam_status lam_position_at(const struct lam_key_cursor *cursor, struct lam_buf *out, struct lam_error *error) {

@@ -6,8 +6,6 @@
 #include "ops/keep.h"
 #include "table/where.h"
 
-enum { TARGET_SIZE = 128 * 1000 * 1000 }; /* bytes of a file of rows that move */
-
 /* ---- what is set ---- */
 
 static int64_t find_column(const struct ArrowSchema *schema, const char *name) {
@@ -134,11 +132,6 @@ static enum lam_status find_partitioning(struct lam_update *update, struct lam_e
       return lam_fail(error, LAM_UNSUPPORTED,
                       "the directories '%s' and '%s' are of different partition columns, so rows cannot move by \"%s\"",
                       snapshot->partitions[0].directory, snapshot->partitions[p].directory, set);
-  void *memory;
-  LAM_TRY(lam_arena_array(&update->arena, first->count, sizeof(char *), &memory, error));
-  update->partition_by = memory;
-  update->partition_count = (int32_t)first->count;
-  for (size_t i = 0; i < first->count; i++) update->partition_by[i] = first->values[i].column;
   update->moves = true;
   return LAM_OK;
 }
@@ -158,54 +151,13 @@ static enum lam_status keep_columns(struct lam_update *update, struct lam_write_
   return LAM_OK;
 }
 
-static enum lam_status open_moved(struct lam_update *update, struct lam_partition_writer_options *options,
-                                  struct lam_error *error) {
-  struct lam_edit *edit = update->edit;
-  *options = (struct lam_partition_writer_options){
-      .stage = edit->stage,
-      .store = edit->store,
-      .schema = &update->after,
-      .written_columns = update->data_columns,
-      .partition_by = update->partition_by,
-      .partition_count = update->partition_count,
-      .stem = "part",
-      .write = LAM_WRITE_OPTIONS_INIT,
-      .target_size = TARGET_SIZE,
-  };
-  options->write.no_sync = true;
-  LAM_TRY(keep_columns(update, &options->write, error));
-  return lam_partition_writer_open(edit->mem, options, &update->moved, error);
-}
-
-static enum lam_status count_partition(void *user, const char *directory, struct lam_error *error) {
-  (void)error;
-  struct lam_edit *edit = user;
-  const struct lam_snapshot *snapshot = &edit->table->snapshot;
-  size_t low = 0, high = snapshot->partition_count;
-  while (low < high) {
-    size_t middle = (low + high) / 2;
-    int order = strcmp(snapshot->partitions[middle].directory, directory);
-    if (order == 0) {
-      lam_edit_affect(edit, (uint32_t)middle);
-      return LAM_OK;
-    }
-    if (order < 0)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  edit->result.partitions_affected++;
-  return LAM_OK;
-}
-
-static enum lam_status finish_moved(struct lam_update *update, struct lam_error *error) {
-  struct lam_edit *edit = update->edit;
-  struct lam_partition_writer_counts counts = {0};
-  LAM_TRY(lam_partition_writer_finish(update->moved, false, &edit->change, &counts, error));
-  edit->result.files_added += counts.files;
-  edit->result.bytes_written += counts.bytes;
-  edit->result.runs_spilled += counts.runs_spilled;
-  return lam_partition_writer_each(update->moved, count_partition, edit, error);
+/* Rows may move to partitions that were not asked for. */
+static enum lam_status open_moved(struct lam_update *update, struct lam_write_options *write, struct lam_error *error) {
+  const struct lam_new_rows_options options = {
+      .schema = &update->after, .written_columns = update->data_columns, .write = write, .anywhere = true};
+  *write = (struct lam_write_options)LAM_WRITE_OPTIONS_INIT;
+  LAM_TRY(keep_columns(update, write, error));
+  return lam_new_rows_open(update->edit, &options, &update->moved, error);
 }
 
 /* ---- files ---- */
@@ -251,14 +203,14 @@ static enum lam_status add_columns(void *user, size_t index, struct lam_error *e
 
 static enum lam_status update_files(struct lam_update *update, struct lam_error *error) {
   struct lam_edit *edit = update->edit;
-  struct lam_partition_writer_options moved;
+  struct lam_write_options moved;
   LAM_TRY(lam_edit_depend(edit, update->added ? NULL : update->outcomes, error));
   if (update->moves) LAM_TRY(open_moved(update, &moved, error));
   /* Rows that move come in the order of the table. */
   LAM_TRY(update->moves ? lam_pool_run(lam_context_pool(edit->context), edit->table->snapshot.file_count, 1,
                                        update_matching, update, error)
                         : lam_edit_each_file(edit, update_matching, update, error));
-  if (update->moves) LAM_TRY(finish_moved(update, error));
+  if (update->moves) LAM_TRY(lam_new_rows_finish(update->moved, false, error));
   if (!update->added || edit->result.rows_matched == 0) return LAM_OK;
   /* A file that comes meanwhile would not have them. */
   LAM_TRY(lam_change_scope(&edit->change, "", error));
@@ -272,7 +224,7 @@ static enum lam_status run_update(void *user, struct lam_edit *edit, struct lam_
   enum lam_status status = bind(&update, error);
   if (status == LAM_OK) status = find_partitioning(&update, error);
   if (status == LAM_OK) status = update_files(&update, error);
-  lam_partition_writer_close(update.moved);
+  lam_new_rows_close(update.moved);
   pthread_mutex_destroy(&update.lock);
   lam_schema_release(&update.after);
   lam_arena_release(&update.arena);

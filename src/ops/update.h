@@ -2,7 +2,7 @@
 #ifndef LAM_OPS_UPDATE_H
 #define LAM_OPS_UPDATE_H
 
-#include "ops/partition_writer.h"
+#include "ops/new_rows.h"
 #include "ops/rewrite.h"
 
 struct lam_update_set {
@@ -27,11 +27,9 @@ struct lam_update {
   uint8_t *done;        /* a byte for each file: it has been written anew */
 
   /* Where a partition column is set: rows that leave their partition. */
-  const char **partition_by;
-  int32_t partition_count;
   bool moves;
-  pthread_mutex_t lock; /* of the writer */
-  struct lam_partition_writer *moved;
+  pthread_mutex_t lock; /* of `moved` */
+  struct lam_new_rows *moved;
 };
 
 /* Writes the file anew with its marked rows updated, and those that move without them. Any thread. */

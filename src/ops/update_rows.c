@@ -280,7 +280,7 @@ static enum lam_status move_rows(struct update_file *f, struct ArrowArray *batch
     return status;
   }
   pthread_mutex_lock(&update->lock);
-  status = lam_partition_writer_write(update->moved, &rows, error);
+  status = lam_new_rows_write(update->moved, &rows, error);
   pthread_mutex_unlock(&update->lock);
   return status;
 }

@@ -393,7 +393,9 @@ static enum lam_status change_rows(struct upsert *u, struct lam_error *error) {
       .columns = u->updated, .count = u->updated_count, .moved = take_moved, .user = u, .room = u->share};
   bool *touched, new_ones;
   LAM_TRY(lam_arena_array(&u->arena, u->edit->table->snapshot.file_count, sizeof *touched, (void **)&touched, error));
-  LAM_TRY(lam_new_rows_open(u->edit, u->share, &u->new_rows, error));
+  struct lam_new_rows_options rows = {
+      .schema = &u->edit->table->merge.schema, .written_columns = u->edit->table->data_columns, .room = u->share};
+  LAM_TRY(lam_new_rows_open(u->edit, &rows, &u->new_rows, error));
   LAM_TRY(lam_row_edits_open(u->edit, &options, &u->edits, error));
   LAM_TRY(join(u, error));
   u->counts.runs_spilled += (uint64_t)(lam_sorter_runs(u->sorter) + lam_sorter_runs(u->places));

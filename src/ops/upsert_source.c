@@ -168,12 +168,10 @@ static enum lam_status cast_column(const struct lam_upsert_source *s, const stru
 
 static enum lam_status add_ordinals(const struct lam_upsert_source *s, int64_t rows, struct ArrowArray *out,
                                     struct lam_error *error) {
-  struct lam_shared *buffers[2] = {NULL, NULL};
-  LAM_TRY(lam_shared_create(s->mem, (size_t)rows * sizeof(int64_t), &buffers[1], error));
-  for (int64_t i = 0; i < rows; i++) ((int64_t *)(void *)buffers[1]->data)[i] = s->rows + i;
-  enum lam_status status = lam_array_init(rows, 0, 2, buffers, NULL, out, error);
-  lam_shared_release(buffers[1]);
-  return status;
+  void *values;
+  LAM_TRY(lam_array_init_fixed(s->mem, sizeof(int64_t), rows, &values, out, error));
+  for (int64_t i = 0; i < rows; i++) ((int64_t *)values)[i] = s->rows + i;
+  return LAM_OK;
 }
 
 static enum lam_status cast_batch(struct lam_upsert_source *s, struct ArrowArray *batch, struct ArrowArray *out,

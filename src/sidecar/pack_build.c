@@ -74,19 +74,6 @@ void lam_pack_builder_close(struct lam_pack_builder *b) {
   lam_free(b->mem, b, sizeof *b);
 }
 
-/* Room for one more element in a vector of the arena. */
-static enum lam_status grow(struct lam_pack_builder *b, void **items, size_t count, size_t *room, size_t size,
-                            struct lam_error *error) {
-  if (count < *room) return LAM_OK;
-  size_t larger = *room ? *room * 2 : 16;
-  void *memory;
-  LAM_TRY(lam_arena_array(&b->arena, larger, size, &memory, error));
-  lam_copy(memory, *items, count * size);
-  *items = memory;
-  *room = larger;
-  return LAM_OK;
-}
-
 static enum lam_status add_text(struct lam_pack_builder *b, const char *text, uint32_t *out, struct lam_error *error) {
   if (b->text.size > UINT32_MAX) return lam_fail(error, LAM_LIMIT, "a pack with more than 4 GiB of names");
   *out = (uint32_t)b->text.size;
@@ -174,7 +161,7 @@ static enum lam_status column_of(struct lam_pack_builder *b, const struct lam_fi
   }
   if ((b->column_count + 1) * (uint64_t)b->files * PACK_SLOT_BYTES > PACK_MOST_BOUNDS) return LAM_OK;
   void *items = b->columns;
-  LAM_TRY(grow(b, &items, b->column_count, &b->column_room, sizeof *b->columns, error));
+  LAM_TRY(lam_vector_grow(&b->arena, &items, b->column_count, &b->column_room, sizeof *b->columns, error));
   b->columns = items;
   struct column *column = &b->columns[b->column_count];
   char *copy;
@@ -201,7 +188,7 @@ static enum lam_status new_schema(struct lam_pack_builder *b, const struct lam_f
   void *items = b->schemas;
   char *copy;
   struct lam_buf path;
-  LAM_TRY(grow(b, &items, b->schema_count, &b->schema_room, sizeof *b->schemas, error));
+  LAM_TRY(lam_vector_grow(&b->arena, &items, b->schema_count, &b->schema_room, sizeof *b->schemas, error));
   b->schemas = items;
   LAM_TRY(lam_arena_string(&b->arena, lam_bytes_of(thrift->data, thrift->size), &copy, error));
   struct schema schema = {.thrift = lam_bytes_of(copy, thrift->size),

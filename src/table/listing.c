@@ -2,18 +2,6 @@
 
 #include <stdlib.h>
 
-enum lam_status lam_vector_grow(struct lam_arena *arena, void **items, size_t count, size_t *room, size_t size,
-                                struct lam_error *error) {
-  if (count < *room) return LAM_OK;
-  size_t larger = *room ? *room * 2 : 8;
-  void *memory;
-  LAM_TRY(lam_arena_array(arena, larger, size, &memory, error));
-  lam_copy(memory, *items, count * size);
-  *items = memory;
-  *room = larger;
-  return LAM_OK;
-}
-
 struct collector {
   struct lam_arena *arena;
   struct lam_entries *entries;

@@ -31,8 +31,4 @@ enum lam_status lam_key_directory(struct lam_arena *arena, const char *key, char
 /* The part behind it, within `key`. */
 const char *lam_key_name(const char *key);
 
-/* Makes room for one more element of `size` bytes in a vector that lives in an arena. */
-enum lam_status lam_vector_grow(struct lam_arena *arena, void **items, size_t count, size_t *room, size_t size,
-                                struct lam_error *error);
-
 #endif

@@ -19,18 +19,12 @@ enum lam_status lam_path_value(const struct lam_partition *partition, const stru
   return LAM_OK;
 }
 
-static void store_number(uint8_t *to, int64_t rows, int width, int64_t value) {
-  for (int64_t i = 0; i < rows; i++) memcpy(to + i * width, &value, (size_t)width);
-}
-
-static enum lam_status constant_number(struct lam_mem *mem, int64_t value, int width, int64_t rows,
+static enum lam_status constant_number(struct lam_mem *mem, int64_t value, size_t width, int64_t rows,
                                        struct ArrowArray *out, struct lam_error *error) {
-  struct lam_shared *buffers[2] = {NULL, NULL};
-  LAM_TRY(lam_shared_create(mem, (size_t)rows * (size_t)width, &buffers[1], error));
-  store_number(buffers[1]->data, rows, width, value);
-  enum lam_status status = lam_array_init(rows, 0, 2, buffers, NULL, out, error);
-  lam_shared_release(buffers[1]);
-  return status;
+  void *values;
+  LAM_TRY(lam_array_init_fixed(mem, width, rows, &values, out, error));
+  for (size_t i = 0; i < (size_t)rows; i++) memcpy((uint8_t *)values + i * width, &value, width);
+  return LAM_OK;
 }
 
 static enum lam_status constant_string(struct lam_mem *mem, struct lam_bytes value, int64_t rows,
@@ -60,5 +54,5 @@ enum lam_status lam_path_array(struct lam_mem *mem, const struct lam_partition *
   LAM_TRY(lam_path_value(partition, column, &value, error));
   if (value.is_null) return LAM_OK;
   if (lam_type_is_binary(value.type.id)) return constant_string(mem, value.bytes, rows, out, error);
-  return constant_number(mem, value.value.i, lam_type_bits(&value.type) / 8, rows, out, error);
+  return constant_number(mem, value.value.i, (size_t)lam_type_bits(&value.type) / 8, rows, out, error);
 }
