@@ -1,7 +1,6 @@
 /* Batches are held until they pass run_bytes. Then, partition by partition and several of them at once, their rows go
  * on: into the partitions' open files while there are few partitions, else into pieces on disk (spill.h). At the end
- * each partition is written by one task, which reads its pieces and takes the rows that are held by then, so that as
- * many files are open as there are threads.
+ * each partition is written by one task, which reads its pieces, so that as many files are open as there are threads.
  * Rows keep their order within a partition, unless they are sorted there (sort.h). */
 #include "ops/partition_writer.h"
 
@@ -105,10 +104,10 @@ static enum lam_status add_partition(struct lam_partition_writer *w, const char 
   return LAM_OK;
 }
 
-/* What the tasks and the rows that are held may have of the memory; sorters have as much as the rows. */
+/* What the tasks and the rows that are held may have of the memory. */
 static void share_memory(struct lam_partition_writer *w) {
   uint64_t available = lam_mem_available(w->mem), threads = lam_pool_threads(lam_context_pool(w->context));
-  w->run_bytes = w->options.run_bytes ? w->options.run_bytes : available / (w->options.sort_count ? 4 : 2);
+  w->run_bytes = w->options.run_bytes ? w->options.run_bytes : available / 4;
   w->run_bytes = lam_max_u64(w->run_bytes, LEAST_RUN_BYTES);
   if (!w->grouper) threads = 1;
   w->width = (uint32_t)lam_max_u64(1, lam_min_u64(threads, available / 2 / TASK_MEMORY));
@@ -191,8 +190,7 @@ static enum lam_status open_sorter(struct lam_partition_writer *w, struct lam_so
                          out, error);
 }
 
-/* `rows`: that the partition will have; 0: not known. Who knows makes no bloom filters, say, for a million. */
-static enum lam_status open_output(struct lam_partition_writer *w, struct partition *partition, uint64_t rows,
+static enum lam_status open_output(struct lam_partition_writer *w, struct partition *partition,
                                    struct lam_error *error) {
   const struct lam_partition_writer_options *o = &w->options;
   void *memory;
@@ -211,8 +209,6 @@ static enum lam_status open_output(struct lam_partition_writer *w, struct partit
       .rows_per_file = o->rows_per_file,
       .hash = o->hash ? &output->hash : NULL,
   };
-  int64_t *group_rows = &output->options.write.row_group_rows;
-  if (rows && rows <= INT32_MAX && (!*group_rows || rows < (uint64_t)*group_rows)) *group_rows = (int64_t)rows;
   lam_rotation_init(&output->rotation, &output->options, w->mem);
   if (o->hash) LAM_TRY(lam_content_hash_init(&output->hash, w->mem, w->written.n_children, error));
   return o->sort_count ? open_sorter(w, &output->sorter, error) : LAM_OK;
@@ -260,33 +256,6 @@ static enum lam_status finish_output(struct lam_partition_writer *w, struct part
   return status;
 }
 
-/* ---- rows that wait on disk ---- */
-
-static enum lam_status write_piece(struct lam_partition_writer *w, struct output *output,
-                                   const struct lam_spill_piece *piece, struct lam_error *error) {
-  struct ArrowArray batch;
-  LAM_TRY(lam_check_cancel(w->context, error));
-  LAM_TRY(lam_spill_read(w->spill, piece, &batch, error));
-  if (output->sorter) return lam_sorter_add(output->sorter, &batch, error);
-  enum lam_status status = lam_rotation_write_rows(&output->rotation, &batch, 0, batch.length, error);
-  lam_array_release(&batch);
-  return status;
-}
-
-/* Opens a partition's last output, which its pieces go to before `held` more rows do. */
-static enum lam_status begin_last(struct lam_partition_writer *w, struct partition *partition, uint64_t held,
-                                  struct lam_error *error) {
-  const struct lam_spill_piece *pieces = (const struct lam_spill_piece *)(const void *)partition->pieces.data;
-  size_t count = partition->pieces.size / sizeof *pieces;
-  uint64_t rows = held;
-  if (partition->output) return LAM_OK;
-  for (size_t i = 0; i < count; i++) rows += (uint64_t)pieces[i].rows;
-  LAM_TRY(open_output(w, partition, rows, error));
-  for (size_t i = 0; i < count; i++) LAM_TRY(write_piece(w, partition->output, &pieces[i], error));
-  partition->pieces.size = 0;
-  return LAM_OK;
-}
-
 /* ---- held rows, partition by partition ---- */
 
 enum way { INTO_FILES, INTO_FILES_THAT_END, INTO_SPILL };
@@ -312,12 +281,12 @@ static enum lam_status spill_rows(struct lam_partition_writer *w, struct partiti
   return lam_buf_append(&partition->pieces, &piece, sizeof piece, error);
 }
 
-/* Rows of a batch that are of one partition, of which `left` are held. A sorter takes all of a batch, and it over. */
+/* Rows of a batch that are of one partition. A sorter takes all of a batch, and it over. */
 static enum lam_status deliver(struct flush *flush, struct partition *partition, struct ArrowArray *batch,
-                               int64_t first, int64_t count, uint64_t left, struct lam_error *error) {
+                               int64_t first, int64_t count, struct lam_error *error) {
   struct lam_partition_writer *w = flush->writer;
   if (flush->way == INTO_SPILL) return spill_rows(w, partition, batch, first, count, error);
-  LAM_TRY(flush->way == INTO_FILES ? open_output(w, partition, 0, error) : begin_last(w, partition, left, error));
+  LAM_TRY(open_output(w, partition, error));
   if (!partition->output->sorter)
     return lam_rotation_write_rows(&partition->output->rotation, batch, first, count, error);
   assert(first == 0 && count == batch->length);
@@ -334,7 +303,7 @@ static enum lam_status deliver_batch(struct flush *flush, uint64_t first, struct
     struct partition *partition = &flush->writer->partitions[*at];
     uint64_t left = flush->ends[*at] - first - (uint64_t)row;
     int64_t count = lam_min_i64(rows - row, (int64_t)left);
-    LAM_TRY(deliver(flush, partition, batch, row, count, left, error));
+    LAM_TRY(deliver(flush, partition, batch, row, count, error));
     if (flush->way == INTO_FILES_THAT_END && (uint64_t)count == left)
       LAM_TRY(finish_output(flush->writer, partition, false, error));
     row += count;
@@ -564,7 +533,7 @@ enum lam_status lam_partition_writer_write(struct lam_partition_writer *w, struc
     status = hold(w, batch, error);
   } else {
     struct flush flush = {.writer = w, .way = INTO_FILES};
-    status = deliver(&flush, &w->partitions[0], batch, 0, batch->length, 0, error);
+    status = deliver(&flush, &w->partitions[0], batch, 0, batch->length, error);
   }
   lam_array_release(batch);
   return status;
@@ -572,22 +541,36 @@ enum lam_status lam_partition_writer_write(struct lam_partition_writer *w, struc
 
 /* ---- the end ---- */
 
-/* What no held row has ended: pieces alone, or an open file. */
+static enum lam_status write_piece(struct lam_partition_writer *w, struct output *output,
+                                   const struct lam_spill_piece *piece, struct lam_error *error) {
+  struct ArrowArray batch;
+  LAM_TRY(lam_check_cancel(w->context, error));
+  LAM_TRY(lam_spill_read(w->spill, piece, &batch, error));
+  if (output->sorter) return lam_sorter_add(output->sorter, &batch, error);
+  enum lam_status status = lam_rotation_write_rows(&output->rotation, &batch, 0, batch.length, error);
+  lam_array_release(&batch);
+  return status;
+}
+
+/* All that is left of a partition: its pieces, or an open file. */
 static enum lam_status finish_task(void *user, size_t index, struct lam_error *error) {
   struct lam_partition_writer *w = user;
   struct partition *partition = &w->partitions[index];
-  if (partition->pieces.size == 0 && !partition->output) return LAM_OK;
-  LAM_TRY(begin_last(w, partition, 0, error));
+  const struct lam_spill_piece *pieces = (const struct lam_spill_piece *)(const void *)partition->pieces.data;
+  size_t count = partition->pieces.size / sizeof *pieces;
+  if (count == 0 && !partition->output) return LAM_OK;
+  LAM_TRY(open_output(w, partition, error));
+  for (size_t i = 0; i < count; i++) LAM_TRY(write_piece(w, partition->output, &pieces[i], error));
   return finish_output(w, partition, false, error);
 }
 
 static enum lam_status finish_all(struct lam_partition_writer *w, bool at_least_one, struct lam_error *error) {
   if (!w->grouper) {
-    LAM_TRY(open_output(w, &w->partitions[0], 0, error));
+    LAM_TRY(open_output(w, &w->partitions[0], error));
     return finish_output(w, &w->partitions[0], at_least_one, error);
   }
+  LAM_TRY(flush_held(w, w->spill ? INTO_SPILL : INTO_FILES_THAT_END, error));
   if (w->spill) LAM_TRY(lam_spill_finish(w->spill, error));
-  LAM_TRY(flush_held(w, INTO_FILES_THAT_END, error));
   return lam_pool_run(lam_context_pool(w->context), w->partition_count, w->width, finish_task, w, error);
 }
 
