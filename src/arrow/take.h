@@ -9,6 +9,19 @@ struct lam_row {
   uint32_t source, row;
 };
 
+/* The sources of many takes, looked at once. */
+struct lam_taker;
+/* `schema`, a struct of plain columns (no dictionaries), outlives it. Its sources have no batch yet. */
+enum lam_status lam_taker_open(struct lam_mem *mem, const struct ArrowSchema *schema, uint32_t source_count,
+                               struct lam_taker **out, struct lam_error *error);
+void lam_taker_close(struct lam_taker *taker); /* NULL is allowed */
+/* Batch `source` is this one from now on; it stays the caller's. NULL: none, and no row of it is taken. */
+enum lam_status lam_taker_set(struct lam_taker *taker, uint32_t source, const struct ArrowArray *batch,
+                              struct lam_error *error);
+/* As lam_take; columns are taken in parallel. */
+enum lam_status lam_taker_take(struct lam_taker *taker, const struct lam_row *rows, int64_t count, uint64_t max_bytes,
+                               int64_t *taken, struct ArrowArray *out, struct lam_error *error);
+
 /* Makes a struct array of rows[0 .. count) from struct arrays of the plain `schema` (no dictionaries). The bytes
  * of its values stay within `max_bytes`, except that one row is always taken: *taken says how many rows it has. */
 enum lam_status lam_take(struct lam_mem *mem, const struct ArrowSchema *schema, const struct ArrowArray *sources,
