@@ -2,6 +2,7 @@
 #ifndef LAM_TESTS_PM_SUPPORT_H
 #define LAM_TESTS_PM_SUPPORT_H
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,45 @@
 
 #include "sidecar/sidecar.h"
 #include "store_support.h"
+
+static struct lam_context *context;
+static struct lam_mem *mem;
+
+static inline int open_account(void **state) {
+  (void)state;
+  context = new_context();
+  OK(lam_mem_open(context, 0, &mem, &error));
+  return 0;
+}
+/* A test that leaves memory behind fails. */
+static inline int close_account(void **state) {
+  (void)state;
+  assert_int_equal(lam_mem_used(mem), 0);
+  lam_mem_close(mem);
+  lam_context_free(context);
+  return 0;
+}
+
+#define PM_TEST(test) cmocka_unit_test_setup_teardown(test, open_account, close_account)
+
+/* Calls `visit` for the public files that can be opened; how many it says true of, -1 where they are not here. */
+#define PUBLIC_FILES LAM_SOURCE_DIR "/../shared/parquet-testing/data"
+static inline int each_public_file(bool (*visit)(struct lam_file *file)) {
+  DIR *dir = opendir(PUBLIC_FILES);
+  struct lam_store *store;
+  int count = 0;
+  if (!dir) return -1;
+  OK(lam_store_local(context, PUBLIC_FILES, &store, &error));
+  for (struct dirent *entry; (entry = readdir(dir));) {
+    struct lam_file *file;
+    if (entry->d_name[0] == '.' || lam_file_open_in(store, entry->d_name, NULL, mem, &file, NULL) != LAM_OK) continue;
+    count += visit(file);
+    lam_file_close(file);
+  }
+  closedir(dir);
+  lam_store_close(store);
+  return count;
+}
 
 static const char golden1_hex[] =
     "2401000000000000040000000000000000000000000000000200000000000000"

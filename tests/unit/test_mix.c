@@ -1,7 +1,5 @@
-#include <unistd.h>
-
-#include "json_support.h"
 #include "lamella/table.h"
+#include "local_support.h"
 #include "parquet/page_index.h"
 #include "parquet/writer.h"
 
@@ -11,27 +9,6 @@ enum { COLUMNS = 7, LEAVES = 8, GROUPS = 3, MOST_ROWS = 300 };
 static const int leaf_count_of[COLUMNS] = {1, 1, 1, 2, 1, 1, 1};
 enum { SOURCE_COLUMNS = 5, EXTRA = 5 };
 static const int same_type[COLUMNS] = {0, 1, 2, 3, 4, 0, 2};
-
-static struct lam_store *store;
-static char root[] = "/tmp/test_mix_XXXXXX";
-
-static int open_store(void **state) {
-  if (open_mem(state)) return 1;
-  strcpy(root, "/tmp/test_mix_XXXXXX");
-  assert_non_null(mkdtemp(root));
-  return lam_store_local(context, root, &store, &error) != LAM_OK;
-}
-static void remove_files(void) {
-  (void)store->ops->remove(store, "a.parquet", NULL);
-  (void)store->ops->remove(store, "b.parquet", NULL);
-}
-static int close_store(void **state) {
-  remove_files();
-  lam_store_close(store);
-  (void)rmdir(root);
-  return close_mem(state);
-}
-#define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, open_store, close_store)
 
 /* ---- rows ---- */
 

@@ -5,27 +5,19 @@
 #include "fault_store.h"
 #include "powercut_store.h"
 
-static struct lam_context *context;
-static struct lam_mem *mem;
 static struct lam_store *store;
 static struct golden g1, g2;
 
 static int set_up(void **state) {
-  (void)state;
-  context = new_context();
-  OK(lam_mem_open(context, 0, &mem, &error));
+  open_account(state);
   OK(lam_store_memory(context, &store, &error));
   golden_make(&g1, 1);
   golden_make(&g2, 2);
   return 0;
 }
 static int tear_down(void **state) {
-  (void)state;
   lam_store_close(store);
-  assert_int_equal(lam_mem_used(mem), 0);
-  lam_mem_close(mem);
-  lam_context_free(context);
-  return 0;
+  return close_account(state);
 }
 
 static const int32_t kept[] = {0, -1};

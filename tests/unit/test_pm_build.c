@@ -3,29 +3,21 @@
 
 #include "sidecar/pm_write.h"
 
-static struct lam_context *context;
-static struct lam_mem *mem;
 static struct golden g;
 static struct lam_buf bytes;
 static struct lam_sidecar *sidecar;
 
 static int set_up(void **state) {
-  (void)state;
-  context = new_context();
-  OK(lam_mem_open(context, 0, &mem, &error));
+  open_account(state);
   golden_make(&g, 1);
   lam_buf_init(&bytes, mem);
   sidecar = NULL;
   return 0;
 }
 static int tear_down(void **state) {
-  (void)state;
   lam_sidecar_close(sidecar);
   lam_buf_release(&bytes);
-  assert_int_equal(lam_mem_used(mem), 0);
-  lam_mem_close(mem);
-  lam_context_free(context);
-  return 0;
+  return close_account(state);
 }
 static void build(bool plain, bool inlined) {
   lam_sidecar_close(sidecar);

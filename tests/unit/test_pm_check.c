@@ -1,29 +1,6 @@
 /* The sidecars of all public test files agree with their footers; what differs is found. */
 #include "pm_support.h"
 
-#include <dirent.h>
-
-#define KNOWN LAM_SOURCE_DIR "/../shared/parquet-testing/data"
-
-static struct lam_context *context;
-static struct lam_mem *mem;
-
-static int set_up(void **state) {
-  (void)state;
-  struct lam_context_options options = LAM_CONTEXT_OPTIONS_INIT;
-  options.threads = 1;
-  OK(lam_context_create(&options, &context, &error));
-  OK(lam_mem_open(context, 0, &mem, &error));
-  return 0;
-}
-static int tear_down(void **state) {
-  (void)state;
-  assert_int_equal(lam_mem_used(mem), 0);
-  lam_mem_close(mem);
-  lam_context_free(context);
-  return 0;
-}
-
 static bool print_fault(void *user, const char *message) {
   print_error("%s\n", message);
   ++*(int *)user;
@@ -88,24 +65,16 @@ static bool round_trip(struct lam_file *file, bool plain, bool inlined) {
   return status == LAM_OK;
 }
 
+static bool described(struct lam_file *file) {
+  if (!round_trip(file, false, false)) return false;
+  assert_true(round_trip(file, true, false) && round_trip(file, false, true));
+  return true;
+}
 static void public_files(void **state) {
   (void)state;
-  DIR *dir = opendir(KNOWN);
-  if (!dir) skip();
-  struct lam_store *store;
-  int described = 0;
-  OK(lam_store_local(context, KNOWN, &store, &error));
-  for (struct dirent *entry; (entry = readdir(dir));) {
-    struct lam_file *file;
-    if (entry->d_name[0] == '.' || lam_file_open_in(store, entry->d_name, NULL, mem, &file, NULL) != LAM_OK) continue;
-    bool done = round_trip(file, false, false);
-    if (done) assert_true(round_trip(file, true, false) && round_trip(file, false, true));
-    described += done;
-    lam_file_close(file);
-  }
-  closedir(dir);
-  lam_store_close(store);
-  assert_true(described > 60);
+  int count = each_public_file(described);
+  if (count < 0) skip();
+  assert_true(count > 60);
 }
 
 /* A sidecar of another file: what differs is counted. */
@@ -116,7 +85,7 @@ static void differences(void **state) {
   struct lam_sidecar_source source;
   struct lam_sidecar *sidecar;
   struct lam_buf bytes = {.mem = mem};
-  OK(lam_store_local(context, KNOWN, &store, &error));
+  OK(lam_store_local(context, PUBLIC_FILES, &store, &error));
   if (lam_file_open_in(store, "alltypes_plain.snappy.parquet", NULL, mem, &file, NULL) != LAM_OK) {
     lam_store_close(store);
     skip();
@@ -145,8 +114,8 @@ static void differences(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(public_files, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(differences, set_up, tear_down),
+      PM_TEST(public_files),
+      PM_TEST(differences),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,27 +1,6 @@
 /* Metadata from sidecars: what a footer says of the public files, but for what only copying needs. */
-#include <dirent.h>
-
 #include "base/checksum.h"
 #include "pm_support.h"
-
-#define KNOWN LAM_SOURCE_DIR "/../shared/parquet-testing/data"
-
-static struct lam_context *context;
-static struct lam_mem *mem;
-
-static int set_up(void **state) {
-  (void)state;
-  context = new_context();
-  OK(lam_mem_open(context, 0, &mem, &error));
-  return 0;
-}
-static int tear_down(void **state) {
-  (void)state;
-  assert_int_equal(lam_mem_used(mem), 0);
-  lam_mem_close(mem);
-  lam_context_free(context);
-  return 0;
-}
 
 /* ---- as the footer says ---- */
 
@@ -134,22 +113,14 @@ static bool round_trip(struct lam_file *file, bool inlined) {
   return status == LAM_OK;
 }
 
+static bool described(struct lam_file *file) {
+  return round_trip(file, false) && round_trip(file, true);
+}
 static void public_files(void **state) {
   (void)state;
-  DIR *dir = opendir(KNOWN);
-  if (!dir) skip();
-  struct lam_store *store;
-  int described = 0;
-  OK(lam_store_local(context, KNOWN, &store, &error));
-  for (struct dirent *entry; (entry = readdir(dir));) {
-    struct lam_file *file;
-    if (entry->d_name[0] == '.' || lam_file_open_in(store, entry->d_name, NULL, mem, &file, NULL) != LAM_OK) continue;
-    described += round_trip(file, false) && round_trip(file, true);
-    lam_file_close(file);
-  }
-  closedir(dir);
-  lam_store_close(store);
-  assert_true(described > 60);
+  int count = each_public_file(described);
+  if (count < 0) skip();
+  assert_true(count > 60);
 }
 
 /* ---- of another program ---- */
@@ -194,8 +165,8 @@ static void sidecars_of_others_are_pruned(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(public_files, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(sidecars_of_others_are_pruned, set_up, tear_down),
+      PM_TEST(public_files),
+      PM_TEST(sidecars_of_others_are_pruned),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,23 +3,6 @@
 
 #include "base/checksum.h"
 
-static struct lam_context *context;
-static struct lam_mem *mem;
-
-static int set_up(void **state) {
-  (void)state;
-  context = new_context();
-  OK(lam_mem_open(context, 0, &mem, &error));
-  return 0;
-}
-static int tear_down(void **state) {
-  (void)state;
-  assert_int_equal(lam_mem_used(mem), 0);
-  lam_mem_close(mem);
-  lam_context_free(context);
-  return 0;
-}
-
 static enum lam_status open_bytes(const uint8_t *bytes, size_t size, uint64_t token, struct lam_sidecar **out,
                                   struct lam_error *error) {
   return lam_sidecar_open_bytes(lam_bytes_of(bytes, size), &(struct lam_sidecar_open_options){.token = token}, mem, out,
@@ -183,10 +166,10 @@ static void identity(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(golden_vectors, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(damage_is_refused_or_harmless, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(unknown_features, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(identity, set_up, tear_down),
+      PM_TEST(golden_vectors),
+      PM_TEST(damage_is_refused_or_harmless),
+      PM_TEST(unknown_features),
+      PM_TEST(identity),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,31 +1,9 @@
 /* Spliced row groups against the rows that they should have, with faults looked for by verify. */
-#include <unistd.h>
-
-#include "json_support.h"
 #include "lamella/table.h"
+#include "local_support.h"
 #include "parquet/splice.h"
 
 enum { MOST_ROWS = 3000, LINE = 400, CASES = 60 };
-
-static struct lam_store *store;
-static char root[] = "/tmp/test_splice_XXXXXX";
-
-static int open_store(void **state) {
-  if (open_mem(state)) return 1;
-  strcpy(root, "/tmp/test_splice_XXXXXX");
-  assert_non_null(mkdtemp(root));
-  return lam_store_local(context, root, &store, &error) != LAM_OK;
-}
-static void remove_files(void) {
-  (void)store->ops->remove(store, "a.parquet", NULL);
-  (void)store->ops->remove(store, "b.parquet", NULL);
-}
-static int close_store(void **state) {
-  remove_files();
-  lam_store_close(store);
-  (void)rmdir(root);
-  return close_mem(state);
-}
 
 /* ---- rows ---- */
 
@@ -233,7 +211,7 @@ static void test_random_changes(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(test_random_changes, open_store, close_store),
+      STORE_TEST(test_random_changes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
