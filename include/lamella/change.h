@@ -163,7 +163,7 @@ struct lam_estimate_result {
   uint64_t files_compacted;                               /* of a compaction: the files that would be replaced, */
   uint64_t files_written;                                 /* and those that would take their place */
   uint64_t sample_rows;                                   /* that were encoded to learn it */
-  double bytes_error; /* the part by which `bytes` may be wrong: 0.1 is ±10 %; 0: nothing was left to guess */
+  double bytes_error; /* the part by which `bytes` may be wrong, a guide: 0.1 is ±10 %; 0: nothing was left to guess */
   double seconds;     /* about what it would take on this machine; making it durable not included */
 };
 #define LAM_ESTIMATE_RESULT_INIT \
