@@ -22,17 +22,20 @@ struct lam_taker {
   size_t *order; /* of the columns, strings first: they take longest */
 };
 
+/* Bytes of the strings of rows [first, first + count). */
+static uint64_t text_bytes(const struct lam_view *view, int64_t first, int64_t count) {
+  int64_t at = view->offset + first;
+  assert(view->offsets64 || view->offsets32);
+  return (uint64_t)(view->offsets64 ? view->offsets64[at + count] - view->offsets64[at]
+                                    : (int64_t)view->offsets32[at + count] - view->offsets32[at]);
+}
+
 /* Bytes that rows [first, first + count) of a column take, about. */
 static uint64_t rows_bytes(const struct lam_view *view, int64_t first, int64_t count, int depth) {
   uint64_t offset_bytes = view->offsets64 ? 8 : view->offsets32 ? 4 : 0, rows = (uint64_t)count;
   uint64_t bytes = rows * (uint64_t)lam_type_bits(&view->type) / 8 + rows * offset_bytes + rows / 8;
   if (count == 0 || depth > LAM_TYPE_DEEPEST) return bytes;
-  if (lam_type_is_binary(view->type.id)) {
-    int64_t at = view->offset + first;
-    assert(view->offsets64 || view->offsets32);
-    return bytes + (uint64_t)(view->offsets64 ? view->offsets64[at + count] - view->offsets64[at]
-                                              : (int64_t)view->offsets32[at + count] - view->offsets32[at]);
-  }
+  if (lam_type_is_binary(view->type.id)) return bytes + text_bytes(view, first, count);
   if (!lam_type_is_nested(view->type.id)) return bytes;
   int64_t child_first = view->offset + first, child_count = count;
   if (view->type.id != LAM_TYPE_STRUCT) {
@@ -132,16 +135,24 @@ static uint64_t most_bytes(struct lam_taker *t) {
   return bytes;
 }
 
-static uint64_t row_bytes(const struct lam_taker *t, struct lam_row row) {
+/* What `run` rows of a source take, but for what has a fixed width. */
+static uint64_t run_bytes(const struct lam_taker *t, struct lam_row row, int64_t run) {
   uint64_t bytes = 0;
   for (int64_t c = 0; c < t->schema->n_children; c++) {
     const struct lam_view *view = &t->columns[c].views[row.source];
     if (lam_type_is_binary(view->type.id))
-      bytes += lam_view_bytes(view, row.row).size;
+      bytes += text_bytes(view, row.row, run);
     else if (lam_type_is_nested(view->type.id))
-      bytes += rows_bytes(view, row.row, 1, 0);
+      bytes += rows_bytes(view, row.row, run, 0);
   }
   return bytes;
+}
+
+/* Rows from i on that lie behind one another in their source. */
+static int64_t run_at(const struct lam_row *rows, int64_t i, int64_t end) {
+  int64_t run = 1;
+  while (i + run < end && rows[i + run].source == rows[i].source && rows[i + run].row == rows[i].row + run) run++;
+  return run;
 }
 
 /* Rows whose values stay within max_bytes, at least one. */
@@ -156,12 +167,17 @@ static int64_t fit(struct lam_taker *t, const struct lam_row *rows, int64_t coun
   uint64_t fixed = fixed_bits / 8;
   int64_t most = (int64_t)lam_min_u64((uint64_t)count, lam_max_u64(1, max_bytes / (fixed + 1)));
   if (!any || max_bytes == UINT64_MAX) return most;
-  if (count > PARALLEL_ROWS && (longest = most_bytes(t)) < UINT32_MAX &&
+  if (count > PARALLEL_ROWS && lam_rows_scattered(rows, most) && (longest = most_bytes(t)) < UINT32_MAX &&
       (fixed + longest) * (uint64_t)most <= max_bytes)
     return most;
-  for (int64_t i = 0; i < most; i++) {
-    bytes += fixed + row_bytes(t, rows[i]);
-    if (bytes > max_bytes) return i ? i : 1;
+  for (int64_t i = 0, run; i < most; i += run) {
+    run = run_at(rows, i, most);
+    uint64_t more = fixed * (uint64_t)run + run_bytes(t, rows[i], run);
+    for (; bytes + more > max_bytes; more = fixed * (uint64_t)run + run_bytes(t, rows[i], run)) {
+      if (run == 1) return i ? i : 1;
+      run /= 2;
+    }
+    bytes += more;
   }
   return most;
 }
