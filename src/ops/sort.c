@@ -6,6 +6,8 @@
 enum {
   MOST_BATCH_BYTES = 32 << 20, /* of one batch given out: an eighth of run_bytes, at most this */
   LEAST_BATCH_BYTES = 64 << 10,
+  PRESORT_ROWS = 1024, /* a batch with fewer is left as it is */
+  PRESORT_SHARE = 4,   /* and one with more than this part of run_bytes, which is held twice meanwhile */
 };
 
 /* A row that waits in memory. A packed key is its prefix; of others the batch knows all. */
@@ -193,33 +195,44 @@ static struct entry *radix_sort(struct entry *from, struct entry *to, int64_t co
   return from;
 }
 
-static enum lam_status make_entries(struct lam_sorter *s, struct lam_error *error) {
-  LAM_TRY(lam_buf_reset(&s->entries, (size_t)s->held_rows * sizeof(struct entry), error));
-  struct entry *to = (struct entry *)(void *)s->entries.data;
-  for (uint32_t b = 0; b < s->batch_count; b++) {
-    struct lam_batch_keys *keys = &s->batch_keys[b];
-    if (s->packed) LAM_TRY(lam_batch_keys_make(s, &s->batches[b], keys, error));
-    for (int64_t row = 0; row < keys->length; row++) *to++ = (struct entry){keys->prefixes[row], {b, (uint32_t)row}};
-    if (s->packed) lam_batch_keys_release(s->mem, keys);
-  }
-  s->entries.size = (size_t)s->held_rows * sizeof(struct entry);
+static struct entry *entries_of(const struct lam_buf *buf) {
+  return (struct entry *)(void *)buf->data;
+}
+
+/* Writes the entries of batch `b`, whose keys are made for it where they are not held. */
+static enum lam_status put_entries(struct lam_sorter *s, uint32_t b, struct entry *to, struct lam_error *error) {
+  struct lam_batch_keys *keys = &s->batch_keys[b];
+  if (s->packed) LAM_TRY(lam_batch_keys_make(s, &s->batches[b], keys, error));
+  for (int64_t row = 0; row < keys->length; row++) to[row] = (struct entry){keys->prefixes[row], {b, (uint32_t)row}};
+  if (s->packed) lam_batch_keys_release(s->mem, keys);
   return LAM_OK;
 }
 
-static enum lam_status sort_entries(struct lam_sorter *s, struct lam_error *error) {
+/* Makes the entries of batches [first, end), which have `rows`, and sorts them. */
+static enum lam_status sort_batches(struct lam_sorter *s, uint32_t first, uint32_t end, int64_t rows,
+                                    struct lam_error *error) {
   struct lam_buf other;
+  size_t size = (size_t)rows * sizeof(struct entry);
+  int64_t at = 0;
+  LAM_TRY(lam_buf_reset(&s->entries, size, error));
+  for (uint32_t b = first; b < end; at += s->batches[b++].length)
+    LAM_TRY(put_entries(s, b, entries_of(&s->entries) + at, error));
+  s->entries.size = size;
   lam_buf_init(&other, s->mem);
-  LAM_TRY(make_entries(s, error));
-  LAM_TRY(lam_buf_reserve(&other, s->entries.size, error));
-  struct entry *from = (struct entry *)(void *)s->entries.data, *to = (struct entry *)(void *)other.data;
-  struct entry *sorted = s->packed ? radix_sort(from, to, s->held_rows) : merge_sort(s, from, to, s->held_rows);
-  if (sorted != from) {
+  LAM_TRY(lam_buf_reserve(&other, size, error));
+  other.size = size;
+  struct entry *from = entries_of(&s->entries), *to = entries_of(&other);
+  if ((s->packed ? radix_sort(from, to, rows) : merge_sort(s, from, to, rows)) != from) {
     struct lam_buf swap = s->entries;
-    other.size = swap.size;
     s->entries = other;
     other = swap;
   }
   lam_buf_release(&other);
+  return LAM_OK;
+}
+
+static enum lam_status sort_entries(struct lam_sorter *s, struct lam_error *error) {
+  LAM_TRY(sort_batches(s, 0, s->batch_count, s->held_rows, error));
   LAM_TRY(lam_taker_open(s->mem, &s->schema, s->batch_count, &s->taker, error));
   for (uint32_t b = 0; b < s->batch_count; b++) LAM_TRY(lam_taker_set(s->taker, b, &s->batches[b], error));
   return LAM_OK;
@@ -242,6 +255,33 @@ static enum lam_status hold_keys(struct lam_sorter *s, uint32_t first, struct la
     s->held += keys->bytes.capacity + (uint64_t)keys->length * 2 * sizeof(uint64_t);
   }
   return LAM_OK;
+}
+
+static bool in_order(const struct entry *entries, int64_t count) {
+  for (int64_t i = 1; i < count; i++)
+    if (entries[i].row.row < entries[i - 1].row.row) return false;
+  return true;
+}
+
+/* Puts the rows of a batch in order, while its columns are in the cache. When all batches are gathered from, each is
+ * then read from front to back, often many rows at once; rows in no order would cost a cache miss for every value. */
+static enum lam_status presort(struct lam_sorter *s, uint32_t b, struct lam_error *error) {
+  struct ArrowArray *batch = &s->batches[b], sorted;
+  struct lam_row *rows;
+  int64_t count = batch->length, taken;
+  LAM_TRY(sort_batches(s, b, b + 1, count, error));
+  const struct entry *entries = entries_of(&s->entries);
+  if (in_order(entries, count)) return LAM_OK;
+  LAM_TRY(lam_alloc(s->mem, (size_t)count * sizeof *rows, (void **)&rows, error));
+  for (int64_t i = 0; i < count; i++) rows[i] = (struct lam_row){0, entries[i].row.row};
+  enum lam_status status = lam_take(s->mem, &s->schema, batch, 1, rows, count, UINT64_MAX, &taken, &sorted, error);
+  lam_free(s->mem, rows, (size_t)count * sizeof *rows);
+  if (status != LAM_OK) return status;
+  lam_array_release(batch);
+  *batch = sorted;
+  if (s->packed) return LAM_OK;
+  lam_batch_keys_release(s->mem, &s->batch_keys[b]);
+  return lam_batch_keys_make(s, batch, &s->batch_keys[b], error);
 }
 
 /* Where the batch that came last does not fit the pack, all keys are bytes from then on. */
@@ -267,9 +307,12 @@ enum lam_status lam_sorter_add(struct lam_sorter *s, struct ArrowArray *batch, s
   batch->release = NULL;
   s->batch_keys[s->batch_count++] = (struct lam_batch_keys){.length = 0};
   /* Twice an entry: sorting needs a second array of them. */
-  s->held += lam_array_bytes(&s->schema, held) + (uint64_t)held->length * 2 * sizeof(struct entry);
+  uint64_t bytes = lam_array_bytes(&s->schema, held);
+  s->held += bytes + (uint64_t)held->length * 2 * sizeof(struct entry);
   s->held_rows += held->length;
   LAM_TRY(see_keys(s, error));
+  if (held->length >= PRESORT_ROWS && bytes <= s->run_bytes / PRESORT_SHARE)
+    LAM_TRY(presort(s, s->batch_count - 1, error));
   return s->held >= s->run_bytes ? spill(s, error) : LAM_OK;
 }
 
@@ -284,7 +327,7 @@ enum lam_status lam_sorter_finish(struct lam_sorter *s, struct lam_error *error)
 /* ---- giving ---- */
 
 static void choose_from_memory(struct lam_sorter *s) {
-  const struct entry *entries = (const struct entry *)(const void *)s->entries.data;
+  const struct entry *entries = entries_of(&s->entries);
   while (s->entry_at < s->held_rows && s->pending_count < LAM_SORT_PENDING)
     s->pending[s->pending_count++] = entries[s->entry_at++].row;
 }
