@@ -1,6 +1,7 @@
 /* Batches are held until they pass run_bytes. Then, partition by partition and several of them at once, their rows go
  * on: into the partitions' open files while there are few partitions, else into pieces on disk (spill.h). At the end
- * each partition is written by one task, which reads its pieces, so that as many files are open as there are threads.
+ * each partition is written by one task, which reads its pieces and takes the rows that are held by then, so that as
+ * many files are open as there are threads.
  * Rows keep their order within a partition, unless they are sorted there (sort.h). */
 #include "ops/partition_writer.h"
 
@@ -23,6 +24,7 @@ enum {
   OPEN_MEMORY = 4 << 20,       /* bytes that an open file should have */
   TASK_MEMORY = 32 << 20,      /* bytes that a task should have; fewer run at once where there are not enough */
   JOINED_ROWS = 65536,         /* of held batches: gathering from many small ones is slow */
+  MOST_JOINED_ROWS = 1 << 20,  /* … or many from few, each somewhere else */
   JOINED_BYTES = 64 << 20,     /* … unless they are as large as that */
   TASK_ROWS = 65536,           /* that a task gathers at least, of several partitions where those are small */
   TAKE_BYTES = 8 << 20,        /* gathered at once */
@@ -104,10 +106,10 @@ static enum lam_status add_partition(struct lam_partition_writer *w, const char 
   return LAM_OK;
 }
 
-/* What the tasks and the rows that are held may have of the memory. */
+/* What the tasks and the rows that are held may have of the memory; sorters have as much as the rows. */
 static void share_memory(struct lam_partition_writer *w) {
   uint64_t available = lam_mem_available(w->mem), threads = lam_pool_threads(lam_context_pool(w->context));
-  w->run_bytes = w->options.run_bytes ? w->options.run_bytes : available / 4;
+  w->run_bytes = w->options.run_bytes ? w->options.run_bytes : available / (w->options.sort_count ? 4 : 2);
   w->run_bytes = lam_max_u64(w->run_bytes, LEAST_RUN_BYTES);
   if (!w->grouper) threads = 1;
   w->width = (uint32_t)lam_max_u64(1, lam_min_u64(threads, available / 2 / TASK_MEMORY));
@@ -190,7 +192,8 @@ static enum lam_status open_sorter(struct lam_partition_writer *w, struct lam_so
                          out, error);
 }
 
-static enum lam_status open_output(struct lam_partition_writer *w, struct partition *partition,
+/* `rows`: that the partition will have; 0: not known. Who knows makes no bloom filters, say, for a million. */
+static enum lam_status open_output(struct lam_partition_writer *w, struct partition *partition, uint64_t rows,
                                    struct lam_error *error) {
   const struct lam_partition_writer_options *o = &w->options;
   void *memory;
@@ -209,6 +212,8 @@ static enum lam_status open_output(struct lam_partition_writer *w, struct partit
       .rows_per_file = o->rows_per_file,
       .hash = o->hash ? &output->hash : NULL,
   };
+  int64_t *group_rows = &output->options.write.row_group_rows;
+  if (rows && rows <= INT32_MAX && (!*group_rows || rows < (uint64_t)*group_rows)) *group_rows = (int64_t)rows;
   lam_rotation_init(&output->rotation, &output->options, w->mem);
   if (o->hash) LAM_TRY(lam_content_hash_init(&output->hash, w->mem, w->written.n_children, error));
   return o->sort_count ? open_sorter(w, &output->sorter, error) : LAM_OK;
@@ -256,6 +261,33 @@ static enum lam_status finish_output(struct lam_partition_writer *w, struct part
   return status;
 }
 
+/* ---- rows that wait on disk ---- */
+
+static enum lam_status write_piece(struct lam_partition_writer *w, struct output *output,
+                                   const struct lam_spill_piece *piece, struct lam_error *error) {
+  struct ArrowArray batch;
+  LAM_TRY(lam_check_cancel(w->context, error));
+  LAM_TRY(lam_spill_read(w->spill, piece, &batch, error));
+  if (output->sorter) return lam_sorter_add(output->sorter, &batch, error);
+  enum lam_status status = lam_rotation_write_rows(&output->rotation, &batch, 0, batch.length, error);
+  lam_array_release(&batch);
+  return status;
+}
+
+/* Opens a partition's last output, which its pieces go to before `held` more rows do. */
+static enum lam_status begin_last(struct lam_partition_writer *w, struct partition *partition, uint64_t held,
+                                  struct lam_error *error) {
+  const struct lam_spill_piece *pieces = (const struct lam_spill_piece *)(const void *)partition->pieces.data;
+  size_t count = partition->pieces.size / sizeof *pieces;
+  uint64_t rows = held;
+  if (partition->output) return LAM_OK;
+  for (size_t i = 0; i < count; i++) rows += (uint64_t)pieces[i].rows;
+  LAM_TRY(open_output(w, partition, rows, error));
+  for (size_t i = 0; i < count; i++) LAM_TRY(write_piece(w, partition->output, &pieces[i], error));
+  partition->pieces.size = 0;
+  return LAM_OK;
+}
+
 /* ---- held rows, partition by partition ---- */
 
 enum way { INTO_FILES, INTO_FILES_THAT_END, INTO_SPILL };
@@ -281,12 +313,12 @@ static enum lam_status spill_rows(struct lam_partition_writer *w, struct partiti
   return lam_buf_append(&partition->pieces, &piece, sizeof piece, error);
 }
 
-/* Rows of a batch that are of one partition. A sorter takes all of a batch, and it over. */
+/* Rows of a batch that are of one partition, of which `left` are held. A sorter takes all of a batch, and it over. */
 static enum lam_status deliver(struct flush *flush, struct partition *partition, struct ArrowArray *batch,
-                               int64_t first, int64_t count, struct lam_error *error) {
+                               int64_t first, int64_t count, uint64_t left, struct lam_error *error) {
   struct lam_partition_writer *w = flush->writer;
   if (flush->way == INTO_SPILL) return spill_rows(w, partition, batch, first, count, error);
-  LAM_TRY(open_output(w, partition, error));
+  LAM_TRY(flush->way == INTO_FILES ? open_output(w, partition, 0, error) : begin_last(w, partition, left, error));
   if (!partition->output->sorter)
     return lam_rotation_write_rows(&partition->output->rotation, batch, first, count, error);
   assert(first == 0 && count == batch->length);
@@ -303,7 +335,7 @@ static enum lam_status deliver_batch(struct flush *flush, uint64_t first, struct
     struct partition *partition = &flush->writer->partitions[*at];
     uint64_t left = flush->ends[*at] - first - (uint64_t)row;
     int64_t count = lam_min_i64(rows - row, (int64_t)left);
-    LAM_TRY(deliver(flush, partition, batch, row, count, error));
+    LAM_TRY(deliver(flush, partition, batch, row, count, left, error));
     if (flush->way == INTO_FILES_THAT_END && (uint64_t)count == left)
       LAM_TRY(finish_output(flush->writer, partition, false, error));
     row += count;
@@ -479,19 +511,37 @@ static enum lam_status group_batch(struct lam_partition_writer *w, const struct 
   return LAM_OK;
 }
 
-/* Makes one batch of the loose ones, in their order. */
+/* The rows of the loose batches, by partition, and their groups in that order. `next`: a zero for each partition. */
+static void order_loose(const struct lam_partition_writer *w, struct lam_row *rows, uint32_t *next) {
+  const struct ArrowArray *batches = (const struct ArrowArray *)(const void *)w->batches.data;
+  uint32_t *groups = (uint32_t *)(void *)(w->groups.data + w->groups.size) - w->loose_rows, begin = 0;
+  size_t count = w->batches.size / sizeof *batches, at = 0;
+  for (size_t i = 0; i < w->loose_rows; i++) next[groups[i]]++;
+  for (size_t p = 0; p < w->partition_count; p++) {
+    uint32_t some = next[p];
+    next[p] = begin;
+    begin += some;
+  }
+  for (size_t b = w->loose; b < count; b++)
+    for (uint32_t row = 0; row < batches[b].length; row++)
+      rows[next[groups[at++]]++] = (struct lam_row){(uint32_t)(b - w->loose), row};
+  for (uint32_t p = 0, i = 0; p < w->partition_count; p++)
+    while (i < next[p]) groups[i++] = p;
+}
+
+/* Makes one batch of the loose ones, sorted by partition while they are in the cache: what is taken of it later are
+ * runs of rows. */
 static enum lam_status join_loose(struct lam_partition_writer *w, struct lam_error *error) {
   struct ArrowArray *batches = (struct ArrowArray *)(void *)w->batches.data + w->loose, joined;
   uint32_t count = (uint32_t)(w->batches.size / sizeof *batches - w->loose);
-  struct lam_row *rows, *to;
+  size_t size = w->loose_rows * sizeof(struct lam_row) + w->partition_count * sizeof(uint32_t);
+  struct lam_row *rows;
   int64_t taken;
-  LAM_TRY(lam_alloc(w->mem, w->loose_rows * sizeof *rows, (void **)&rows, error));
-  to = rows;
-  for (uint32_t b = 0; b < count; b++)
-    for (uint32_t row = 0; row < batches[b].length; row++) *to++ = (struct lam_row){b, row};
+  LAM_TRY(lam_alloc_zero(w->mem, size, (void **)&rows, error));
+  order_loose(w, rows, (uint32_t *)(void *)(rows + w->loose_rows));
   enum lam_status status = lam_take(w->mem, w->options.schema, batches, count, rows, (int64_t)w->loose_rows, UINT64_MAX,
                                     &taken, &joined, error);
-  lam_free(w->mem, rows, w->loose_rows * sizeof *rows);
+  lam_free(w->mem, rows, size);
   LAM_TRY(status);
   for (uint32_t b = 0; b < count; b++) lam_array_release(&batches[b]);
   batches[0] = joined;
@@ -502,11 +552,10 @@ static enum lam_status join_loose(struct lam_partition_writer *w, struct lam_err
 /* A batch was added, of so many bytes. */
 static enum lam_status add_loose(struct lam_partition_writer *w, uint64_t rows, uint64_t bytes,
                                  struct lam_error *error) {
-  size_t count = w->batches.size / sizeof(struct ArrowArray);
   w->loose_rows += rows;
   w->loose_bytes += bytes;
   if (w->loose_rows < JOINED_ROWS && w->loose_bytes < JOINED_BYTES) return LAM_OK;
-  if (count - w->loose > 1 && w->loose_bytes < 2 * (uint64_t)JOINED_BYTES) LAM_TRY(join_loose(w, error));
+  if (w->loose_rows <= MOST_JOINED_ROWS && w->loose_bytes < 2 * (uint64_t)JOINED_BYTES) LAM_TRY(join_loose(w, error));
   w->loose = w->batches.size / sizeof(struct ArrowArray);
   w->loose_rows = w->loose_bytes = 0;
   return LAM_OK;
@@ -533,7 +582,7 @@ enum lam_status lam_partition_writer_write(struct lam_partition_writer *w, struc
     status = hold(w, batch, error);
   } else {
     struct flush flush = {.writer = w, .way = INTO_FILES};
-    status = deliver(&flush, &w->partitions[0], batch, 0, batch->length, error);
+    status = deliver(&flush, &w->partitions[0], batch, 0, batch->length, 0, error);
   }
   lam_array_release(batch);
   return status;
@@ -541,36 +590,22 @@ enum lam_status lam_partition_writer_write(struct lam_partition_writer *w, struc
 
 /* ---- the end ---- */
 
-static enum lam_status write_piece(struct lam_partition_writer *w, struct output *output,
-                                   const struct lam_spill_piece *piece, struct lam_error *error) {
-  struct ArrowArray batch;
-  LAM_TRY(lam_check_cancel(w->context, error));
-  LAM_TRY(lam_spill_read(w->spill, piece, &batch, error));
-  if (output->sorter) return lam_sorter_add(output->sorter, &batch, error);
-  enum lam_status status = lam_rotation_write_rows(&output->rotation, &batch, 0, batch.length, error);
-  lam_array_release(&batch);
-  return status;
-}
-
-/* All that is left of a partition: its pieces, or an open file. */
+/* What no held row has ended: pieces alone, or an open file. */
 static enum lam_status finish_task(void *user, size_t index, struct lam_error *error) {
   struct lam_partition_writer *w = user;
   struct partition *partition = &w->partitions[index];
-  const struct lam_spill_piece *pieces = (const struct lam_spill_piece *)(const void *)partition->pieces.data;
-  size_t count = partition->pieces.size / sizeof *pieces;
-  if (count == 0 && !partition->output) return LAM_OK;
-  LAM_TRY(open_output(w, partition, error));
-  for (size_t i = 0; i < count; i++) LAM_TRY(write_piece(w, partition->output, &pieces[i], error));
+  if (partition->pieces.size == 0 && !partition->output) return LAM_OK;
+  LAM_TRY(begin_last(w, partition, 0, error));
   return finish_output(w, partition, false, error);
 }
 
 static enum lam_status finish_all(struct lam_partition_writer *w, bool at_least_one, struct lam_error *error) {
   if (!w->grouper) {
-    LAM_TRY(open_output(w, &w->partitions[0], error));
+    LAM_TRY(open_output(w, &w->partitions[0], 0, error));
     return finish_output(w, &w->partitions[0], at_least_one, error);
   }
-  LAM_TRY(flush_held(w, w->spill ? INTO_SPILL : INTO_FILES_THAT_END, error));
   if (w->spill) LAM_TRY(lam_spill_finish(w->spill, error));
+  LAM_TRY(flush_held(w, INTO_FILES_THAT_END, error));
   return lam_pool_run(lam_context_pool(w->context), w->partition_count, w->width, finish_task, w, error);
 }
 

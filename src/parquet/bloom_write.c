@@ -5,6 +5,7 @@
 enum {
   SMALLEST_SHARE = 16,    /* a filter that nobody asked for takes no more than a 16th of its chunk */
   MOST_DEFAULT = 4 << 20, /* nor more than these bytes */
+  LEAST_DEFAULT = 4096,   /* rows, below which a row group is read as soon as its filter */
   STRINGS = 256,          /* at once */
 };
 
@@ -29,7 +30,7 @@ static bool is_looked_up(const struct lam_schema_node *leaf) {
 void lam_bloom_builder_init(struct lam_bloom_builder *bloom, struct lam_mem *mem, const struct lam_schema_node *leaf,
                             enum lam_write_bloom when, double false_positives, int64_t most_rows) {
   bool always = when == LAM_BLOOM_ALWAYS;
-  bool fits = lam_bloom_type_fits(leaf) && (always || is_looked_up(leaf));
+  bool fits = lam_bloom_type_fits(leaf) && (always || (is_looked_up(leaf) && most_rows >= LEAST_DEFAULT));
   *bloom = (struct lam_bloom_builder){.when = fits ? when : LAM_BLOOM_NEVER,
                                       .false_positives = false_positives > 0 ? false_positives
                                                          : always            ? 0.01
