@@ -2,6 +2,7 @@
 #include "ops_support.h"
 
 #include <dirent.h>
+#include <math.h>
 
 #include "ops/sort.h"
 
@@ -134,6 +135,98 @@ static void test_sizes(void **state) {
   }
 }
 
+/* What the second test's rows are sorted by: a number of few or of all 64 bits, which keys of 64 bits do not hold
+ * beside another column, and a double with NULL (0), NaN (1) and both zeros. */
+struct pair {
+  int64_t number, id;
+  int real; /* 0 NULL, 1 NaN, else (real - 4) / 2 */
+};
+static double real_of(const struct pair *row) {
+  return row->real == 1 ? (double)NAN : row->real == 4 && row->id % 2 ? -0.0 : (row->real - 4) / 2.0;
+}
+static int rank_of(const struct pair *row) { /* real descending, NULL first, NaN the greatest */
+  return row->real == 0 ? -100 : row->real == 1 ? -99 : -row->real;
+}
+static int pairs_in_order(const void *a, const void *b) {
+  const struct pair *x = a, *y = b;
+  if (rank_of(x) != rank_of(y)) return rank_of(x) - rank_of(y);
+  if (x->number != y->number) return x->number < y->number ? -1 : 1;
+  return (x->id > y->id) - (x->id < y->id);
+}
+
+static void make_pairs(const struct ArrowSchema *schema, const struct pair *rows, int64_t count,
+                       struct ArrowArray *out) {
+  struct lam_builder builders[3];
+  OK(lam_array_init_struct(count, 3, out, &error));
+  for (int c = 0; c < 3; c++) {
+    struct lam_type type;
+    OK(lam_type_parse(schema->children[c], &type, &error));
+    OK(lam_builder_init(&builders[c], mem, &type, &error));
+  }
+  for (int64_t i = 0; i < count; i++) {
+    double real = real_of(&rows[i]);
+    OK(lam_builder_fixed(&builders[0], &rows[i].number, &error));
+    OK(lam_builder_bytes(&builders[1], lam_bytes_of(&rows[i].id, sizeof rows[i].id), &error));
+    if (rows[i].real == 0)
+      OK(lam_builder_null(&builders[2], &error));
+    else
+      OK(lam_builder_fixed(&builders[2], &real, &error));
+  }
+  for (int c = 0; c < 3; c++) {
+    OK(lam_builder_finish(&builders[c], out->children[c], &error));
+    lam_builder_release(&builders[c]);
+  }
+}
+
+static void sort_pairs(struct pair *rows, int64_t count, int64_t batch_rows, uint64_t run_bytes) {
+  static const struct lam_sort_key keys[] = {{.column = "value", .descending = true, .nulls_first = true},
+                                             {.column = "id"}};
+  struct ArrowSchema schema;
+  struct ArrowArray batch;
+  struct lam_sorter *sorter;
+  int64_t found = 0;
+  rows_schema(&schema);
+  OK(lam_sorter_open(mem, &schema, keys, 2, run_bytes, &sorter, &error));
+  for (int64_t i = 0; i < count; i += batch_rows) {
+    make_pairs(&schema, rows + i, lam_min_i64(batch_rows, count - i), &batch);
+    OK(lam_sorter_add(sorter, &batch, &error));
+  }
+  OK(lam_sorter_finish(sorter, &error));
+  qsort(rows, (size_t)count, sizeof *rows, pairs_in_order);
+  for (;;) {
+    struct lam_view id;
+    OK(lam_sorter_next(sorter, 1000, &batch, &error));
+    if (!batch.release) break;
+    OK(lam_view_init(schema.children[1], batch.children[1], &id, &error));
+    for (int64_t row = 0; row < batch.length; row++, found++)
+      assert_memory_equal(lam_view_bytes(&id, row).data, &rows[found].id, sizeof rows[found].id);
+    lam_array_release(&batch);
+  }
+  assert_int_equal(found, count);
+  lam_sorter_close(sorter);
+  lam_schema_release(&schema);
+}
+
+/* Keys that are packed, that are not, and that stop being so after some batches; batches that are put in order as they
+ * come and ones too small for it; in memory and in runs. */
+static void test_two_keys(void **state) {
+  enum { ROWS = 12000 };
+  uint64_t random = seed_of_test();
+  (void)state;
+  struct pair *rows = malloc(ROWS * sizeof *rows);
+  static const int64_t wide_from[] = {0, ROWS / 2, ROWS}, batch_rows[] = {100, 3000};
+  static const uint64_t run_bytes[] = {1 << 20, 200000, 20000};
+  for (int test = 0; test < 18; test++) {
+    for (int64_t i = 0; i < ROWS; i++) {
+      uint64_t number = next_random(&random);
+      rows[i] = (struct pair){i < wide_from[test % 3] ? (int64_t)(number % 20) - 10 : (int64_t)number, i,
+                              (int)(next_random(&random) % 12)};
+    }
+    sort_pairs(rows, ROWS, batch_rows[test / 3 % 2], run_bytes[test / 6]);
+  }
+  free(rows);
+}
+
 /* A limit: the reader stops early, with runs open and rows pending. Or nothing is read at all, or adding ends early. */
 static void test_closed_early(void **state) {
   (void)state;
@@ -196,7 +289,7 @@ static void test_refused(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {SPILL_TEST(test_sizes), SPILL_TEST(test_closed_early), SPILL_TEST(test_cancelled),
-                                     SPILL_TEST(test_refused)};
+  const struct CMUnitTest tests[] = {SPILL_TEST(test_sizes), SPILL_TEST(test_two_keys), SPILL_TEST(test_closed_early),
+                                     SPILL_TEST(test_cancelled), SPILL_TEST(test_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
