@@ -87,6 +87,8 @@ static inline void lam_array_release(struct ArrowArray *array) {
 static inline void lam_schema_release(struct ArrowSchema *schema) {
   if (schema->release) schema->release(schema);
 }
+/* The first child that is called so, of those that have a name; -1: none is. */
+int64_t lam_schema_find(const struct ArrowSchema *schema, const char *name);
 
 /* An array as the engine takes them: views become strings, dictionaries of any index type become their
  * values, run-end-encoded is refused. `array` is left alone where it is plain already: *out is then

@@ -251,3 +251,9 @@ enum lam_status lam_schema_as_dictionary(struct ArrowSchema *values, struct Arro
   values->release = NULL;
   return LAM_OK;
 }
+
+int64_t lam_schema_find(const struct ArrowSchema *schema, const char *name) {
+  for (int64_t c = 0; c < schema->n_children; c++)
+    if (schema->children[c]->name && strcmp(schema->children[c]->name, name) == 0) return c;
+  return -1;
+}

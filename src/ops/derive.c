@@ -23,12 +23,6 @@ struct lam_derive {
   struct stage set, derived;
 };
 
-static int64_t find(const struct ArrowSchema *schema, const char *name) {
-  for (int64_t c = 0; c < schema->n_children; c++)
-    if (strcmp(schema->children[c]->name, name) == 0) return c;
-  return -1;
-}
-
 /* ---- schemas ---- */
 
 /* A copy of a schema with room for columns behind it. */
@@ -64,7 +58,7 @@ static enum lam_status add_column(struct stage *stage, int64_t column, const cha
 }
 
 static enum lam_status open_assignment(struct lam_derive *derive, const struct lam_assignment *assignment,
-                                       int64_t *columns, struct step *step, struct lam_error *error) {
+                                       int64_t *columns, struct lam_error *error) {
   struct ArrowSchema *schema = &derive->set.schema;
   struct lam_type type;
   char *name;
@@ -72,9 +66,10 @@ static enum lam_status open_assignment(struct lam_derive *derive, const struct l
   for (int64_t c = derive->given->n_children; c < *columns; c++)
     if (strcmp(schema->children[c]->name, name) == 0)
       return lam_fail(error, LAM_INVALID, "the column \"%s\" is set twice", name);
-  int64_t old = find(derive->given, name);
+  int64_t old = lam_schema_find(derive->given, name);
   for (int32_t i = 0; old >= 0 && i < derive->set.step_count; i++)
     if (derive->set.steps[i].column == old) return lam_fail(error, LAM_INVALID, "the column \"%s\" is set twice", name);
+  struct step *step = &derive->set.steps[derive->set.step_count++]; /* closed whatever fails from here on */
   step->column = old >= 0 ? old : *columns;
   LAM_TRY(lam_fail_in(error,
                       bind_step(derive, derive->given, assignment->value,
@@ -106,10 +101,7 @@ static enum lam_status open_set(struct lam_derive *derive, const char *set, stru
   LAM_TRY(lam_arena_array(&derive->arena, (size_t)count, sizeof *derive->set.steps, &memory, error));
   derive->set.steps = memory;
   int64_t columns = derive->given->n_children;
-  for (int32_t i = 0; i < count; i++) {
-    LAM_TRY(open_assignment(derive, &assignments[i], &columns, &derive->set.steps[i], error));
-    derive->set.step_count = i + 1;
-  }
+  for (int32_t i = 0; i < count; i++) LAM_TRY(open_assignment(derive, &assignments[i], &columns, error));
   return LAM_OK;
 }
 
@@ -117,7 +109,7 @@ static enum lam_status open_derived_column(struct lam_derive *derive, const stru
                                            int64_t column, struct step *step, struct lam_error *error) {
   const struct ArrowSchema *input = &derive->set.schema;
   struct lam_type type;
-  if (find(input, field->name) >= 0)
+  if (lam_schema_find(input, field->name) >= 0)
     return lam_fail(error, LAM_INVALID,
                     "there is a column \"%s\" already: partition by it, or give the derived column another name",
                     field->name);
@@ -148,7 +140,7 @@ static enum lam_status open_derived(struct lam_derive *derive, const struct lam_
   int64_t columns = input->n_children;
   for (int32_t i = 0; i < spec->count; i++) {
     const struct lam_spec_field *field = &spec->fields[i];
-    if (field->kind == LAM_SPEC_COLUMN && find(input, field->name) >= 0) continue;
+    if (field->kind == LAM_SPEC_COLUMN && lam_schema_find(input, field->name) >= 0) continue;
     if (field->kind == LAM_SPEC_COLUMN)
       return lam_fail(error, LAM_NOT_FOUND, "there is no column \"%s\" to partition by", field->name);
     struct step *step = &stage->steps[stage->step_count++];

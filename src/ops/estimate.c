@@ -126,9 +126,7 @@ static enum lam_status group_with(struct estimate *e, struct lam_scan *scan, str
   const struct ArrowSchema *schema = lam_derive_schema(derive);
   struct grouping grouping = {.estimate = e};
   int32_t columns[64]; /* the most that a spec has */
-  for (int32_t i = 0; i < e->spec.count; i++)
-    for (int32_t c = 0; c < (int32_t)schema->n_children; c++)
-      if (strcmp(schema->children[c]->name, e->spec.names[i]) == 0) columns[i] = c;
+  for (int32_t i = 0; i < e->spec.count; i++) columns[i] = (int32_t)lam_schema_find(schema, e->spec.names[i]);
   lam_buf_init(&grouping.numbers, e->mem);
   enum lam_status status = LAM_OK;
   if (e->spec.count) status = lam_grouper_open(e->mem, schema, columns, e->spec.count, &grouping.grouper, error);

@@ -89,13 +89,6 @@ static enum lam_status merge_sources(struct import_run *run, uint64_t *rows, uin
   return LAM_OK;
 }
 
-static bool has_column(const struct ArrowSchema *schema, const char *name) {
-  for (int64_t c = 0; c < schema->n_children; c++) {
-    if (strcmp(schema->children[c]->name, name) == 0) return true;
-  }
-  return false;
-}
-
 /* The columns that the table is partitioned by must be those asked for; without a wish they are taken. */
 static enum lam_status choose_partitioning(struct import_run *run, struct lam_error *error) {
   const struct lam_snapshot *snapshot = run->snapshot;
@@ -109,7 +102,7 @@ static enum lam_status choose_partitioning(struct import_run *run, struct lam_er
     run->partition_by[i] = options->partition_by ? options->partition_by[i] : snapshot->columns[i];
   if (!options->partition_by) return LAM_OK;
   for (size_t i = 0; i < count; i++) {
-    if (!has_column(&run->merge.schema, run->partition_by[i]))
+    if (lam_schema_find(&run->merge.schema, run->partition_by[i]) < 0)
       return lam_fail(error, LAM_NOT_FOUND, "there is no column \"%s\" to partition by", run->partition_by[i]);
   }
   if (snapshot->file_count == 0) return LAM_OK;

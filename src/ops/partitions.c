@@ -267,9 +267,7 @@ static enum lam_status bind_column(struct survey *survey, const char *name, cons
   const struct ArrowSchema *schema = &survey->table->merge.schema;
   const struct lam_expr *parsed;
   struct lam_bytes *names;
-  bool found = false;
-  for (int64_t c = 0; c < schema->n_children; c++) found |= strcmp(schema->children[c]->name, name) == 0;
-  if (found) {
+  if (lam_schema_find(schema, name) >= 0) {
     struct lam_expr *column;
     LAM_TRY(lam_arena_array(&survey->arena, 1, sizeof *column, (void **)&column, error));
     LAM_TRY(lam_arena_array(&survey->arena, 1, sizeof *names, (void **)&names, error));

@@ -8,12 +8,6 @@
 
 /* ---- what is set ---- */
 
-static int64_t find_column(const struct ArrowSchema *schema, const char *name) {
-  for (int64_t c = 0; c < schema->n_children; c++)
-    if (strcmp(schema->children[c]->name, name) == 0) return c;
-  return -1;
-}
-
 static void use_column(void *user, const struct lam_expr *column) {
   bool *used = user;
   used[column->path[0]] = true;
@@ -33,7 +27,7 @@ static enum lam_status bind_present(struct lam_update *update, const struct lam_
   const struct lam_table *table = update->edit->table;
   const struct ArrowSchema *schema = &table->merge.schema;
   struct lam_type type;
-  LAM_TRY(lam_type_parse(schema->children[find_column(schema, name)], &type, error));
+  LAM_TRY(lam_type_parse(schema->children[lam_schema_find(schema, name)], &type, error));
   if (lam_type_is_nested(type.id))
     return lam_fail(error, LAM_UNSUPPORTED, "nested columns cannot be set; delete the rows and import them anew");
   return lam_expr_bind_as(value, schema, &type, &update->arena, &set->value, error);
@@ -49,7 +43,7 @@ static enum lam_status bind_sets(struct lam_update *update, const struct lam_ass
         return lam_fail(error, LAM_INVALID, "\"%s\" is set twice", set->name);
     if (table->unreadable && strcmp(table->unreadable, set->name) == 0)
       return lam_fail(error, LAM_UNSUPPORTED, "column \"%s\" is of a type that cannot be read", set->name);
-    set->added = find_column(&table->merge.schema, set->name) < 0;
+    set->added = lam_schema_find(&table->merge.schema, set->name) < 0;
     update->added += set->added;
     enum lam_status status = set->added ? bind_added(update, assignments[i].value, set, error)
                                         : bind_present(update, assignments[i].value, set->name, set, error);
@@ -71,7 +65,7 @@ static enum lam_status make_after(struct lam_update *update, struct lam_error *e
   for (int32_t i = 0; i < update->set_count; i++) {
     struct lam_update_set *set = &update->sets[i];
     if (set->added) LAM_TRY(lam_schema_init(&set->value->type, set->name, true, update->after.children[next++], error));
-    set->column = find_column(&update->after, set->name);
+    set->column = lam_schema_find(&update->after, set->name);
   }
   return LAM_OK;
 }
@@ -79,7 +73,7 @@ static enum lam_status make_after(struct lam_update *update, struct lam_error *e
 /* A column that some file outside the partitions asked for may have is looked for in the whole table. */
 static enum lam_status widen_for_added(struct lam_update *update, struct lam_error *error) {
   for (int32_t i = 0; i < update->set_count; i++)
-    if (find_column(&update->edit->table->merge.schema, update->sets[i].name) < 0)
+    if (lam_schema_find(&update->edit->table->merge.schema, update->sets[i].name) < 0)
       return lam_edit_widen(update->edit, error);
   return LAM_OK;
 }

@@ -88,9 +88,8 @@ static enum lam_status find_updated(struct upsert *u, struct lam_error *error) {
   size_t count = (size_t)u->source.column_count;
   void *memory;
   for (int32_t i = 0; i < u->options->column_count; i++) {
-    int64_t c = 0;
-    while (c < (int64_t)count && strcmp(schema->children[c]->name, u->options->columns[i]) != 0) c++;
-    if (c == (int64_t)count)
+    int64_t c = lam_schema_find(schema, u->options->columns[i]);
+    if (c < 0 || c >= (int64_t)count)
       return lam_fail(error, LAM_NOT_FOUND, "the source has no column \"%s\" to update", u->options->columns[i]);
   }
   LAM_TRY(lam_arena_array(&u->arena, count, sizeof *u->updated, &memory, error));

@@ -9,12 +9,6 @@
 
 /* ---- columns ---- */
 
-static int64_t column_called(const struct ArrowSchema *schema, const char *name) {
-  for (int64_t c = 0; c < schema->n_children; c++)
-    if (strcmp(schema->children[c]->name, name) == 0) return c;
-  return -1;
-}
-
 static const char *source_name(const struct lam_upsert_source *s, int32_t index) {
   const char *path = s->options->sources[index];
   return lam_import_source_once(path) ? "standard input" : path;
@@ -27,7 +21,7 @@ static enum lam_status make_schema(struct lam_upsert_source *s, const struct Arr
   LAM_TRY(lam_arena_array(&s->arena, (size_t)first->n_children, sizeof *s->columns, &memory, error));
   s->columns = memory;
   for (int64_t c = 0; c < s->table->n_children; c++)
-    if (column_called(first, s->table->children[c]->name) >= 0) s->columns[s->column_count++] = (int32_t)c;
+    if (lam_schema_find(first, s->table->children[c]->name) >= 0) s->columns[s->column_count++] = (int32_t)c;
   LAM_TRY(lam_schema_init_struct("", s->column_count + 1, &s->schema, error));
   for (int32_t c = 0; c < s->column_count; c++)
     LAM_TRY(lam_schema_copy(s->table->children[s->columns[c]], s->schema.children[c], error));
@@ -40,19 +34,19 @@ static enum lam_status check_columns(const struct lam_upsert_source *s, const st
   const char *name = source_name(s, s->next);
   for (int64_t c = 0; c < schema->n_children; c++) {
     const char *column = schema->children[c]->name;
-    if (column_called(s->table, column) < 0)
+    if (lam_schema_find(s->table, column) < 0)
       return lam_fail(error, LAM_NOT_FOUND,
                       "%s has a column \"%s\", which the table does not have; leave it out, or add it first (update "
                       "--set)",
                       name, column);
-    if (column_called(schema, column) != c)
+    if (lam_schema_find(schema, column) != c)
       return lam_fail(error, LAM_INVALID, "%s has two columns \"%s\"", name, column);
-    if (s->next && column_called(&s->schema, column) < 0)
+    if (s->next && lam_schema_find(&s->schema, column) < 0)
       return lam_fail(error, LAM_INVALID, "%s has a column \"%s\", which %s does not have", name, column,
                       source_name(s, 0));
   }
   for (int32_t c = 0; c < s->column_count; c++)
-    if (column_called(schema, s->schema.children[c]->name) < 0)
+    if (lam_schema_find(schema, s->schema.children[c]->name) < 0)
       return lam_fail(error, LAM_INVALID, "%s does not have the column \"%s\" of %s", name, s->schema.children[c]->name,
                       source_name(s, 0));
   return LAM_OK;
@@ -181,7 +175,7 @@ static enum lam_status cast_batch(struct lam_upsert_source *s, struct ArrowArray
   enum lam_status status = add_ordinals(s, batch->length, out->children[s->column_count], error);
   for (int32_t c = 0; status == LAM_OK && c < s->column_count; c++) {
     const struct ArrowSchema *to = s->schema.children[c];
-    int64_t at = column_called(from, to->name);
+    int64_t at = lam_schema_find(from, to->name);
     status = cast_column(s, from->children[at], to, batch->children[at], out->children[c], error);
   }
   if (status == LAM_OK) s->rows += batch->length;

@@ -136,6 +136,12 @@ static void test_moves(void **state) {
   WANT(r, files_removed, 1);
   WANT(r, partitions_affected, 2);
   assert_int_equal(columns_of(&w, 0), 3);
+  /* A new column, which stands before those of the path: found by a crash. */
+  r = update(&w, "p = 9, fresh = id", "id = 3", false);
+  want_world(&w, "p=1:1+,4+,5+,6+,12+,;p=3:2+,11+,;p=9:3+,;");
+  WANT(r, rows_updated, 1);
+  WANT(r, files_added, 1);
+  WANT(r, partitions_affected, 2);
   end_world_in_memory(&w);
 }
 
