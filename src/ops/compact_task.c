@@ -389,7 +389,8 @@ static enum lam_status write_segment(struct task_run *run, struct segment *segme
   struct sink sink = {rotation, NULL};
   if (options->sort_count)
     LAM_TRY(lam_sorter_open(run->mem, &segment->merge.schema, options->sort_by, options->sort_count,
-                            lam_min_u64(run->c->sort_bytes, lam_mem_available(run->mem) / 3), &sink.sorter, error));
+                            lam_min_u64(2 * run->c->sort_bytes, lam_mem_available(run->mem) / 2), &sink.sorter,
+                            error));
   enum lam_status status = take_files(run, segment, &sink, error);
   if (sink.sorter) run->result->runs_spilled += (uint64_t)lam_sorter_runs(sink.sorter);
   lam_sorter_close(sink.sorter);

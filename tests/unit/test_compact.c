@@ -234,18 +234,18 @@ static void test_sorting_spills(void **state) {
   begin(&t);
   for (int64_t f = 0; f < 4; f++) {
     char name[32];
-    int64_t *ids = malloc(30000 * sizeof *ids);
-    for (int64_t i = 0; i < 30000; i++) ids[i] = i * 7919 % 30000 * 4 + f;
+    int64_t *ids = malloc(90000 * sizeof *ids);
+    for (int64_t i = 0; i < 90000; i++) ids[i] = i * 7919 % 90000 * 4 + f;
     snprintf(name, sizeof name, "f%lld.parquet", (long long)f);
-    put_ids(t.data, name, ids, 30000);
+    put_ids(t.data, name, ids, 90000);
     free(ids);
   }
   OK(lam_compact_directory(t.directory, &options, &r, &error));
-  assert_int_equal(r.rows, 120000);
+  assert_int_equal(r.rows, 360000);
   assert_true(r.runs_spilled > 1);
   assert_int_equal(r.files_after, 1);
   char *rows = rows_of_plain(t.data), *at = rows + 1;
-  for (int64_t id = 119999; id >= 0; id--) {
+  for (int64_t id = 359999; id >= 0; id--) {
     assert_int_equal(strtoll(at, &at, 10), id);
     at++;
   }
