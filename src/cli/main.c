@@ -40,7 +40,7 @@ const struct command commands[] = {
      run_verify},
     {"import",
      "import SRC… --into TABLE [--partition-by a,b] [--rows-per-file N] [--target-size SIZE] [--sort-by a,b]\n"
-     "                 [--row-group-rows N] [--row-group-size SIZE] [--format parquet|csv] [--delimiter C] "
+     "                 [--row-group-rows N] [--row-group-size SIZE] [--format parquet|csv|json] [--delimiter C] "
      "[--no-header] [--type col=type]… [--null TEXT] "
      "CHANGE-OPTIONS",
      run_import},

@@ -28,8 +28,6 @@ enum lam_status lam_splice_page(struct lam_splice_chunk *splice, struct lam_work
 /* Before lam_chunk_finish: bounds and bloom filter of the whole chunk. */
 enum lam_status lam_splice_finish(struct lam_splice_chunk *splice, struct lam_workspace *workspace,
                                   struct lam_error *error);
-/* What was set up for this chunk goes, so that the next one is begun as usual. */
-void lam_splice_clear(struct lam_chunk_writer *chunk);
 
 static inline int64_t lam_splice_page_end(const struct lam_splice_chunk *splice) {
   return lam_page_end_row(&splice->offsets, splice->page, splice->rows);
