@@ -1,5 +1,6 @@
 /* A piece is an array's buffers one after the other, depth first: a byte that says whether there is a validity bitmap,
- * the bitmap, offsets counted from the piece's first entry, values; packed by LZ4. */
+ * the bitmap, lengths where there are offsets, values, both packed by spill_pack.h where they fit that. The bytes of
+ * strings stand behind all that, compressed by LZ4. */
 #include "ops/spill.h"
 
 #include <assert.h>
@@ -9,6 +10,7 @@
 #include "base/checksum.h"
 #include "base/context.h"
 #include "base/uuid.h"
+#include "ops/spill_pack.h"
 #include "parquet/codec.h"
 #include "store/store.h"
 
@@ -74,23 +76,26 @@ static size_t offset_width(const struct lam_type *type) {
   }
 }
 
-/* Rows [first, first + count) of the view's offsets, counted from the first entry; *entries gets which those are. */
-static enum lam_status put_offsets(const struct lam_view *view, int64_t first, int64_t count, struct lam_buf *out,
+/* A piece that is made. */
+struct target {
+  struct lam_buf plain, text; /* strings alone are in the latter */
+  struct lam_buf lengths;     /* of the column under way */
+};
+
+/* The lengths of rows [first, first + count); *entries gets which entries they are together. */
+static enum lam_status put_offsets(const struct lam_view *view, int64_t first, int64_t count, struct target *to,
                                    struct lam_range *entries, struct lam_error *error) {
   size_t width = offset_width(&view->type);
   int64_t at = view->offset + first;
-  LAM_TRY(lam_buf_room(out, (size_t)(count + 1) * width, error));
-  uint8_t *to = out->data + out->size;
-  out->size += (size_t)(count + 1) * width;
-  for (int64_t i = 0; i <= count; i++, to += width) {
-    if (width == 4)
-      lam_store32(to, (uint32_t)(view->offsets32[at + i] - view->offsets32[at]));
-    else
-      lam_store64(to, (uint64_t)(view->offsets64[at + i] - view->offsets64[at]));
-  }
+  LAM_TRY(lam_buf_reset(&to->lengths, (size_t)count * width, error));
+  uint8_t *lengths = to->lengths.data;
+  for (int64_t i = 0; width == 4 && i < count; i++)
+    lam_store32(lengths + 4 * i, (uint32_t)(view->offsets32[at + i + 1] - view->offsets32[at + i]));
+  for (int64_t i = 0; width == 8 && i < count; i++)
+    lam_store64(lengths + 8 * i, (uint64_t)(view->offsets64[at + i + 1] - view->offsets64[at + i]));
   *entries = width == 4 ? (struct lam_range){view->offsets32[at], view->offsets32[at + count]}
                         : (struct lam_range){view->offsets64[at], view->offsets64[at + count]};
-  return LAM_OK;
+  return lam_spill_pack(lengths, width, (size_t)count, &to->plain, error);
 }
 
 static enum lam_status put_bits(const uint8_t *bits, int64_t first, int64_t count, struct lam_buf *out,
@@ -104,8 +109,9 @@ static enum lam_status put_bits(const uint8_t *bits, int64_t first, int64_t coun
 }
 
 static enum lam_status put_array(const struct ArrowSchema *schema, const struct ArrowArray *array, int64_t first,
-                                 int64_t count, int depth, struct lam_buf *out, struct lam_error *error) {
+                                 int64_t count, int depth, struct target *to, struct lam_error *error) {
   struct lam_view view;
+  struct lam_buf *out = &to->plain;
   if (depth > LAM_TYPE_DEEPEST)
     return lam_fail(error, LAM_UNSUPPORTED, "a column is nested deeper than %d levels", LAM_TYPE_DEEPEST);
   LAM_TRY(lam_view_init(schema, array, &view, error));
@@ -113,37 +119,44 @@ static enum lam_status put_array(const struct ArrowSchema *schema, const struct 
   LAM_TRY(lam_buf_append(out, &nullable, 1, error));
   if (nullable) LAM_TRY(put_bits(view.validity, view.offset + first, count, out, error));
   struct lam_range entries = {view.offset + first, view.offset + first + count};
-  if (offset_width(&view.type)) LAM_TRY(put_offsets(&view, first, count, out, &entries, error));
+  if (offset_width(&view.type)) LAM_TRY(put_offsets(&view, first, count, to, &entries, error));
   if (view.type.id == LAM_TYPE_BOOL) return put_bits(view.data, entries.first, count, out, error);
   if (view.type.id == LAM_TYPE_FIXED_LIST) {
     entries.first *= view.type.byte_width;
     entries.end *= view.type.byte_width;
   }
-  size_t width = lam_type_is_binary(view.type.id) ? 1 : (size_t)lam_type_bits(&view.type) / 8;
-  if (width && !lam_type_is_nested(view.type.id))
-    return lam_buf_append(out, (const uint8_t *)view.data + (size_t)entries.first * width,
-                          (size_t)(entries.end - entries.first) * width, error);
+  bool binary = lam_type_is_binary(view.type.id);
+  size_t width = binary ? 1 : (size_t)lam_type_bits(&view.type) / 8, values = (size_t)(entries.end - entries.first);
+  if (width && !lam_type_is_nested(view.type.id)) {
+    const uint8_t *data = values ? (const uint8_t *)view.data + (size_t)entries.first * width : NULL;
+    if (lam_spill_packs(width)) return lam_spill_pack(data, width, values, out, error);
+    return lam_buf_append(binary ? &to->text : out, data, values * width, error);
+  }
   for (int64_t c = 0; c < schema->n_children; c++)
     LAM_TRY(put_array(schema->children[c], array->children[c], entries.first, entries.end - entries.first, depth + 1,
-                      out, error));
+                      to, error));
   return LAM_OK;
 }
 
-static enum lam_status pack(struct lam_spill *spill, struct lam_bytes from, struct lam_buf *out,
-                            struct lam_error *error) {
+/* Compresses the strings behind the rest. */
+static enum lam_status pack_text(struct lam_spill *spill, struct target *from, struct lam_spill_piece *out,
+                                 struct lam_error *error) {
   struct lam_codec_state codec;
-  if (from.size > UINT32_MAX) return lam_fail(error, LAM_LIMIT, "4 GiB of rows in one piece that is spilled");
-  lam_codec_init(&codec, spill->mem);
-  enum lam_status status = lam_compress(&codec, LAM_LZ4_RAW, 0, from, out, error);
-  lam_codec_release(&codec);
-  if (status == LAM_OK && out->size > UINT32_MAX)
+  if (from->text.size > UINT32_MAX || from->plain.size > UINT32_MAX)
     return lam_fail(error, LAM_LIMIT, "4 GiB of rows in one piece that is spilled");
+  out->plain = (uint32_t)from->plain.size;
+  out->text = (uint32_t)from->text.size;
+  lam_codec_init(&codec, spill->mem);
+  enum lam_status status = LAM_OK;
+  if (out->text)
+    status = lam_compress(&codec, LAM_LZ4_RAW, 0, lam_bytes_of(from->text.data, out->text), &from->plain, error);
+  lam_codec_release(&codec);
   return status;
 }
 
 static enum lam_status write_packed(struct lam_spill *spill, struct lam_bytes packed, struct lam_spill_piece *out,
                                     struct lam_error *error) {
-  out->stored = (uint32_t)packed.size;
+  out->stored = packed.size;
   out->checksum = lam_hash_fast(packed.data, packed.size, 0);
   pthread_mutex_lock(&spill->lock);
   out->offset = spill->size;
@@ -155,21 +168,20 @@ static enum lam_status write_packed(struct lam_spill *spill, struct lam_bytes pa
 
 enum lam_status lam_spill_write(struct lam_spill *spill, const struct ArrowArray *batch, int64_t first, int64_t count,
                                 struct lam_spill_piece *out, struct lam_error *error) {
-  struct lam_buf plain, packed;
+  struct target to;
   assert(spill->output);
   *out = (struct lam_spill_piece){.rows = count};
-  lam_buf_init(&plain, spill->mem);
-  lam_buf_init(&packed, spill->mem);
+  lam_buf_init(&to.plain, spill->mem);
+  lam_buf_init(&to.text, spill->mem);
+  lam_buf_init(&to.lengths, spill->mem);
   enum lam_status status = LAM_OK;
   for (int64_t c = 0; status == LAM_OK && c < spill->schema->n_children; c++)
-    status = put_array(spill->schema->children[c], batch->children[c], first, count, 0, &plain, error);
-  if (status == LAM_OK) status = pack(spill, lam_bytes_of(plain.data, plain.size), &packed, error);
-  if (status == LAM_OK) {
-    out->size = (uint32_t)plain.size;
-    status = write_packed(spill, lam_bytes_of(packed.data, packed.size), out, error);
-  }
-  lam_buf_release(&plain);
-  lam_buf_release(&packed);
+    status = put_array(spill->schema->children[c], batch->children[c], first, count, 0, &to, error);
+  if (status == LAM_OK) status = pack_text(spill, &to, out, error);
+  if (status == LAM_OK) status = write_packed(spill, lam_bytes_of(to.plain.data, to.plain.size), out, error);
+  lam_buf_release(&to.plain);
+  lam_buf_release(&to.text);
+  lam_buf_release(&to.lengths);
   return status;
 }
 
@@ -188,18 +200,44 @@ enum lam_status lam_spill_finish(struct lam_spill *spill, struct lam_error *erro
 
 /* ---- reading ---- */
 
-/* What is left of an unpacked piece. Its checksum was right, so it is what put_array wrote. */
+/* What is left of a piece. Its checksum was right, so it is what put_array wrote. */
 struct source {
   struct lam_mem *mem;
-  const uint8_t *at, *end;
+  const uint8_t *at, *text;
 };
 
-static enum lam_status get_buffer(struct source *source, size_t size, struct lam_shared **out,
+static enum lam_status get_buffer(struct source *source, const uint8_t **at, size_t size, struct lam_shared **out,
                                   struct lam_error *error) {
-  assert(size <= (size_t)(source->end - source->at));
   LAM_TRY(lam_shared_create(source->mem, size, out, error));
-  lam_copy((*out)->data, source->at, size);
-  source->at += size;
+  lam_copy((*out)->data, *at, size);
+  *at += size;
+  return LAM_OK;
+}
+
+static enum lam_status get_packed(struct source *source, size_t width, int64_t count, struct lam_shared **out,
+                                  struct lam_error *error) {
+  LAM_TRY(lam_shared_create(source->mem, (size_t)count * width, out, error));
+  source->at = lam_spill_unpack(source->at, width, (size_t)count, (*out)->data);
+  return LAM_OK;
+}
+
+/* Offsets of the lengths; *total gets the last of them. */
+static enum lam_status get_offsets(struct source *source, size_t width, int64_t rows, struct lam_shared **out,
+                                   int64_t *total, struct lam_error *error) {
+  LAM_TRY(lam_shared_create(source->mem, (size_t)(rows + 1) * width, out, error));
+  uint8_t *offsets = (*out)->data;
+  memset(offsets, 0, width);
+  source->at = lam_spill_unpack(source->at, width, (size_t)rows, offsets + width);
+  uint64_t sum = 0;
+  for (int64_t i = 1; width == 4 && i <= rows; i++) {
+    sum += lam_load32(offsets + 4 * i);
+    lam_store32(offsets + 4 * i, (uint32_t)sum);
+  }
+  for (int64_t i = 1; width == 8 && i <= rows; i++) {
+    sum += lam_load64(offsets + 8 * i);
+    lam_store64(offsets + 8 * i, sum);
+  }
+  *total = (int64_t)sum;
   return LAM_OK;
 }
 
@@ -219,18 +257,17 @@ static enum lam_status get_buffers(struct source *source, const struct lam_type 
   size_t width = offset_width(type);
   *entries = type->id == LAM_TYPE_FIXED_LIST ? rows * type->byte_width : rows;
   *count = type->id == LAM_TYPE_NULL ? 0 : 1;
-  if (*source->at++) LAM_TRY(get_buffer(source, (size_t)(rows + 7) / 8, &buffers[0], error));
+  if (*source->at++) LAM_TRY(get_buffer(source, &source->at, (size_t)(rows + 7) / 8, &buffers[0], error));
   if (width) {
-    LAM_TRY(get_buffer(source, (size_t)(rows + 1) * width, &buffers[1], error));
-    const uint8_t *last = buffers[1]->data + (size_t)rows * width;
-    *entries = width == 4 ? (int64_t)lam_load32(last) : (int64_t)lam_load64(last);
+    LAM_TRY(get_offsets(source, width, rows, &buffers[1], entries, error));
     *count = 2;
   }
   if (lam_type_is_nested(type->id) || type->id == LAM_TYPE_NULL) return LAM_OK;
-  size_t bits = lam_type_is_binary(type->id) ? 8 : (size_t)lam_type_bits(type);
-  LAM_TRY(get_buffer(source, ((size_t)*entries * bits + 7) / 8, &buffers[*count], error));
-  ++*count;
-  return LAM_OK;
+  struct lam_shared **values = &buffers[(*count)++];
+  size_t bits = (size_t)lam_type_bits(type);
+  if (lam_type_is_binary(type->id)) return get_buffer(source, &source->text, (size_t)*entries, values, error);
+  if (lam_spill_packs(bits / 8)) return get_packed(source, bits / 8, *entries, values, error);
+  return get_buffer(source, &source->at, ((size_t)*entries * bits + 7) / 8, values, error);
 }
 
 static enum lam_status get_array(struct source *source, const struct ArrowSchema *schema, int64_t rows,
@@ -253,18 +290,19 @@ static enum lam_status get_array(struct source *source, const struct ArrowSchema
 }
 
 static enum lam_status get_piece(struct lam_spill *spill, const struct lam_spill_piece *piece, uint8_t *packed,
-                                 uint8_t *plain, struct ArrowArray *out, struct lam_error *error) {
+                                 uint8_t *text, struct ArrowArray *out, struct lam_error *error) {
   struct lam_codec_state codec;
   LAM_TRY(spill->store->ops->read(spill->input, piece->offset, packed, piece->stored, error));
   if (lam_hash_fast(packed, piece->stored, 0) != piece->checksum)
     return lam_fail(error, LAM_CORRUPT, "the rows spilled to %s at byte %llu are not what was written",
                     spill->store->root, (unsigned long long)piece->offset);
+  struct lam_bytes compressed = lam_bytes_of(packed + piece->plain, (size_t)piece->stored - piece->plain);
   lam_codec_init(&codec, spill->mem);
-  enum lam_status status =
-      lam_decompress(&codec, LAM_LZ4_RAW, lam_bytes_of(packed, piece->stored), plain, piece->size, error);
+  enum lam_status status = LAM_OK;
+  if (piece->text) status = lam_decompress(&codec, LAM_LZ4_RAW, compressed, text, piece->text, error);
   lam_codec_release(&codec);
   LAM_TRY(status);
-  struct source source = {spill->mem, plain, plain + piece->size};
+  struct source source = {spill->mem, packed, text};
   LAM_TRY(lam_array_init_struct(piece->rows, spill->schema->n_children, out, error));
   status = get_children(&source, spill->schema, piece->rows, out, error);
   if (status != LAM_OK) lam_array_release(out);
@@ -273,7 +311,7 @@ static enum lam_status get_piece(struct lam_spill *spill, const struct lam_spill
 
 enum lam_status lam_spill_read(struct lam_spill *spill, const struct lam_spill_piece *piece, struct ArrowArray *out,
                                struct lam_error *error) {
-  size_t size = (size_t)piece->stored + piece->size;
+  size_t size = (size_t)piece->stored + piece->text;
   void *memory;
   assert(spill->input);
   out->release = NULL;

@@ -9,7 +9,8 @@ struct lam_spill;
 /* Where a piece is; with a checksum of its bytes. */
 struct lam_spill_piece {
   uint64_t offset, checksum;
-  uint32_t stored, size; /* bytes in the object; unpacked */
+  uint64_t stored;      /* bytes in the object */
+  uint32_t plain, text; /* of them, what is no string; bytes of strings, which are compressed */
   int64_t rows;
 };
 
