@@ -82,6 +82,76 @@ static void test_every_type(void **state) {
   }
 }
 
+/* One taker, many takes, its sources changed between them; as many rows as are taken in parallel, scattered and in
+ * runs, short strings and long ones. */
+static void test_taker(void **state) {
+  enum { TAKER_ROWS = 3000, TAKEN = 9000 };
+  uint64_t random = seed_of_test();
+  (void)state;
+  static const char *const names[] = {"string", "large_string", "int32", "decimal(20,3)"};
+  struct ArrowSchema schema;
+  struct ArrowArray sources[SOURCES], out;
+  struct lam_row *rows = malloc(TAKEN * sizeof *rows);
+  struct lam_taker *taker;
+  struct lam_buf expected, found;
+  lam_buf_init(&expected, mem);
+  lam_buf_init(&found, mem);
+  OK(lam_schema_init_struct("", 4, &schema, &error));
+  for (int s = 0; s < SOURCES; s++) {
+    OK(lam_array_init_struct(TAKER_ROWS, 4, &sources[s], &error));
+    for (int c = 0; c < 4; c++) {
+      const char *texts[TAKER_ROWS];
+      char rooms[TAKER_ROWS][64];
+      for (int i = 0; i < TAKER_ROWS; i++) {
+        uint64_t number = next_random(&random);
+        snprintf(rooms[i], sizeof rooms[i], "%0*d", c > 1 ? 2 : (int)(number % 60), (int)(number % 10));
+        texts[i] = c == s && number % 7 == 0 ? "\1" : rooms[i];
+      }
+      lam_schema_release(schema.children[c]);
+      make_column(names[c], "c", texts, TAKER_ROWS, schema.children[c], sources[s].children[c]);
+    }
+  }
+  OK(lam_taker_open(mem, &schema, SOURCES, &taker, &error));
+  for (uint32_t s = 0; s < SOURCES; s++) OK(lam_taker_set(taker, s, &sources[s], &error));
+  for (uint32_t round = 0; round < 4; round++) {
+    uint32_t now[SOURCES] = {0, 1, 2};
+    if (round >= 2) { /* the first source is gone, the last one is another's batch */
+      OK(lam_taker_set(taker, 0, NULL, &error));
+      OK(lam_taker_set(taker, 2, &sources[0], &error));
+      now[2] = 0;
+    }
+    for (int i = 0; i < TAKEN; i++) {
+      uint64_t number = next_random(&random);
+      bool follows = round % 2 && i && number % 16 && rows[i - 1].row + 1 < TAKER_ROWS;
+      if (follows)
+        rows[i] = (struct lam_row){rows[i - 1].source, rows[i - 1].row + 1};
+      else
+        rows[i] = (struct lam_row){(uint32_t)(number % (round < 2 ? 3 : 2)) + (round >= 2),
+                                   (uint32_t)(number >> 32) % TAKER_ROWS};
+    }
+    int64_t taken;
+    OK(lam_taker_take(taker, rows, TAKEN, 1 << 20, &taken, &out, &error));
+    assert_int_equal(taken, TAKEN);
+    for (int c = 0; c < 4; c++) {
+      for (int i = 0; i < TAKEN; i += 1 + i % 3) {
+        text_of_row(schema.children[c], sources[now[rows[i].source]].children[c], rows[i].row, &expected);
+        text_of_row(schema.children[c], out.children[c], i, &found);
+        assert_true(lam_bytes_equal(lam_bytes_of(expected.data, expected.size), lam_bytes_of(found.data, found.size)));
+      }
+    }
+    lam_array_release(&out);
+    OK(lam_taker_take(taker, rows, TAKEN, 100000, &taken, &out, &error));
+    assert_in_range(taken, 500, 3000); /* a row takes 25 to 145 bytes beside its offsets */
+    lam_array_release(&out);
+  }
+  lam_taker_close(taker);
+  for (int s = 0; s < SOURCES; s++) lam_array_release(&sources[s]);
+  lam_schema_release(&schema);
+  lam_buf_release(&expected);
+  lam_buf_release(&found);
+  free(rows);
+}
+
 static void test_bounded_bytes(void **state) {
   (void)state;
   static const char *const texts[] = {"aaaaaaaaaa", "bbbbbbbbbb", "cccccccccc"};
@@ -149,7 +219,7 @@ static void test_bytes_of_an_array(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {MEM_TEST(test_every_type), MEM_TEST(test_bounded_bytes),
+  const struct CMUnitTest tests[] = {MEM_TEST(test_every_type), MEM_TEST(test_taker), MEM_TEST(test_bounded_bytes),
                                      MEM_TEST(test_bytes_of_an_array)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
