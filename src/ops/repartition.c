@@ -252,6 +252,12 @@ static struct lam_commit_options commit_options(const struct repartition *r, str
       .no_wait = change->no_wait, .no_sync = change->no_sync, .grace_seconds = change->grace_seconds, .backup = backup};
 }
 
+/* Whether nothing is there: the new table can take the place of the target's directory. */
+static bool is_new(const struct repartition *r) {
+  const struct lam_snapshot *present = target_snapshot(r);
+  return !present->file_count && !present->other_files;
+}
+
 static enum lam_status commit(struct repartition *r, struct lam_store *backup, struct lam_commit_result *committed,
                               struct lam_error *error) {
   const struct lam_commit_options options = commit_options(r, backup);
@@ -259,9 +265,8 @@ static enum lam_status commit(struct repartition *r, struct lam_store *backup, s
   if (present->file_count && r->options->append) return lam_commit(r->stage, &r->change, &options, committed, error);
   LAM_TRY(remove_files(&r->change, present, error));
   r->result->files_removed = present->file_count;
-  return present->file_count || present->other_files
-             ? lam_commit(r->stage, &r->change, &options, committed, error)
-             : lam_commit_root(r->stage, &r->change, &options, committed, error);
+  return is_new(r) ? lam_commit_root(r->stage, &r->change, &options, committed, error)
+                   : lam_commit(r->stage, &r->change, &options, committed, error);
 }
 
 /* Once the target is there: the source's files go as they were read, in a commit of the source. */
@@ -286,6 +291,7 @@ static enum lam_status run_staged(struct repartition *r, struct lam_store *backu
   struct lam_stage stage;
   struct lam_commit_result committed = {.sequence = 0};
   LAM_TRY(lam_stage_begin(r->target, &stage, error));
+  stage.as_tree = is_new(r);
   r->stage = &stage;
   r->store = r->target->meta;
   enum lam_status status = hash_and_move(r, error);

@@ -60,7 +60,16 @@ enum lam_status lam_stage_file(const struct lam_stage *stage, const char *direct
                                char **staged, char **key, struct lam_error *error) {
   char id[37], name[64];
   LAM_TRY(lam_uuid(id, error));
-  LAM_TRY(lam_key_join(arena, stage->prefix, id, ".part", staged, error));
+  if (stage->as_tree) {
+    struct lam_store *meta = stage->directory->meta;
+    char *tree;
+    LAM_TRY(lam_key_join(arena, stage->prefix, LAM_STAGE_TREE, "", &tree, error));
+    if (*directory) LAM_TRY(lam_key_join(arena, tree, directory, "", &tree, error));
+    LAM_TRY(lam_store_make_directories(meta, tree, error));
+    LAM_TRY(lam_key_join(arena, tree, id, ".part", staged, error));
+  } else {
+    LAM_TRY(lam_key_join(arena, stage->prefix, id, ".part", staged, error));
+  }
   snprintf(name, sizeof name, "part-%s.parquet", id);
   return lam_key_join(arena, directory, name, "", key, error);
 }

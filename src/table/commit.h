@@ -10,11 +10,13 @@
 /* ---- stage: where an operation writes ---- */
 
 enum { LAM_LEASE_SECONDS = 3600, LAM_GRACE_SECONDS = 600 };
+#define LAM_STAGE_TREE "root" /* in the stage: the new root of lam_commit_root */
 
 struct lam_stage {
   struct lam_directory *directory;
   char id[37];
   char prefix[64];    /* key in the meta store: "stage/<id>" */
+  bool as_tree;       /* for lam_commit_root: files are staged in directories like those that they will have */
   int64_t renewed_at; /* seconds; when the lease was last written */
 };
 
@@ -25,7 +27,8 @@ enum lam_status lam_stage_begin(struct lam_directory *directory, struct lam_stag
  * time. */
 enum lam_status lam_stage_renew(struct lam_stage *stage, struct lam_error *error);
 /* Names for one new file of the partition directory `directory`: the key to write in the meta store (never ending in
- * .parquet) and the final key in the data store, "<directory>/part-<uuid>.parquet". Any thread with its own arena. */
+ * .parquet) and the final key in the data store, "<directory>/part-<uuid>.parquet". Any thread with its own arena. With
+ * `as_tree` the file's directory is made, too. */
 enum lam_status lam_stage_file(const struct lam_stage *stage, const char *directory, struct lam_arena *arena,
                                char **staged, char **key, struct lam_error *error);
 /* Removes what is staged: after a failure, a dry run, or a commit that returned LAM_OK. Failures are logged only. After

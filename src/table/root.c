@@ -33,18 +33,20 @@ static enum lam_status check_empty(struct root *root, struct lam_error *error) {
                   directory->name, entries.count ? entries.items[0].name : LAM_JOURNAL_KEY);
 }
 
-/* Gives the staged files their names below the new root, where only their names are new. */
+/* Gives the staged files their names below the new root, where only their names are new; their directories, where they
+ * were not staged in them. */
 static enum lam_status make_tree(struct root *root, struct lam_error *error) {
   struct lam_store *meta = root->directory->meta;
   char *last = NULL;
-  LAM_TRY(lam_key_join(&root->arena, root->stage->prefix, "root", "", &root->tree, error));
-  LAM_TRY(meta->ops->make_directory(meta, root->tree, error));
+  LAM_TRY(lam_key_join(&root->arena, root->stage->prefix, LAM_STAGE_TREE, "", &root->tree, error));
+  LAM_TRY(lam_store_make_directories(meta, root->tree, error));
   for (size_t i = 0; i < root->change->add_count; i++) {
     const struct lam_change_add *add = &root->change->adds[i];
     char *key, *directory;
     LAM_TRY(lam_key_join(&root->arena, root->tree, add->key, "", &key, error));
     LAM_TRY(lam_key_directory(&root->arena, key, &directory, error));
-    if (!last || strcmp(last, directory) != 0) LAM_TRY(lam_store_make_directories(meta, directory, error));
+    if (!root->stage->as_tree && (!last || strcmp(last, directory) != 0))
+      LAM_TRY(lam_store_make_directories(meta, directory, error));
     last = directory;
     LAM_TRY(meta->ops->rename(meta, add->staged, meta, key, error));
   }
