@@ -196,6 +196,7 @@ static enum lam_status take_entries(const struct lam_taking *column, struct lam_
     if (range.end > UINT32_MAX || range.end - range.first > most - total)
       return lam_fail(error, LAM_LIMIT, "%lld entries of lists and more in one batch", (long long)total);
     LAM_TRY(lam_buf_room(entries, (size_t)(range.end - range.first) * sizeof(struct lam_row), error));
+    assert(entries->data);
     struct lam_row *to = (struct lam_row *)(void *)(entries->data + entries->size);
     for (int64_t at = range.first; at < range.end; at++) *to++ = (struct lam_row){row.source, (uint32_t)at};
     entries->size += (size_t)(range.end - range.first) * sizeof(struct lam_row);
@@ -237,9 +238,11 @@ static enum lam_status take_child(struct lam_mem *mem, const struct lam_taking *
   LAM_TRY(lam_alloc_zero(mem, bytes, &memory, error));
   struct lam_view *views = memory;
   enum lam_status status = LAM_OK;
-  for (uint32_t s = 0; status == LAM_OK && s < parent->source_count; s++)
+  for (uint32_t s = 0; status == LAM_OK && s < parent->source_count; s++) {
+    assert(views);
     if (parent->views[s].array)
       status = lam_view_init(taking.schema, parent->views[s].array->children[child], &views[s], error);
+  }
   taking.views = views;
   if (status == LAM_OK) status = lam_take_views(mem, &taking, depth, out, error);
   lam_free(mem, memory, bytes);
