@@ -217,6 +217,7 @@ static enum lam_status take_entries(const struct lam_taking *column, struct lam_
 static enum lam_status take_members(const struct lam_taking *column, struct lam_buf *entries, struct lam_error *error) {
   LAM_TRY(lam_buf_room(entries, (size_t)column->count * sizeof(struct lam_row), error));
   struct lam_row *to = (struct lam_row *)(void *)entries->data;
+  assert(to || column->count == 0);
   for (int64_t i = 0; i < column->count; i++) {
     int64_t at = column->views[column->rows[i].source].offset + column->rows[i].row;
     if (at > UINT32_MAX) return lam_fail(error, LAM_LIMIT, "a batch of more than 2^32 rows");
