@@ -9,23 +9,36 @@ static enum lam_status open_derive(const struct ArrowSchema *schema, const char 
   return lam_derive_open(mem, schema, set, spec, out, error);
 }
 
-static void derives(const char *lines, const char *set, const char *by, const char *wanted) {
+/* A batch of lines, and what derives from it. */
+struct made {
   struct ArrowSchema schema;
-  struct ArrowArray batch, out;
+  struct ArrowArray batch;
+  struct lam_arena arena;
   struct lam_partition_spec spec;
   struct lam_derive *derive;
-  struct lam_arena arena;
-  lam_arena_init(&arena, mem);
-  batch_of_json(lines, &schema, &batch);
-  OK(open_derive(&schema, set, by, &arena, &spec, &derive, &error));
-  OK(lam_derive_batch(derive, &batch, &out, &error));
-  char *text = json_of_batch(lam_derive_schema(derive), &out);
+};
+static void make(struct made *m, const char *lines, const char *set, const char *by) {
+  lam_arena_init(&m->arena, mem);
+  batch_of_json(lines, &m->schema, &m->batch);
+  OK(open_derive(&m->schema, set, by, &m->arena, &m->spec, &m->derive, &error));
+}
+static void drop(struct made *m) {
+  lam_array_release(&m->batch);
+  lam_derive_close(m->derive);
+  lam_schema_release(&m->schema);
+  lam_arena_release(&m->arena);
+}
+
+static void derives(const char *lines, const char *set, const char *by, const char *wanted) {
+  struct made m;
+  struct ArrowArray out;
+  make(&m, lines, set, by);
+  OK(lam_derive_batch(m.derive, &m.batch, &out, &error));
+  char *text = json_of_batch(lam_derive_schema(m.derive), &out);
   assert_string_equal(text, wanted);
   free(text);
   lam_array_release(&out);
-  lam_derive_close(derive);
-  lam_schema_release(&schema);
-  lam_arena_release(&arena);
+  drop(&m);
 }
 
 #define ROWS "{\"a\":1,\"b\":10,\"s\":\"xyz\"}\n{\"a\":2,\"b\":null,\"s\":null}\n"
@@ -53,30 +66,17 @@ static void test_values(void **state) {
 
 static void test_empty_batch(void **state) {
   (void)state;
-  struct ArrowSchema schema;
-  struct ArrowArray batch, none, out;
-  struct lam_partition_spec spec;
-  struct lam_derive *derive;
-  struct lam_arena arena;
-  lam_arena_init(&arena, mem);
-  batch_of_json(ROWS, &schema, &batch);
-  OK(open_derive(&schema, "c = a", "d = c + 1", &arena, &spec, &derive, &error));
-  OK(lam_array_init_struct(0, 3, &none, &error));
-  for (int c = 0; c < 3; c++) {
-    none.children[c]->release = NULL;
-    *none.children[c] = *batch.children[c];
-    none.children[c]->length = none.children[c]->null_count = 0;
-    batch.children[c]->release = NULL;
-  }
-  OK(lam_derive_batch(derive, &none, &out, &error));
+  struct made m;
+  struct ArrowArray out;
+  make(&m, ROWS, "c = a", "d = c + 1");
+  for (int c = 0; c < 3; c++) m.batch.children[c]->length = m.batch.children[c]->null_count = 0;
+  m.batch.length = 0;
+  OK(lam_derive_batch(m.derive, &m.batch, &out, &error));
   assert_int_equal(out.length, 0);
   assert_int_equal(out.n_children, 5);
   assert_int_equal(out.children[4]->length, 0);
   lam_array_release(&out);
-  lam_array_release(&batch);
-  lam_derive_close(derive);
-  lam_schema_release(&schema);
-  lam_arena_release(&arena);
+  drop(&m);
 }
 
 static void test_refused(void **state) {
@@ -116,20 +116,13 @@ static void test_refused(void **state) {
 /* A value that cannot be computed: the batch is gone all the same. */
 static void test_failing_batch(void **state) {
   (void)state;
-  struct ArrowSchema schema;
-  struct ArrowArray batch, out;
-  struct lam_partition_spec spec;
-  struct lam_derive *derive;
-  struct lam_arena arena;
-  lam_arena_init(&arena, mem);
-  batch_of_json(ROWS, &schema, &batch);
-  OK(open_derive(&schema, "c = a * 9223372036854775807", "", &arena, &spec, &derive, &error));
-  FAILS(lam_derive_batch(derive, &batch, &out, &error), LAM_INVALID, "9223372036854775807");
-  assert_null(batch.release);
+  struct made m;
+  struct ArrowArray out;
+  make(&m, ROWS, "c = a * 9223372036854775807", "");
+  FAILS(lam_derive_batch(m.derive, &m.batch, &out, &error), LAM_INVALID, "9223372036854775807");
+  assert_null(m.batch.release);
   assert_null(out.release);
-  lam_derive_close(derive);
-  lam_schema_release(&schema);
-  lam_arena_release(&arena);
+  drop(&m);
 }
 
 int main(void) {

@@ -45,77 +45,77 @@ static void put_table(struct place *p) {
   put_object(p->store, "d=2/c.parquet", "x");
 }
 
+/* A table that is open, and what its walks are allocated in. */
+struct walked_place {
+  struct place place;
+  struct lam_directory *directory;
+  struct lam_arena arena;
+};
+static void begin_table(struct walked_place *w) {
+  begin(&w->place);
+  put_table(&w->place);
+  w->directory = open_place(w->place.path);
+  lam_arena_init(&w->arena, mem);
+}
+static void end_table(struct walked_place *w) {
+  lam_arena_release(&w->arena);
+  lam_directory_close(w->directory);
+  end(&w->place);
+}
+
 static void test_all(void **state) {
   (void)state;
-  struct place p;
+  struct walked_place w;
   struct lam_walk walk;
-  struct lam_arena arena;
-  begin(&p);
-  put_table(&p);
-  struct lam_directory *directory = open_place(p.path);
-  lam_arena_init(&arena, mem);
-  want_walk(directory, NULL, NULL, &arena, &walk,
+  begin_table(&w);
+  want_walk(w.directory, NULL, NULL, &w.arena, &walk,
             ":top.parquet,;d=1:;d=1/h=1:a.parquet,b.parquet,;d=1/h=2:;d=2:c.parquet,;");
   assert_int_equal(walk.other_files, 2);
   assert_true(walk.matched && !walk.foreign);
   assert_int_equal(walk.walked[0].others, 2);
   assert_true(walk.walked[0].info.inode != 0);
-  lam_arena_release(&arena);
-  lam_directory_close(directory);
-  end(&p);
+  end_table(&w);
 }
 
 static void test_filter(void **state) {
   (void)state;
-  struct place p;
+  struct walked_place w;
   struct lam_walk walk;
-  struct lam_arena arena;
-  begin(&p);
-  put_table(&p);
-  struct lam_directory *directory = open_place(p.path);
-  lam_arena_init(&arena, mem);
+  begin_table(&w);
   /* Files above the level that the filter names do not match. */
-  want_walk(directory, "h=1", NULL, &arena, &walk, ":;d=1:;d=1/h=1:a.parquet,b.parquet,;d=2:;");
+  want_walk(w.directory, "h=1", NULL, &w.arena, &walk, ":;d=1:;d=1/h=1:a.parquet,b.parquet,;d=2:;");
   assert_true(walk.matched);
   assert_int_equal(walk.seen_count, 4); /* d=1, d=2, h=1, h=2 */
-  want_walk(directory, "d=3", NULL, &arena, &walk, ":;");
+  want_walk(w.directory, "d=3", NULL, &w.arena, &walk, ":;");
   assert_false(walk.matched);
   assert_int_equal(walk.found.count, 0);
-  lam_arena_release(&arena);
-  lam_directory_close(directory);
-  end(&p);
+  end_table(&w);
 }
 
 /* Links to files and directories are followed and said; one that leads nowhere is none; a loop ends. */
 static void test_links(void **state) {
   (void)state;
-  struct place p;
+  struct walked_place w;
   struct lam_walk walk;
-  struct lam_arena arena;
   char from[600], to[600];
-  begin(&p);
-  put_table(&p);
+  begin_table(&w);
   static const char *const links[][2] = {
       {"d=1/h=1/b.parquet", "d=2/x.parquet"}, {"d=1/h=1", "d=2/h=9"}, {"nowhere", "d=2/y.parquet"}};
   for (size_t i = 0; i < 3; i++) {
-    snprintf(from, sizeof from, "%s/%s", p.path, links[i][0]);
-    snprintf(to, sizeof to, "%s/%s", p.path, links[i][1]);
+    snprintf(from, sizeof from, "%s/%s", w.place.path, links[i][0]);
+    snprintf(to, sizeof to, "%s/%s", w.place.path, links[i][1]);
     assert_int_equal(symlink(from, to), 0);
   }
-  struct lam_directory *directory = open_place(p.path);
-  lam_arena_init(&arena, mem);
-  want_walk(directory, "d=2", NULL, &arena, &walk, ":;d=2:c.parquet,x.parquet,;d=2/h=9:a.parquet,b.parquet,;");
+  want_walk(w.directory, "d=2", NULL, &w.arena, &walk, ":;d=2:c.parquet,x.parquet,;d=2/h=9:a.parquet,b.parquet,;");
   static const bool through[] = {false, true, true, true};
   for (size_t i = 0; i < 4; i++) assert_int_equal(walk.found.items[i].through_link, through[i]);
   assert_true(walk.walked[1].has_links && !walk.walked[1].through_link && walk.walked[2].through_link);
-  snprintf(to, sizeof to, "%s/loop", p.path);
-  assert_int_equal(symlink(p.path, to), 0);
-  walk = (struct lam_walk){.directory = directory, .arena = &arena};
+  snprintf(to, sizeof to, "%s/loop", w.place.path);
+  assert_int_equal(symlink(w.place.path, to), 0);
+  walk = (struct lam_walk){.directory = w.directory, .arena = &w.arena};
   FAILS(lam_walk_all(&walk, &error), LAM_UNSUPPORTED, "symbolic links");
   assert_int_equal(unlink(to), 0);
-  lam_arena_release(&arena);
-  lam_directory_close(directory);
-  end(&p);
+  end_table(&w);
 }
 
 /* 64 directories deep is fine, 65 is not. */
