@@ -17,7 +17,8 @@
 
 enum {
   DEFAULT_TARGET = 128000000, /* bytes */
-  SCAN_ROWS = 65536,          /* of a batch: gathering rows from many small batches is slow */
+  SCAN_ROWS = 65536,          /* of a batch: the writer would put smaller ones together … */
+  SCAN_MEMORY = 128 << 20,    /* … where there are so many bytes of memory */
 };
 
 struct repartition {
@@ -203,7 +204,7 @@ static enum lam_status move_rows(struct repartition *r, struct lam_error *error)
   struct lam_scan_options options = LAM_SCAN_OPTIONS_INIT;
   struct lam_scan *scan;
   options.where = r->options->where;
-  options.batch_rows = SCAN_ROWS;
+  if (lam_mem_available(r->mem) >= SCAN_MEMORY) options.batch_rows = SCAN_ROWS;
   LAM_TRY(open_writer(r, &writer, error));
   enum lam_status status = lam_scan_open(r->table, &options, &scan, error);
   if (status == LAM_OK) {

@@ -166,13 +166,14 @@ def test_scope_and_file_sizes(lamella, write, tmp_path):
 
 
 def test_many_partitions_in_little_memory(lamella, write, tmp_path):
-    """More rows than may be held, over thousands of partitions in one batch: they are spilled, in their order."""
+    """More rows than may be held, over hundreds of partitions in one batch: all but the last are spilled, in
+    their order."""
     n = 150000
     table = pa.table({"k": [i * 7919 % 500 for i in range(n)], "i": list(range(n)),
                       "s": [f"text of row {i}" for i in range(n)], "l": [[i, i + 1] if i % 3 else None for i in range(n)]})
     write("src/a.parquet", table, row_group_size=30000)
-    done = lamella.json("--memory-limit", "24MB", "repartition", "src", "dst", "--by", "k", "--verify", "full", "--no-sync")
-    assert done["runs_spilled"] > 1 and done["partitions_after"] == done["files_written"] == 500
+    done = lamella.json("--memory-limit", "14MB", "repartition", "src", "dst", "--by", "k", "--verify", "full", "--no-sync")
+    assert done["runs_spilled"] >= 1 and done["partitions_after"] == done["files_written"] == 500
     for path in files_of(tmp_path / "dst")[::97]:
         k = int(path.parent.name.split("=")[1])
         assert pq.ParquetFile(path).read().equals(table.filter(pa.compute.equal(table["k"], k)).combine_chunks())
