@@ -13,6 +13,8 @@ enum {
   /* A row group with at least a quarter of what one may hold counts as full: copying it is far cheaper than
    * decoding it, and readers gain little from larger ones. */
   FULL_SHARE = 4,
+  SORT_BATCHES = 16, /* of which a run is made, at least */
+  SORT_WIDENED = 4,  /* bytes of a row in memory for one in a file, with its place in the sort */
 };
 
 /* Consecutive files of a task that may be merged: their legacy keys agree. */
@@ -33,6 +35,7 @@ struct task_run {
   size_t open_count;
   struct lam_keep keep; /* of the first file of the segment, but only the key-values on which its files agree so far */
   struct lam_compact_result *result;
+  uint64_t mem_at_start; /* bytes that were available */
 };
 
 /* ---- files ---- */
@@ -165,10 +168,17 @@ static bool is_full(const struct task_run *run, const struct lam_file *file, int
          bytes >= run->c->options->row_group_bytes / FULL_SHARE;
 }
 
+/* Bytes of rows that a sorter may hold. */
+static uint64_t sort_room(const struct task_run *run) {
+  return lam_min_u64(2 * run->c->sort_bytes, run->mem_at_start / 3);
+}
+
 /* Rows of a batch, so that a file can be ended within a small part of its target. */
 static int64_t batch_rows(const struct task_run *run, const struct lam_file *file) {
   uint64_t rows = (uint64_t)lam_max_i64(lam_file_rows(file), 1), row_bytes = lam_file_size(file) / rows + 1;
   uint64_t fit = run->c->options->target_size / 32 / row_bytes;
+  /* What is sorted is held: a batch has a small part of it, with values of twice and more what a file takes. */
+  if (run->c->options->sort_count) fit = lam_min_u64(fit, sort_room(run) / SORT_BATCHES / (SORT_WIDENED * row_bytes));
   return (int64_t)lam_max_u64(FEWEST_BATCH_ROWS, lam_min_u64(fit, BATCH_ROWS));
 }
 
@@ -388,9 +398,8 @@ static enum lam_status write_segment(struct task_run *run, struct segment *segme
   const struct lam_compact_options *options = run->c->options;
   struct sink sink = {rotation, NULL};
   if (options->sort_count)
-    LAM_TRY(lam_sorter_open(run->mem, &segment->merge.schema, options->sort_by, options->sort_count,
-                            lam_min_u64(2 * run->c->sort_bytes, lam_mem_available(run->mem) / 2), &sink.sorter,
-                            error));
+    LAM_TRY(lam_sorter_open(run->mem, &segment->merge.schema, options->sort_by, options->sort_count, sort_room(run),
+                            &sink.sorter, error));
   enum lam_status status = take_files(run, segment, &sink, error);
   if (sink.sorter) run->result->runs_spilled += (uint64_t)lam_sorter_runs(sink.sorter);
   lam_sorter_close(sink.sorter);
@@ -455,7 +464,8 @@ static enum lam_status run_segments(struct task_run *run, struct lam_change *cha
 enum lam_status lam_compact_task_run(const struct lam_compaction *compaction, const struct lam_compact_task *task,
                                      struct lam_mem *mem, struct lam_change *change, struct lam_compact_result *result,
                                      struct lam_error *error) {
-  struct task_run run = {.c = compaction, .task = task, .mem = mem, .result = result};
+  struct task_run run = {
+      .c = compaction, .task = task, .mem = mem, .result = result, .mem_at_start = lam_mem_available(mem)};
   void *memory;
   lam_arena_init(&run.arena, mem);
   run.keep.arena = &run.arena;

@@ -7,7 +7,7 @@ enum {
   MOST_BATCH_BYTES = 32 << 20, /* of one batch given out: an eighth of run_bytes, at most this */
   LEAST_BATCH_BYTES = 64 << 10,
   PRESORT_ROWS = 1024, /* a batch with fewer is left as it is */
-  PRESORT_SHARE = 4,   /* and one with more than this part of run_bytes, which is held twice meanwhile */
+  PRESORT_SHARE = 8,   /* and one with more than this part of run_bytes, which is held twice meanwhile */
 };
 
 /* A row that waits in memory. A packed key is its prefix; of others the batch knows all. */
