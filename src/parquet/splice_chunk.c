@@ -31,6 +31,10 @@ static enum lam_status put_values(struct lam_dictionary *dictionary, struct lam_
   enum { SOME = 256 };
   uint32_t indices[SOME];
   struct lam_bytes values[SOME];
+  if (plain.size == 0) { /* arithmetic on a NULL is undefined, even with 0 */
+    *fits = count == 0;
+    return LAM_OK;
+  }
   const uint8_t *at = plain.data, *end = plain.data + plain.size;
   for (uint32_t done = 0; done < count && *fits;) {
     size_t some = 0, put;
