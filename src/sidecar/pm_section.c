@@ -326,7 +326,7 @@ enum lam_status pm_path_rank(struct lam_sidecar *sidecar, struct lam_bytes path,
   uint32_t low = 0, high = sidecar->schema_head.leaves;
   while (low < high) {
     uint32_t middle = low + (high - low) / 2;
-    struct lam_bytes found;
+    struct lam_bytes found = {NULL, 0};
     int32_t leaf;
     bool there;
     LAM_TRY(pm_ranked_leaf(sidecar, middle, &leaf, error));
@@ -342,7 +342,7 @@ enum lam_status pm_path_rank(struct lam_sidecar *sidecar, struct lam_bytes path,
 
 enum lam_status pm_find_path(struct lam_sidecar *sidecar, struct lam_bytes path, int32_t *column,
                              struct lam_error *error) {
-  struct lam_bytes found;
+  struct lam_bytes found = {NULL, 0};
   uint32_t rank;
   int32_t leaf;
   bool there;

@@ -348,7 +348,7 @@ static enum lam_status parse_retired(struct parser *parser, struct lam_head *hea
 
 static enum lam_status parse_head_file(struct parser *parser, struct lam_head *head, struct lam_error *error) {
   struct lam_head_file file = {.open = strcmp(parser->fields[0], "appending") == 0};
-  uint64_t last;
+  uint64_t last = 0;
   LAM_TRY(expect(parser, file.open ? "appending" : "appended", 6, error));
   LAM_TRY(parse_key(parser, 1, false, &file.key, error));
   LAM_TRY(parse_u64(parser, 2, &file.identity.inode, error));

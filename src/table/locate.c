@@ -77,6 +77,8 @@ static enum lam_status look_now(struct search *search, struct lam_error *error) 
   LAM_TRY(lam_journal_read(directory->meta, directory->mem, &applying, &journal, error));
   enum lam_status status = lam_head_read(directory->meta, directory->mem, &there, &head, error);
   if (status == LAM_OK) status = look(search, &journal, applying, &head, error);
+  search->head = NULL;
+  search->journal = NULL;
   lam_head_release(&head);
   lam_journal_release(&journal);
   return status;

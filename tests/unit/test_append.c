@@ -1,3 +1,5 @@
+#include <inttypes.h>
+
 #include "arrow_support.h"
 #include "file_support.h"
 #include "parquet/append.h"
@@ -9,8 +11,8 @@ static void make_rows(int64_t first, struct ArrowSchema *schema, struct ArrowArr
   static char ids[ROWS][24], texts[ROWS][24];
   const char *id[ROWS], *text[ROWS];
   for (int i = 0; i < ROWS; i++) {
-    snprintf(ids[i], sizeof ids[i], "%lld", (long long)(first + i));
-    snprintf(texts[i], sizeof texts[i], "t%lld", (long long)(first + i));
+    snprintf(ids[i], sizeof ids[i], "%" PRId64, first + i);
+    snprintf(texts[i], sizeof texts[i], "t%" PRId64, first + i);
     id[i] = ids[i];
     text[i] = (first + i) % 5 ? texts[i] : "\1";
   }

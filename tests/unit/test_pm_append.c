@@ -92,7 +92,7 @@ static void sections_of_a_state_stay_with_it(void **state) {
   lam_store32(bytes + SECTIONS + 8, 1); /* one record {code, length, bytes} */
   lam_store32(bytes + SECTIONS + 12, 5);
   lam_store32(bytes + SECTIONS + 16, 4);
-  memcpy(bytes + SECTIONS + 20, "abcd", 4);
+  lam_store32(bytes + SECTIONS + 20, 0x64636261); /* "abcd" */
   lam_store32(bytes + END, lam_crc32(0, bytes + PM_COVERED, END - PM_COVERED));
   lam_store32(bytes + END + 4, END + 4 - FOOTER);
   OK(store->ops->create(store, "_pm", &output, &error));
