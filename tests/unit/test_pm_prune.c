@@ -119,7 +119,7 @@ static void want_same_plan(const struct made *m, const struct lam_expr *conditio
 
 static bool try_condition(struct made *m, const char *where, const struct lam_expr *condition) {
   struct lam_sidecar_prune_options options = LAM_SIDECAR_PRUNE_OPTIONS_INIT;
-  uint8_t expected[ROWS], found[ROWS];
+  uint8_t expected[ROWS] = {0}, found[ROWS] = {0};
   size_t groups = (size_t)lam_file_row_groups(m->file);
   if (!outcomes_of_rows(condition, &m->schema, &m->rows, m->outcomes)) return false;
   want_same_plan(m, condition, expected);
