@@ -1,6 +1,7 @@
 """Rows into another partitioning: derived columns, where and set, what is refused, in place, one appearance. Numbers of
 lessons are those of lessons.md."""
 
+import contextlib
 import datetime
 import shutil
 import signal
@@ -168,16 +169,16 @@ def test_scope_and_file_sizes(lamella, write, tmp_path):
 def test_many_partitions_in_little_memory(lamella, write, tmp_path):
     """More rows than may be held, over hundreds of partitions in one batch: all but the last are spilled, in
     their order."""
-    n = 150000
+    n = 400000
     table = pa.table({"k": [i * 7919 % 500 for i in range(n)], "i": list(range(n)),
                       "s": [f"text of row {i}" for i in range(n)], "l": [[i, i + 1] if i % 3 else None for i in range(n)]})
     write("src/a.parquet", table, row_group_size=30000)
-    done = lamella.json("--memory-limit", "14MB", "repartition", "src", "dst", "--by", "k", "--verify", "full", "--no-sync")
+    done = lamella.json("--memory-limit", "32MB", "repartition", "src", "dst", "--by", "k", "--verify", "full", "--no-sync")
     assert done["runs_spilled"] >= 1 and done["partitions_after"] == done["files_written"] == 500
     for path in files_of(tmp_path / "dst")[::97]:
         k = int(path.parent.name.split("=")[1])
         assert pq.ParquetFile(path).read().equals(table.filter(pa.compute.equal(table["k"], k)).combine_chunks())
-    again = lamella.json("--memory-limit", "24MB", "repartition", "dst", "back", "--by", "", "--sort-by", "i", "--no-sync")
+    again = lamella.json("--memory-limit", "48MB", "repartition", "dst", "back", "--by", "", "--sort-by", "i", "--no-sync")
     assert again["rows_written"] == n
     assert read_table(tmp_path / "back").equals(table)
 
@@ -314,7 +315,8 @@ def test_a_new_target_appears_whole_or_not_at_all(lamella, write, tmp_path, rng)
         process = lamella.start(*arguments, stdout=-3, stderr=-3)
         end = time.monotonic() + rng.uniform(0, took * 1.2)
         while time.monotonic() < end and process.poll() is None:
-            seen.add(len(files_of(tmp_path / "dst")))
+            with contextlib.suppress(FileNotFoundError):  # an empty one goes to make room for the rename
+                seen.add(len(files_of(tmp_path / "dst")))
         process.send_signal(signal.SIGKILL)
         process.wait()
         seen.add(len(files_of(tmp_path / "dst")))
