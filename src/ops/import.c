@@ -236,6 +236,7 @@ static enum lam_status move_and_commit(struct import_run *run, struct lam_error 
     run->result->sequence = committed.sequence;
   }
   lam_stage_end(&stage, &committed);
+  run->stage = NULL;
   lam_store_close(backup);
   return status;
 }

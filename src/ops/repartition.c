@@ -299,6 +299,7 @@ static enum lam_status run_staged(struct repartition *r, struct lam_store *backu
   if (status == LAM_OK) status = commit(r, r->in_place || r->options->replace ? backup : NULL, &committed, error);
   r->result->sequence = committed.sequence;
   lam_stage_end(&stage, &committed);
+  r->stage = NULL;
   if (status == LAM_OK && r->options->delete_source) status = delete_source(r, backup, error);
   return status;
 }

@@ -209,6 +209,7 @@ static enum lam_status attempt(struct restore *restore, bool with_summaries, str
   }
   if (status == LAM_OK) status = plan_and_commit(restore, &committed, error);
   lam_stage_end(&stage, &committed);
+  restore->stage = NULL;
   lam_snapshot_release(&restore->snapshot);
   return status;
 }

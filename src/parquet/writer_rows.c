@@ -1,4 +1,5 @@
 /* The rows of batches into encoded and packed pages: columns and pages are tasks of the pool, round by round. */
+#include <assert.h>
 #include <inttypes.h>
 
 #include "base/context.h"
@@ -141,8 +142,9 @@ static enum lam_status find_array(struct lam_writer_column *column, const struct
 static enum lam_status view_column(struct lam_writer *writer, int32_t index, const struct ArrowArray *batch,
                                    struct lam_plain_copy *copy, struct lam_error *error) {
   struct lam_writer_column *column = &writer->columns[index];
-  const struct ArrowArray *array;
+  const struct ArrowArray *array = NULL;
   LAM_TRY(find_array(column, batch, &array, error));
+  assert(array);
   const struct ArrowSchema *schema = array->dictionary ? &column->encoded : &column->plain;
   if (is_view_format(column->plain.format) || (array->dictionary && column->needs_plain)) {
     bool changed;
