@@ -32,7 +32,7 @@ static uint32_t hash_long(int64_t value) {
 
 /* The fewest bytes that hold the number, two's complement, big-endian. */
 static uint32_t hash_decimal(const uint8_t *from, size_t width) {
-  uint8_t bytes[32];
+  uint8_t bytes[32] = {0};
   for (size_t i = 0; i < width; i++) bytes[i] = from[width - 1 - i];
   size_t skip = 0;
   uint8_t sign = bytes[0] & 0x80 ? 0xff : 0;
