@@ -141,7 +141,7 @@ static void test_full_range(void **state) {
     struct lam_key_pack pack;
     struct lam_pack_column column;
     static const struct lam_key_column key = {.column = 0};
-    uint64_t packed[3];
+    uint64_t packed[3] = {0};
     bool fits;
     OK(lam_schema_init_struct("", 1, &schema, &error));
     lam_schema_release(schema.children[0]);
