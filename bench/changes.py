@@ -153,7 +153,9 @@ def peak_and_output(command):
             return over, peak
         time.sleep(0.005)
     out, err = process.communicate()
-    return (json.loads(out), peak) if process.returncode == 0 else ((err or out).strip().splitlines()[-1][:70], peak)
+    if process.returncode == 0:
+        return json.loads(out), peak
+    return ((err or out).strip().splitlines() or [f"ended with status {process.returncode}"])[-1][:70], peak
 
 
 def fresh(table, engine, links):
