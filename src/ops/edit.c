@@ -11,7 +11,7 @@ enum { MOST_RETRIES = 3 };
 
 /* ---- for the operations ---- */
 
-static void add_counts(struct lam_edit_result *to, const struct lam_edit_result *from) {
+void lam_edit_add_counts(struct lam_edit_result *to, const struct lam_edit_result *from) {
   to->rows_matched += from->rows_matched;
   to->rows_deleted += from->rows_deleted;
   to->rows_updated += from->rows_updated;
@@ -40,7 +40,7 @@ enum lam_status lam_edit_take(struct lam_edit *edit, const struct lam_change *fr
   pthread_mutex_lock(&edit->lock);
   enum lam_status status = from ? lam_change_merge(&edit->change, from, error) : LAM_OK;
   if (status == LAM_OK) status = renew(edit, error);
-  if (status == LAM_OK) add_counts(&edit->result, counts);
+  if (status == LAM_OK) lam_edit_add_counts(&edit->result, counts);
   pthread_mutex_unlock(&edit->lock);
   return status;
 }

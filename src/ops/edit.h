@@ -61,6 +61,8 @@ enum lam_status lam_edit_depend(struct lam_edit *edit, const uint8_t *outcomes, 
 enum lam_status lam_edit_each_file(struct lam_edit *edit, lam_task_fn task, void *user, struct lam_error *error);
 /* Opens file `index` of the snapshot; LAM_CONFLICT where it is another one by now. Any thread. */
 enum lam_status lam_edit_open(struct lam_edit *edit, size_t index, struct lam_file **out, struct lam_error *error);
+/* Adds up what is counted by those who do the work. */
+void lam_edit_add_counts(struct lam_edit_result *to, const struct lam_edit_result *from);
 /* Moves what a task has gathered into the edit's change and result, under its lock; the lease of the stage is renewed
  * when that is due. Counts are added up; `from` may be NULL. */
 enum lam_status lam_edit_take(struct lam_edit *edit, const struct lam_change *from,

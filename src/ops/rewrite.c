@@ -181,9 +181,10 @@ static enum lam_status hash(struct rewrite *r, const struct ArrowArray *batch, s
   return r->rotation.options.hash ? lam_content_hash_add(&r->before, r->schema, batch, error) : LAM_OK;
 }
 
-static enum lam_status replace_rows(struct rewrite *r, int32_t g, int64_t first, struct ArrowArray *batch,
-                                    struct lam_error *error) {
-  struct ArrowArray whole, made = {.release = NULL};
+/* What comes in place of a batch of all rows; r->bits then says which have gone. */
+static enum lam_status replaced(struct rewrite *r, int32_t g, int64_t first, struct ArrowArray *batch,
+                                struct ArrowArray *out, struct lam_error *error) {
+  struct ArrowArray whole;
   int64_t rows = batch->length;
   LAM_TRY(conform(r, batch, &whole, error));
   enum lam_status status = lam_buf_reset(&r->bits, (size_t)(rows + 7) / 8 + 8, error);
@@ -192,8 +193,14 @@ static enum lam_status replace_rows(struct rewrite *r, int32_t g, int64_t first,
     return status;
   }
   lam_marks_bits(r->marks, g, first, rows, r->bits.data);
-  LAM_TRY(r->options->replace(r->options->user, g, first, &whole, r->bits.data, &made, error));
-  if (!r->mixes) status = hash(r, &made, error);
+  return r->options->replace(r->options->user, g, first, &whole, r->bits.data, out, error);
+}
+
+static enum lam_status replace_rows(struct rewrite *r, int32_t g, int64_t first, struct ArrowArray *batch,
+                                    struct lam_error *error) {
+  struct ArrowArray made = {.release = NULL};
+  LAM_TRY(replaced(r, g, first, batch, &made, error));
+  enum lam_status status = r->mixes ? LAM_OK : hash(r, &made, error);
   for (int64_t c = 0; r->mixes && c < made.n_children; c++)
     if (!r->options->columns[c]) lam_array_release(made.children[c]);
   if (status == LAM_OK) status = write(r, &made, error);
@@ -325,16 +332,8 @@ static enum lam_status splice_kept(struct rewrite *r, int32_t g, int64_t first, 
 
 static enum lam_status splice_replaced(struct rewrite *r, int32_t g, int64_t first, struct ArrowArray *rows,
                                        struct ArrowArray *out, struct lam_error *error) {
-  struct ArrowArray whole;
   int64_t count = rows->length;
-  LAM_TRY(conform(r, rows, &whole, error));
-  enum lam_status status = lam_buf_reset(&r->bits, (size_t)(count + 7) / 8 + 8, error);
-  if (status != LAM_OK) {
-    lam_array_release(&whole);
-    return status;
-  }
-  lam_marks_bits(r->marks, g, first, count, r->bits.data);
-  LAM_TRY(r->options->replace(r->options->user, g, first, &whole, r->bits.data, out, error));
+  LAM_TRY(replaced(r, g, first, rows, out, error));
   int64_t kept = flip(r->bits.data, count);
   assert(kept == out->length);
   (void)kept;
@@ -585,15 +584,6 @@ static enum lam_status rewrite(struct rewrite *r, struct lam_change *change, str
   return gone ? LAM_OK : write_file(r, change, error);
 }
 
-static void add_counts(struct lam_edit_result *to, const struct lam_edit_result *from) {
-  to->files_rewritten += from->files_rewritten;
-  to->files_removed += from->files_removed;
-  to->row_groups_copied += from->row_groups_copied;
-  to->row_groups_encoded += from->row_groups_encoded;
-  to->bytes_read += from->bytes_read;
-  to->bytes_written += from->bytes_written;
-}
-
 enum lam_status lam_rewrite_file(struct lam_edit *edit, struct lam_file *file, const struct lam_marks *marks,
                                  const struct lam_rewrite_options *options, struct lam_change *change,
                                  struct lam_edit_result *counts, struct lam_error *error) {
@@ -610,7 +600,7 @@ enum lam_status lam_rewrite_file(struct lam_edit *edit, struct lam_file *file, c
   lam_buf_init(&r.bits, r.mem);
   lam_buf_init(&r.indices, r.mem);
   enum lam_status status = rewrite(&r, change, error);
-  add_counts(counts, &r.counts);
+  lam_edit_add_counts(counts, &r.counts);
   lam_content_hash_release(&r.before);
   lam_content_hash_release(&r.after);
   lam_reader_close(r.reader);

@@ -117,23 +117,33 @@ static enum lam_status put(struct run *run, const struct lam_data_file *file, co
   return status;
 }
 
-static enum lam_status build_one(void *user, size_t index, struct lam_error *error) {
-  struct run *run = user;
+static enum lam_status build_file(struct run *run, const struct lam_data_file *file, const char *key,
+                                  struct lam_error *error) {
+  if (!is_current(run, file, key)) return put(run, file, key, error);
+  pthread_mutex_lock(&run->lock);
+  run->current++;
+  pthread_mutex_unlock(&run->lock);
+  return LAM_OK;
+}
+
+/* One file of a build or a check. */
+static enum lam_status on_file(struct run *run, size_t index,
+                               enum lam_status (*work)(struct run *run, const struct lam_data_file *file,
+                                                       const char *key, struct lam_error *error),
+                               struct lam_error *error) {
   const struct lam_data_file *file = &run->snapshot.files[index];
   struct lam_error why = LAM_ERROR_INIT;
   char key[LAM_KEY_MAX + 1];
   LAM_TRY(lam_check_cancel(run->context, error));
   if (run->stopped) return LAM_OK;
   enum lam_status status = sidecar_key(run, file, key, &why);
-  if (status == LAM_OK && is_current(run, file, key)) {
-    pthread_mutex_lock(&run->lock);
-    run->current++;
-    pthread_mutex_unlock(&run->lock);
-  } else if (status == LAM_OK) {
-    status = put(run, file, key, &why);
-  }
+  if (status == LAM_OK) status = work(run, file, key, &why);
   lam_progress_add(run->context, 0, file->identity.size);
   return settle(run, file->key, status, &why, error);
+}
+
+static enum lam_status build_one(void *user, size_t index, struct lam_error *error) {
+  return on_file(user, index, build_file, error);
 }
 
 /* ---- check ---- */
@@ -174,16 +184,7 @@ static enum lam_status check_file(struct run *run, const struct lam_data_file *f
 }
 
 static enum lam_status check_one(void *user, size_t index, struct lam_error *error) {
-  struct run *run = user;
-  const struct lam_data_file *file = &run->snapshot.files[index];
-  struct lam_error why = LAM_ERROR_INIT;
-  char key[LAM_KEY_MAX + 1];
-  LAM_TRY(lam_check_cancel(run->context, error));
-  if (run->stopped) return LAM_OK;
-  enum lam_status status = sidecar_key(run, file, key, &why);
-  if (status == LAM_OK) status = check_file(run, file, key, &why);
-  lam_progress_add(run->context, 0, file->identity.size);
-  return settle(run, file->key, status, &why, error);
+  return on_file(user, index, check_file, error);
 }
 
 /* ---- the pack ---- */
