@@ -62,6 +62,7 @@ static enum lam_status put_fixed(struct lam_chunk_writer *chunk, struct lam_work
     return settle(chunk, workspace, done, count, error);
   }
   if (chunk->options.statistics) LAM_TRY(lam_bounds_add(&chunk->page_bounds, values, count, error));
+  if (chunk->index.nans_on) chunk->page_nans += (int64_t)lam_count_nans(chunk->index.compare, values, count);
   lam_bloom_put(&chunk->bloom, values, width, count);
   LAM_TRY(data_room(chunk, count * width, error));
   lam_copy(chunk->data.data + chunk->data.size, values, count * width);

@@ -112,7 +112,7 @@ void lam_chunk_clear(struct lam_chunk_writer *chunk, bool keep_memory) {
   chunk->rows = chunk->entries = chunk->nulls = chunk->uncompressed_size = chunk->compressed_size = 0;
   lam_bounds_clear(&chunk->bounds);
   lam_bounds_clear(&chunk->page_bounds);
-  chunk->page_unencoded = 0;
+  chunk->page_unencoded = chunk->page_nans = 0;
   lam_index_begin(&chunk->index, chunk->leaf, chunk->options.page_index, chunk->options.statistics);
   lam_bloom_builder_clear(&chunk->bloom);
   lam_source_forget(&chunk->source);
@@ -405,11 +405,12 @@ enum lam_status lam_chunk_describe(const struct lam_chunk_writer *chunk, struct 
   LAM_TRY(lam_chunk_details_own(out, arena, error));
   if (chunk->leaf->max_definition > 0) out->encodings |= 1u << LAM_RLE;
   LAM_TRY(make_encoding_stats(chunk, arena, out, error));
-  out->details->unencoded_bytes = lam_index_unencoded(&chunk->index);
+  LAM_TRY(lam_index_sizes(&chunk->index, arena, &out->details->size_statistics, error));
   out->encodings |= chunk->spliced.encodings;
   if (!chunk->options.statistics) return LAM_OK;
   struct lam_statistics *statistics = &out->details->statistics;
   statistics->null_count = chunk->nulls;
+  if (chunk->index.nans_on) statistics->nan_count = chunk->index.nans;
   if (chunk->spliced.unbounded) return LAM_OK;
   LAM_TRY(lam_bounds_finish(&chunk->bounds, arena, statistics, error));
   const struct lam_spliced *spliced = &chunk->spliced;

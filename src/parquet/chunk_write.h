@@ -122,6 +122,7 @@ struct lam_chunk_writer {
 
   struct lam_bounds page_bounds; /* of the page under way; dictionary pages get theirs at their end */
   int64_t page_unencoded;        /* BYTE_ARRAY: bytes of its values */
+  int64_t page_nans;             /* of floats that are not in the dictionary */
   struct lam_index_builder index;
   struct lam_bloom_builder bloom;
 

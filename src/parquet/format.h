@@ -146,7 +146,6 @@ struct lam_statistics {
 /* What of a chunk's metadata is asked for seldom, or of few columns. */
 struct lam_chunk_details {
   int64_t file_offset;
-  int64_t unencoded_bytes; /* SizeStatistics.unencoded_byte_array_data_bytes; -1 */
   struct lam_statistics statistics;
   struct lam_bytes key_values;     /* the thrift list as it is, for copying; empty where there is none */
   struct lam_bytes encoding_stats; /* the thrift list as it is */
@@ -230,6 +229,8 @@ struct lam_file_meta {
   struct lam_bytes created_by;
   uint8_t *column_orders; /* enum lam_column_order per leaf; NULL where the file has none */
   bool encrypted_columns; /* encryption_algorithm is set: the footer is readable, some chunks are not */
+  bool dead_known;        /* by a sidecar: see lam_file_dead_bytes */
+  int64_t dead_bytes;
 };
 
 struct lam_page_header {

@@ -13,11 +13,13 @@ enum {
 
 void lam_index_init(struct lam_index_builder *index, struct lam_mem *mem) {
   *index = (struct lam_index_builder){.on = false};
+  lam_buf_init(&index->levels, mem);
   lam_buf_init(&index->entries, mem);
   lam_buf_init(&index->bounds, mem);
 }
 
 void lam_index_release(struct lam_index_builder *index) {
+  lam_buf_release(&index->levels);
   lam_buf_release(&index->entries);
   lam_buf_release(&index->bounds);
 }
@@ -26,8 +28,14 @@ void lam_index_begin(struct lam_index_builder *index, const struct lam_schema_no
   index->compare = lam_compare_of(leaf);
   index->on = on;
   index->bounds_on = on && bounds && index->compare != LAM_COMPARE_NONE;
-  index->sizes_on = on && leaf->physical == LAM_BYTE_ARRAY;
-  index->entries.size = index->bounds.size = index->sized = 0;
+  index->sizes_on = leaf->physical == LAM_BYTE_ARRAY;
+  index->nans_on = bounds && lam_compare_is_float(index->compare);
+  index->slots[0] = lam_repetition_slots(leaf);
+  index->slots[1] = lam_definition_slots(leaf);
+  index->unencoded = index->nans = 0;
+  index->dictionary_nan = false;
+  index->looked_at = 0;
+  index->levels.size = index->entries.size = index->bounds.size = index->sized = 0;
 }
 
 static struct lam_index_entry *entries_of(const struct lam_index_builder *index) {
@@ -128,7 +136,43 @@ void lam_index_add_indices(struct lam_index_builder *index, const struct lam_dic
   if (status != LAM_OK) index->bounds_on = false;
 }
 
+int64_t lam_index_nans(struct lam_index_builder *index, const struct lam_dictionary *dictionary,
+                       const uint32_t *indices, size_t count) {
+  if (!index->nans_on) return 0;
+  const uint8_t *values = dictionary->values.data;
+  size_t seen = index->looked_at;
+  index->looked_at = dictionary->count;
+  if (lam_count_nans(index->compare, values + seen * dictionary->width, dictionary->count - seen))
+    index->dictionary_nan = true;
+  return index->dictionary_nan ? (int64_t)lam_count_nans_at(index->compare, values, indices, count) : 0;
+}
+
 /* ---- pages ---- */
+
+void lam_index_add_levels(struct lam_index_builder *index, const uint8_t *repetition, const uint8_t *definition,
+                          size_t entries) {
+  const uint8_t *levels[2] = {repetition, definition};
+  size_t slots = index->slots[0] + (size_t)index->slots[1], size = slots * sizeof(int64_t);
+  if (slots == 0) return;
+  if (lam_buf_room(&index->levels, 2 * size, NULL) != LAM_OK) { /* there will be no histograms */
+    index->slots[0] = index->slots[1] = 0;
+    return;
+  }
+  if (index->levels.size == 0) {
+    memset(index->levels.data, 0, size);
+    index->levels.size = size;
+  }
+  int64_t *total = (int64_t *)(void *)index->levels.data,
+          *page = (int64_t *)(void *)(index->levels.data + index->levels.size);
+  int64_t *at = page;
+  memset(page, 0, size);
+  for (int i = 0; i < 2; at += index->slots[i++]) {
+    if (index->slots[i] && levels[i]) lam_count_levels(levels[i], entries, at, index->slots[i]);
+    if (index->slots[i] && !levels[i]) at[0] = (int64_t)entries;
+  }
+  for (size_t i = 0; i < slots; i++) total[i] += page[i];
+  if (index->bounds_on) index->levels.size += size;
+}
 
 /* A page without bounds, which are required, leaves the chunk without a column index: one of NaN only (parquet.thrift
  * asks for that), or whose maximum cannot be cut. */
@@ -151,18 +195,22 @@ static enum lam_status add_bounds(struct lam_index_builder *index, const struct 
   return status;
 }
 
-void lam_index_add_page(struct lam_index_builder *index, int64_t rows, int64_t nulls, int64_t values, int64_t unencoded,
+static void add_entry(struct lam_index_builder *index, const struct lam_index_entry *entry) {
+  index->unencoded += entry->unencoded;
+  index->nans += entry->nans;
+  if (index->on && lam_buf_append(&index->entries, entry, sizeof *entry, NULL) != LAM_OK) index->on = false;
+}
+
+void lam_index_add_page(struct lam_index_builder *index, const struct lam_index_entry *page,
                         const struct lam_bounds *bounds) {
-  struct lam_index_entry entry = {.rows = rows, .nulls = nulls, .unencoded = unencoded, .null_page = values == 0};
-  if (!index->on) return;
-  if (index->bounds_on && values > 0 && add_bounds(index, bounds, &entry) != LAM_OK) index->bounds_on = false;
-  if (lam_buf_append(&index->entries, &entry, sizeof entry, NULL) != LAM_OK) index->on = false;
+  struct lam_index_entry entry = *page;
+  if (index->bounds_on && !entry.null_page && add_bounds(index, bounds, &entry) != LAM_OK) index->bounds_on = false;
+  add_entry(index, &entry);
 }
 
 void lam_index_add_copied(struct lam_index_builder *index, const struct lam_index_entry *page, struct lam_bytes min,
                           struct lam_bytes max) {
   struct lam_index_entry entry = *page;
-  if (!index->on) return;
   entry.min_size = entry.max_size = 0;
   if (index->bounds_on && !entry.null_page) {
     bool known = min.data && max.data && min.size <= UINT32_MAX && max.size <= UINT32_MAX;
@@ -172,7 +220,7 @@ void lam_index_add_copied(struct lam_index_builder *index, const struct lam_inde
     entry.max_size = (uint32_t)max.size;
     index->bounds_on = known;
   }
-  if (lam_buf_append(&index->entries, &entry, sizeof entry, NULL) != LAM_OK) index->on = false;
+  add_entry(index, &entry);
 }
 
 void lam_index_page_size(struct lam_index_builder *index, size_t size) {
@@ -181,14 +229,45 @@ void lam_index_page_size(struct lam_index_builder *index, size_t size) {
   entries_of(index)[index->sized++].size = (uint32_t)size;
 }
 
-int64_t lam_index_unencoded(const struct lam_index_builder *index) {
-  int64_t total = 0;
-  if (!index->on || !index->sizes_on) return -1;
-  for (size_t i = 0; i < count_of(index); i++) total += entries_of(index)[i].unencoded;
-  return total;
+/* ---- the end ---- */
+
+enum lam_status lam_index_sizes(const struct lam_index_builder *index, struct lam_arena *arena, struct lam_bytes *out,
+                                struct lam_error *error) {
+  struct lam_size_statistics sizes = {.unencoded_bytes = index->sizes_on ? index->unencoded : -1};
+  struct lam_buf bytes;
+  void *memory;
+  *out = (struct lam_bytes){NULL, 0};
+  if (index->levels.size && index->slots[0] + index->slots[1] > 0) {
+    int64_t *counts = (int64_t *)(void *)index->levels.data;
+    sizes.repetition = (struct lam_histogram){counts, index->slots[0]};
+    sizes.definition = (struct lam_histogram){counts + index->slots[0], index->slots[1]};
+  }
+  if (sizes.unencoded_bytes < 0 && !sizes.repetition.count && !sizes.definition.count) return LAM_OK;
+  lam_buf_init(&bytes, arena->mem);
+  enum lam_status status = lam_size_statistics_write(&sizes, &bytes, error);
+  if (status == LAM_OK) status = lam_arena_alloc(arena, bytes.size, &memory, error);
+  if (status == LAM_OK) {
+    memcpy(memory, bytes.data, bytes.size);
+    *out = lam_bytes_of(memory, bytes.size);
+  }
+  lam_buf_release(&bytes);
+  return status;
 }
 
-/* ---- the end ---- */
+/* The histograms of all pages, of repetition levels (0) or definition levels (1), as a thrift list in `bytes`. */
+static enum lam_status list_levels(const struct lam_index_builder *index, int which, struct lam_arena *arena,
+                                   struct lam_buf *bytes, struct lam_bytes *out, struct lam_error *error) {
+  size_t slots = index->slots[which], all = index->slots[0] + (size_t)index->slots[1], count = count_of(index);
+  struct lam_histogram list = {.count = (uint32_t)(slots * count)};
+  bytes->size = 0;
+  if (slots == 0 || slots * count > INT32_MAX) return LAM_OK;
+  LAM_TRY(lam_arena_array(arena, list.count, sizeof *list.counts, (void **)&list.counts, error));
+  const int64_t *from = (const int64_t *)(const void *)index->levels.data + all + (which ? index->slots[0] : 0);
+  for (size_t i = 0; i < count; i++) memcpy(list.counts + i * slots, from + i * all, slots * sizeof *from);
+  LAM_TRY(lam_histogram_write(&list, bytes, error));
+  *out = lam_bytes_of(bytes->data, bytes->size);
+  return LAM_OK;
+}
 
 /* Pages of nulls have no bounds and do not count. One page is ascending. */
 static int32_t boundary_order(enum lam_compare compare, const struct lam_column_index *columns) {
@@ -216,18 +295,30 @@ static enum lam_status finish_columns(const struct lam_index_builder *index, str
   size_t count = count_of(index);
   LAM_TRY(lam_arena_array(arena, count, sizeof *columns.null_pages, (void **)&columns.null_pages, error));
   LAM_TRY(lam_arena_array(arena, count, sizeof *columns.null_counts, (void **)&columns.null_counts, error));
+  if (index->nans_on)
+    LAM_TRY(lam_arena_array(arena, count, sizeof *columns.nan_counts, (void **)&columns.nan_counts, error));
   LAM_TRY(lam_arena_array(arena, count, sizeof *columns.min, (void **)&columns.min, error));
   LAM_TRY(lam_arena_array(arena, count, sizeof *columns.max, (void **)&columns.max, error));
   for (size_t i = 0; i < count; i++) {
     columns.null_pages[i] = entries[i].null_page;
     columns.null_counts[i] = entries[i].nulls;
+    if (index->nans_on) columns.nan_counts[i] = entries[i].nans;
     if (entries[i].null_page) continue;
     columns.min[i] = lam_bytes_of(bound, entries[i].min_size);
     columns.max[i] = lam_bytes_of(bound + entries[i].min_size, entries[i].max_size);
     bound += entries[i].min_size + (size_t)entries[i].max_size;
   }
   columns.boundary_order = boundary_order(index->compare, &columns);
-  return lam_column_index_write(&columns, out, error);
+  struct lam_buf lists[2];
+  enum lam_status status = LAM_OK;
+  for (int i = 0; i < 2; i++) {
+    lam_buf_init(&lists[i], out->mem);
+    struct lam_bytes *list = i ? &columns.definition_levels : &columns.repetition_levels;
+    if (status == LAM_OK) status = list_levels(index, i, arena, &lists[i], list, error);
+  }
+  if (status == LAM_OK) status = lam_column_index_write(&columns, out, error);
+  for (int i = 0; i < 2; i++) lam_buf_release(&lists[i]);
+  return status;
 }
 
 static enum lam_status finish_offsets(const struct lam_index_builder *index, uint64_t offset, struct lam_arena *arena,

@@ -87,22 +87,6 @@ static enum lam_status parse_encoding_stats(struct lam_thrift *in, struct lam_th
   return LAM_OK;
 }
 
-/* Keeps the bytes and looks into them for the one number that is used. */
-static enum lam_status parse_size_statistics(struct lam_thrift *in, struct lam_chunk_details *out) {
-  const uint8_t *from = in->at;
-  struct lam_thrift_field field = {0};
-  for (;;) {
-    LAM_TRY(lam_thrift_next(in, &field));
-    if (!field.type) break;
-    if (field.id == 1)
-      LAM_TRY(parse_count(in, field, &out->unencoded_bytes));
-    else
-      LAM_TRY(lam_thrift_skip(in, field.type));
-  }
-  out->size_statistics = (struct lam_bytes){from, (size_t)(in->at - from)};
-  return LAM_OK;
-}
-
 enum lam_status lam_thrift_check_seen(struct lam_thrift *in, uint32_t seen, uint32_t required, const char *of,
                                       const char *const *names) {
   uint32_t missing = required & ~seen;
@@ -151,7 +135,7 @@ static enum lam_status parse_column_meta(struct lam_thrift *in, struct lam_chunk
         break;
       case 16:
         LAM_TRY(lam_thrift_struct(in, field));
-        LAM_TRY(parse_size_statistics(in, details));
+        LAM_TRY(lam_thrift_raw(in, field.type, &details->size_statistics));
         break;
       case 17:
         LAM_TRY(lam_thrift_struct(in, field));
@@ -207,7 +191,7 @@ enum lam_status lam_chunk_parse_whole(struct lam_thrift *in, struct lam_chunk_me
   const uint8_t *from = in->at;
   struct lam_thrift_field field = {0};
   *out = (struct lam_chunk_meta){0};
-  *details = (struct lam_chunk_details){.unencoded_bytes = -1, .statistics = lam_statistics_none()};
+  *details = (struct lam_chunk_details){.statistics = lam_statistics_none()};
   for (;;) {
     LAM_TRY(lam_thrift_next(in, &field));
     if (!field.type) break;
@@ -254,7 +238,7 @@ void lam_chunk_details(const struct lam_chunk_meta *chunk, struct lam_chunk_deta
   if (chunk->details) {
     *out = *chunk->details;
   } else if (chunk->describer) {
-    *out = (struct lam_chunk_details){.unencoded_bytes = -1, .statistics = lam_statistics_none()};
+    *out = (struct lam_chunk_details){.statistics = lam_statistics_none()};
     chunk->describer->details(chunk->describer, chunk, out);
   } else if (chunk->raw.size) {
     struct lam_thrift in = lam_thrift_of(chunk->raw, "chunk", NULL);
@@ -262,7 +246,7 @@ void lam_chunk_details(const struct lam_chunk_meta *chunk, struct lam_chunk_deta
     assert(status == LAM_OK); /* it was parsed before */
     (void)status;
   } else {
-    *out = (struct lam_chunk_details){.unencoded_bytes = -1, .statistics = lam_statistics_none()};
+    *out = (struct lam_chunk_details){.statistics = lam_statistics_none()};
   }
 }
 

@@ -120,13 +120,7 @@ static void put_column_meta(struct lam_thrift_out *out, const struct lam_file_me
   if (details->encoding_stats.size) lam_thrift_put_raw(out, 13, LAM_THRIFT_LIST, details->encoding_stats);
   if (chunk->bloom_offset) lam_thrift_put_i64(out, 14, chunk->bloom_offset);
   if (chunk->bloom_offset && chunk->bloom_length_known) lam_thrift_put_i32(out, 15, chunk->bloom_length);
-  if (details->size_statistics.size) {
-    lam_thrift_put_raw(out, 16, LAM_THRIFT_STRUCT, details->size_statistics);
-  } else if (details->unencoded_bytes >= 0) {
-    int16_t sizes = lam_thrift_begin(out, 16);
-    lam_thrift_put_i64(out, 1, details->unencoded_bytes);
-    lam_thrift_end(out, sizes);
-  }
+  if (details->size_statistics.size) lam_thrift_put_raw(out, 16, LAM_THRIFT_STRUCT, details->size_statistics);
   if (details->geospatial_statistics.size)
     lam_thrift_put_raw(out, 17, LAM_THRIFT_STRUCT, details->geospatial_statistics);
   lam_thrift_end(out, outer);

@@ -203,9 +203,7 @@ enum lam_status lam_column_index_parse(struct lam_bytes bytes, struct lam_arena 
 /* ---- writing ---- */
 
 static void put_counts(struct lam_thrift_out *out, int16_t id, const int64_t *counts, int32_t count) {
-  if (!counts) return;
-  lam_thrift_put_list(out, id, LAM_THRIFT_I64, (uint32_t)count);
-  for (int32_t i = 0; i < count; i++) lam_thrift_put_varint(out, lam_zigzag(counts[i]));
+  if (counts) lam_thrift_put_counts(out, id, counts, (uint32_t)count);
 }
 
 enum lam_status lam_offset_index_write(const struct lam_offset_index *index, struct lam_buf *to,

@@ -443,15 +443,27 @@ static enum lam_status index_page(struct lam_chunk_writer *chunk, struct lam_wor
                                   struct lam_error *error) {
   const struct lam_page_header *header = &chunk->encoded.last->header;
   LAM_TRY(lam_bounds_merge(&chunk->bounds, &chunk->page_bounds, error));
-  if (dictionary)
-    lam_index_add_indices(&chunk->index, &chunk->dictionary, (const uint32_t *)(const void *)chunk->indices.data,
-                          chunk->page_values, &workspace->page, &chunk->page_bounds);
-  lam_index_add_page(&chunk->index, header->rows, header->nulls, (int64_t)chunk->page_values, chunk->page_unencoded,
-                     &chunk->page_bounds);
+  struct lam_index_entry entry = {.rows = header->rows,
+                                  .nulls = header->nulls,
+                                  .nans = chunk->page_nans,
+                                  .unencoded = chunk->page_unencoded,
+                                  .null_page = chunk->page_values == 0};
+  if (dictionary) {
+    const uint32_t *indices = (const uint32_t *)(const void *)chunk->indices.data;
+    entry.nans = lam_index_nans(&chunk->index, &chunk->dictionary, indices, chunk->page_values);
+    lam_index_add_indices(&chunk->index, &chunk->dictionary, indices, chunk->page_values, &workspace->page,
+                          &chunk->page_bounds);
+  }
+  if (chunk->nested) {
+    bool none = only_nulls(chunk);
+    lam_index_add_levels(&chunk->index, none ? NULL : chunk->repetition.data, none ? NULL : chunk->levels.data,
+                         (size_t)header->values);
+  }
+  lam_index_add_page(&chunk->index, &entry, &chunk->page_bounds);
   /* Of a dictionary that copied pages have too, not every value is one of the chunk's. */
   if (dictionary && chunk->spliced.on) LAM_TRY(lam_bounds_merge(&chunk->bounds, &chunk->page_bounds, error));
   lam_bounds_clear(&chunk->page_bounds);
-  chunk->page_unencoded = 0;
+  chunk->page_unencoded = chunk->page_nans = 0;
   return LAM_OK;
 }
 
@@ -541,7 +553,10 @@ enum lam_status lam_chunk_drop_dictionary(struct lam_chunk_writer *chunk, struct
     chunk->dictionary_on = false;
     return LAM_OK;
   }
-  if (chunk->page_values > 0) LAM_TRY(indices_to_values(chunk, error));
+  if (chunk->page_values > 0) {
+    LAM_TRY(indices_to_values(chunk, error));
+    chunk->page_nans = (int64_t)lam_count_nans(chunk->page_bounds.compare, page_data(chunk), chunk->page_values);
+  }
   chunk->indices.size = 0;
   chunk->dictionary_on = false;
   LAM_TRY(lam_chunk_add_dictionary_bounds(chunk, &chunk->page_bounds, error));

@@ -6,6 +6,7 @@
 #include "base/context.h"
 #include "base/threads.h"
 #include "parquet/splice_chunk.h"
+#include "parquet/thrift.h"
 #include "parquet/writer_state.h"
 
 struct splice {
@@ -49,6 +50,7 @@ static enum lam_status read_indexes(struct splice *s, struct lam_error *error) {
                                              .to = &s->writer->chunks[i],
                                              .offsets = offsets[i],
                                              .columns = columns[i],
+                                             .statistics = lam_statistics_none(),
                                              .rows = s->rows};
     /* Counts of nulls are believed, bounds only in the order that we write. */
     if (!hold && s->chunks[i].columns.count >= 0 && s->writer->chunks[i].leaf->max_definition == 0)

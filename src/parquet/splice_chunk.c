@@ -125,6 +125,7 @@ enum lam_status lam_splice_begin(struct lam_splice_chunk *splice, struct lam_wor
   if (chunk->dictionary.count == 0 || !only_dictionary) chunk->dictionary_on = false;
   if (splice->columns.count < 0) chunk->index.bounds_on = false;
   if (!splice->offsets.unencoded_bytes) chunk->index.sizes_on = false;
+  if (!splice->columns.nan_counts && splice->statistics.nan_count != 0) chunk->index.nans_on = false;
   return LAM_OK;
 }
 
@@ -148,6 +149,7 @@ static enum lam_status describe_page(struct lam_splice_chunk *splice, struct lam
   struct lam_index_entry entry = {.rows = rows};
   if (known) entry.null_page = splice->columns.null_pages[p];
   if (chunk->leaf->max_definition) entry.nulls = splice->columns.null_counts[p];
+  if (splice->columns.nan_counts) entry.nans = splice->columns.nan_counts[p];
   if (splice->offsets.unencoded_bytes) entry.unencoded = splice->offsets.unencoded_bytes[p];
   if (known && !entry.null_page) {
     min = splice->columns.min[p], max = splice->columns.max[p];

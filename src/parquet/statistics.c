@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <math.h>
 
+#include "base/kernel.h"
+
 static enum lam_compare compare_of_fixed(const struct lam_schema_node *leaf) {
   if (leaf->logical.kind == LAM_LOGICAL_DECIMAL || leaf->converted == LAM_CONVERTED_DECIMAL) return LAM_COMPARE_DECIMAL;
   if (leaf->logical.kind == LAM_LOGICAL_FLOAT16) return LAM_COMPARE_FLOAT16;
@@ -125,6 +127,58 @@ static void add_float16(struct lam_bounds *bounds, const uint8_t *values, size_t
     if (!bounds->any || key < bounds->min.i) bounds->min.i = key;
     if (!bounds->any || key > bounds->max.i) bounds->max.i = key;
     bounds->any = true;
+  }
+}
+
+/* ---- NaN ---- */
+
+#define IS_NAN(value) ((value) != (value))
+#define HALF_IS_NAN(value) (((value)&0x7fff) > 0x7c00)
+/* Sums of the values' own width, of no more than fit it: so they vectorise. */
+#define COUNT_NANS(name, name_at, type, sum, is_nan)                                    \
+  LAM_KERNEL static sum name(const uint8_t *values, size_t count) {                     \
+    sum found = 0;                                                                      \
+    for (size_t i = 0; i < count; i++) {                                                \
+      type value;                                                                       \
+      memcpy(&value, values + i * sizeof value, sizeof value);                          \
+      found = (sum)(found + is_nan(value));                                             \
+    }                                                                                   \
+    return found;                                                                       \
+  }                                                                                     \
+  static size_t name_at(const uint8_t *values, const uint32_t *indices, size_t count) { \
+    size_t found = 0;                                                                   \
+    for (size_t i = 0; i < count; i++) {                                                \
+      type value;                                                                       \
+      memcpy(&value, values + indices[i] * sizeof value, sizeof value);                 \
+      found += is_nan(value);                                                           \
+    }                                                                                   \
+    return found;                                                                       \
+  }
+COUNT_NANS(nans_float, nans_float_at, float, uint32_t, IS_NAN)
+COUNT_NANS(nans_double, nans_double_at, double, uint64_t, IS_NAN)
+COUNT_NANS(nans_half, nans_half_at, uint16_t, uint16_t, HALF_IS_NAN)
+
+size_t lam_count_nans(enum lam_compare compare, const uint8_t *values, size_t count) {
+  enum { AT_ONCE = 32768 };
+  size_t found = 0, width = compare == LAM_COMPARE_FLOAT16 ? 2 : compare == LAM_COMPARE_FLOAT ? 4 : 8;
+  if (!lam_compare_is_float(compare)) return 0;
+  for (size_t some; count > 0; values += some * width, count -= some) {
+    some = count < AT_ONCE ? count : AT_ONCE;
+    switch (width) {
+      case 2: found += nans_half(values, some); break;
+      case 4: found += nans_float(values, some); break;
+      default: found += nans_double(values, some);
+    }
+  }
+  return found;
+}
+
+size_t lam_count_nans_at(enum lam_compare compare, const uint8_t *values, const uint32_t *indices, size_t count) {
+  switch (compare) {
+    case LAM_COMPARE_FLOAT16: return nans_half_at(values, indices, count);
+    case LAM_COMPARE_FLOAT: return nans_float_at(values, indices, count);
+    case LAM_COMPARE_DOUBLE: return nans_double_at(values, indices, count);
+    default: return 0;
   }
 }
 

@@ -52,6 +52,12 @@ enum lam_status lam_bounds_add_bytes(struct lam_bounds *bounds, const struct lam
                                      struct lam_error *error);
 /* Takes in what `from` has: of the same column. */
 enum lam_status lam_bounds_merge(struct lam_bounds *bounds, const struct lam_bounds *from, struct lam_error *error);
+static inline bool lam_compare_is_float(enum lam_compare compare) {
+  return compare == LAM_COMPARE_FLOAT || compare == LAM_COMPARE_DOUBLE || compare == LAM_COMPARE_FLOAT16;
+}
+/* How many values are NaN, of types that have it; of all, or of those that `indices` say. */
+size_t lam_count_nans(enum lam_compare compare, const uint8_t *values, size_t count);
+size_t lam_count_nans_at(enum lam_compare compare, const uint8_t *values, const uint32_t *indices, size_t count);
 bool lam_bound_is_nan(enum lam_compare compare, struct lam_bytes bound);
 /* -1, 0, 1 for bounds in PLAIN form of the width of their type; NaN is neither below nor above anything (0), zeros of
  * either sign are equal. Not for LAM_COMPARE_NONE. */

@@ -206,10 +206,15 @@ void lam_thrift_put_raw(struct lam_thrift_out *out, int16_t id, enum lam_thrift_
 }
 
 void lam_thrift_put_list(struct lam_thrift_out *out, int16_t id, enum lam_thrift_type element, uint32_t count) {
-  lam_thrift_put_field(out, id, LAM_THRIFT_LIST);
+  if (id) lam_thrift_put_field(out, id, LAM_THRIFT_LIST);
   uint8_t head = (uint8_t)((count < 15 ? count << 4 : 0xf0u) | element);
   lam_thrift_put(out, &head, 1);
   if (count >= 15) lam_thrift_put_varint(out, count);
+}
+
+void lam_thrift_put_counts(struct lam_thrift_out *out, int16_t id, const int64_t *counts, uint32_t count) {
+  lam_thrift_put_list(out, id, LAM_THRIFT_I64, count);
+  for (uint32_t i = 0; i < count; i++) lam_thrift_put_varint(out, lam_zigzag(counts[i]));
 }
 
 int16_t lam_thrift_begin(struct lam_thrift_out *out, int16_t id) {

@@ -188,7 +188,10 @@ void lam_thrift_put_bool(struct lam_thrift_out *out, int16_t id, bool value);
 void lam_thrift_put_binary(struct lam_thrift_out *out, int16_t id, struct lam_bytes value);
 /* The bytes of a value of `type` as they were read. */
 void lam_thrift_put_raw(struct lam_thrift_out *out, int16_t id, enum lam_thrift_type type, struct lam_bytes value);
+/* The head of a list, which the elements follow: of field `id`, or alone where `id` is 0. */
 void lam_thrift_put_list(struct lam_thrift_out *out, int16_t id, enum lam_thrift_type element, uint32_t count);
+/* A list<i64>. */
+void lam_thrift_put_counts(struct lam_thrift_out *out, int16_t id, const int64_t *counts, uint32_t count);
 /* Begins a struct: of field `id`, or of a list where `id` is 0. Gives what lam_thrift_end takes. */
 int16_t lam_thrift_begin(struct lam_thrift_out *out, int16_t id);
 void lam_thrift_end(struct lam_thrift_out *out, int16_t last);

@@ -114,7 +114,6 @@ static inline void golden_chunk(struct golden *g, int group, int column, int64_t
   const void *min = column ? (void *)&g->d[k] : (void *)&g->i[k],
              *max = column ? (void *)&g->d[k + 1] : (void *)&g->i[k + 1];
   g->details[group][column] = (struct lam_chunk_details){
-      .unencoded_bytes = -1,
       .statistics = {.min = lam_bytes_of(min, 8),
                      .max = lam_bytes_of(max, 8),
                      .null_count = nulls,

@@ -112,10 +112,50 @@ static size_t check_page(const struct lam_page_header *header, struct lam_bytes 
   return count;
 }
 
+enum { REPETITION_SLOTS = 2, DEFINITION_SLOTS = 4, MOST_PAGES = 4096 };
+
+/* Numbers of entries [first, end) by level. */
+static void expect_histogram(const int64_t *counts, const uint32_t *levels, size_t first, size_t end, uint32_t slots) {
+  for (uint32_t level = 0; level < slots; level++) {
+    int64_t expected = 0;
+    for (size_t i = first; i < end; i++) expected += levels[i] == level;
+    assert_int_equal(counts[level], expected);
+  }
+}
+
+/* What the chunk's metadata and its column index say of the levels of pages that begin at `starts`. */
+static void check_histograms(const struct lam_chunk_writer *chunk, const struct lam_chunk_meta *meta,
+                             const struct levels *levels, const size_t *starts, size_t pages, struct lam_arena *arena) {
+  struct lam_size_statistics sizes;
+  struct lam_column_index columns;
+  struct lam_histogram repetition, definition;
+  struct lam_buf bytes = {.mem = mem};
+  size_t column_size, offset_size;
+  OK(lam_size_statistics_parse(meta->details->size_statistics, arena, &sizes, &error));
+  assert_int_equal(sizes.repetition.count, REPETITION_SLOTS);
+  assert_int_equal(sizes.definition.count, DEFINITION_SLOTS);
+  expect_histogram(sizes.repetition.counts, levels->repetition, 0, levels->count, REPETITION_SLOTS);
+  expect_histogram(sizes.definition.counts, levels->definition, 0, levels->count, DEFINITION_SLOTS);
+  OK(lam_index_finish(&chunk->index, 4, &bytes, &column_size, &offset_size, &error));
+  OK(lam_column_index_parse(lam_bytes_of(bytes.data, column_size), arena, &columns, &error));
+  OK(lam_histogram_parse(columns.repetition_levels, arena, &repetition, &error));
+  OK(lam_histogram_parse(columns.definition_levels, arena, &definition, &error));
+  assert_int_equal(columns.count, pages);
+  assert_int_equal(repetition.count, pages * REPETITION_SLOTS);
+  assert_int_equal(definition.count, pages * DEFINITION_SLOTS);
+  for (size_t i = 0; i < pages; i++) {
+    size_t end = i + 1 < pages ? starts[i + 1] : levels->count;
+    expect_histogram(repetition.counts + i * REPETITION_SLOTS, levels->repetition, starts[i], end, REPETITION_SLOTS);
+    expect_histogram(definition.counts + i * DEFINITION_SLOTS, levels->definition, starts[i], end, DEFINITION_SLOTS);
+  }
+  lam_buf_release(&bytes);
+}
+
 static struct lam_chunk_meta check_chunk(struct lam_chunk_writer *chunk, const struct levels *expected,
                                          struct lam_arena *arena) {
   struct lam_chunk_meta meta;
   size_t entries = 0, pages = 0;
+  static size_t starts[MOST_PAGES];
   int64_t nulls = 0;
   OK(lam_chunk_describe(chunk, arena, &meta, &error));
   const struct lam_buf *segments = (const struct lam_buf *)(const void *)chunk->segments.data;
@@ -127,6 +167,8 @@ static struct lam_chunk_meta check_chunk(struct lam_chunk_writer *chunk, const s
       OK(lam_page_header_parse(rest, &header, &size, &error));
       at += size + (size_t)header.compressed_size;
       struct lam_bytes page = lam_bytes_of(rest.data + size, (size_t)header.compressed_size);
+      assert_true(pages < MOST_PAGES);
+      starts[pages] = entries;
       entries += check_page(&header, page, chunk->options.v2, expected, entries, (size_t)chunk->options.page_rows);
     }
   }
@@ -135,6 +177,7 @@ static struct lam_chunk_meta check_chunk(struct lam_chunk_writer *chunk, const s
   assert_int_equal(meta.values, expected->count);
   assert_int_equal(meta.details->statistics.null_count, nulls);
   assert_int_equal(pages, chunk->plain_pages + chunk->dictionary_pages);
+  check_histograms(chunk, &meta, expected, starts, pages, arena);
   return meta;
 }
 
@@ -181,7 +224,9 @@ static void write_column(const struct column *column, const struct lam_chunk_opt
   OK(lam_chunk_finish(&chunk, &workspace, &error));
   struct levels levels = levels_of(path, &leaf, rows);
   struct lam_chunk_meta made = check_chunk(&chunk, &levels, &arena);
-  if (column->text) assert_int_equal(made.details->unencoded_bytes, column->text_bytes);
+  struct lam_size_statistics sizes;
+  OK(lam_size_statistics_parse(made.details->size_statistics, &arena, &sizes, &error));
+  assert_int_equal(sizes.unencoded_bytes, column->text ? column->text_bytes : -1);
   free(levels.repetition);
   free(levels.definition);
   lam_chunk_writer_release(&chunk);

@@ -2,6 +2,7 @@
 #include "arrow_support.h"
 #include "lamella/parquet.h"
 #include "parquet/page_index.h"
+#include "parquet/size_statistics.h"
 #include "parquet/statistics.h"
 #include "parquet/writer.h"
 
@@ -142,7 +143,10 @@ static void test_strings(void **state) {
     assert_int_equal(written.columns.count, 4);
     for (int i = 0; i < 4; i++) assert_int_equal(written.offsets.unencoded_bytes[i], sizes[i]);
     lam_chunk_details(&lam_file_meta(written.file)->row_groups[0].chunks[0], &details);
-    assert_int_equal(details.unencoded_bytes, 405);
+    struct lam_size_statistics sizes_of_chunk;
+    OK(lam_size_statistics_parse(details.size_statistics, &written.arena, &sizes_of_chunk, &error));
+    assert_int_equal(sizes_of_chunk.unencoded_bytes, 405);
+    assert_int_equal(sizes_of_chunk.definition.count, 0); /* nulls and values say the same */
     expect_bound(&written, written.columns.min[0], "b");
     expect_bound(&written, written.columns.max[0], "ccc");
     assert_int_equal(written.columns.min[1].size, 0); /* the empty string is a value */
@@ -200,6 +204,45 @@ static void test_without_column_index(void **state) {
       assert_int_equal(written.offsets.count, cases[i].offset_index && !off ? 2 : -1);
       close_written(&written);
     }
+}
+
+/* NaN of pages with a dictionary, without, and of those before it was given up. */
+static void test_nan_counts(void **state) {
+  (void)state;
+  enum { COUNT = 4000 };
+  const char *const types[] = {"double", "float", "halffloat", "integer"};
+  static const char *texts[COUNT];
+  static char numbers[COUNT][16];
+  uint64_t random = seed_of_test();
+  for (int round = 0; round < 48; round++) {
+    const struct lam_column_options column = {.codec = LAM_WRITE_NONE,
+                                              .encoding = round / 4 % 3 == 2 ? LAM_ENCODE_SPLIT : LAM_ENCODE_DEFAULT};
+    struct lam_write_options options = LAM_WRITE_OPTIONS_INIT;
+    struct written written;
+    bool is_float = round % 4 < 3;
+    int64_t nans = 0, counted = 0;
+    options.page_rows = 300;
+    options.dictionary_bytes = round / 4 % 3 ? 600 : 0; /* given up after a page or more */
+    for (int i = 0; i < COUNT; i++) {
+      snprintf(numbers[i], sizeof numbers[i], "%d", (int)(next_random(&random) % (i < COUNT / 2 ? 20 : 2000)));
+      uint64_t kind = round < 12 ? 3 : next_random(&random) % 4;
+      texts[i] = kind == 0 && is_float ? "NaN" : kind == 1 ? "\1" : numbers[i];
+      nans += kind == 0 && is_float;
+    }
+    write_texts(types[round % 4], texts, COUNT, &column, &options, &written);
+    struct lam_statistics statistics = lam_chunk_statistics(&lam_file_meta(written.file)->row_groups[0].chunks[0]);
+    assert_int_equal(statistics.nan_count, is_float ? nans : -1);
+    assert_int_equal(written.columns.nan_counts != NULL, is_float);
+    for (int page = 0; is_float && page < written.columns.count; page++) {
+      int64_t first = written.offsets.pages[page].first_row, end = lam_page_end_row(&written.offsets, page, COUNT),
+              n = 0;
+      for (int64_t i = first; i < end; i++) n += !strcmp(texts[i], "NaN");
+      assert_int_equal(written.columns.nan_counts[page], n);
+      counted += n;
+    }
+    if (is_float) assert_int_equal(counted, nans);
+    close_written(&written);
+  }
 }
 
 /* ---- random columns ---- */
@@ -300,7 +343,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       MEM_TEST(test_known_pages),          MEM_TEST(test_orders),       MEM_TEST(test_strings),
       MEM_TEST(test_without_column_index), MEM_TEST(test_random_pages), MEM_TEST(test_places),
-      MEM_TEST(test_pages_end_by_rows),
+      MEM_TEST(test_pages_end_by_rows),    MEM_TEST(test_nan_counts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

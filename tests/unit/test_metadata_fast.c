@@ -79,7 +79,7 @@ static void any_chunk(struct lam_chunk_meta *chunk, struct lam_chunk_details *de
   static const uint8_t stats[] = {0x1c, 0x15, 0, 0x15, 16, 0x15, 0x82, 1, 0};
   static const uint8_t sizes[] = {0x16, 2, 0x19, 0x36, 2, 0x80, 1, 6, 0x19, 0x06, 0};
   static const uint8_t path[] = {0x28, 1, 'a', 2, 'b', 'c'};
-  *details = (struct lam_chunk_details){.unencoded_bytes = -1, .statistics = lam_statistics_none()};
+  *details = (struct lam_chunk_details){.statistics = lam_statistics_none()};
   details->statistics.min = any_bytes();
   details->statistics.max = any_bytes();
   details->statistics.old_max = any_bytes();
