@@ -136,26 +136,68 @@ static enum lam_status write_new(struct lam_store *store, const char *key, struc
   return status == LAM_OK ? closed : status;
 }
 
-static enum lam_status put_new(struct lam_store *store, const char *key, struct lam_bytes bytes, bool sync,
-                               struct lam_error *error) {
+void lam_store_put_drop(const struct lam_put *put) {
+  if (put->store) put->store->ops->remove(put->store, put->staged, NULL);
+}
+
+static enum lam_status begin_put(struct lam_store *store, const char *key, struct lam_bytes bytes, bool sync,
+                                 struct lam_put *out, struct lam_error *error) {
+  char uuid[37];
+  out->store = NULL;
   LAM_TRY(lam_key_check(key, error));
-  char uuid[37], staged[LAM_KEY_MAX + 1];
   LAM_TRY(lam_uuid(uuid, error));
-  if (snprintf(staged, sizeof staged, "%s" LAM_STORE_TEMPORARY "%s", key, uuid) >= (int)sizeof staged)
+  if (snprintf(out->staged, sizeof out->staged, "%s" LAM_STORE_TEMPORARY "%s", key, uuid) >= (int)sizeof out->staged)
     return lam_fail(error, LAM_INVALID, "the key \"%s\" is too long", key);
-  enum lam_status status = write_new(store, staged, bytes, sync, error);
-  if (status == LAM_OK) status = store->ops->replace(store, staged, store, key, error);
-  if (status != LAM_OK && status != LAM_EXISTS) store->ops->remove(store, staged, NULL);
+  memcpy(out->key, key, strlen(key) + 1);
+  enum lam_status status = write_new(store, out->staged, bytes, sync, error);
+  if (status == LAM_OK)
+    out->store = store;
+  else if (status != LAM_EXISTS)
+    store->ops->remove(store, out->staged, NULL);
   return status;
+}
+
+static enum lam_status replace(const struct lam_put *put, struct lam_error *error) {
+  return put->store->ops->replace(put->store, put->staged, put->store, put->key, error);
+}
+
+static enum lam_status sync_parent(const struct lam_put *put, struct lam_error *error) {
+  char directory[LAM_KEY_MAX + 1];
+  const char *slash = strrchr(put->key, '/');
+  snprintf(directory, sizeof directory, "%.*s", slash ? (int)(slash - put->key) : 0, put->key);
+  return put->store->ops->sync_directory(put->store, directory, error);
+}
+
+enum lam_status lam_store_put_begin(struct lam_store *store, const char *key, struct lam_bytes bytes,
+                                    struct lam_put *out, struct lam_error *error) {
+  return begin_put(store, key, bytes, false, out, error);
+}
+
+enum lam_status lam_store_put_end(const struct lam_put *put, struct lam_error *error) {
+  LAM_TRY(replace(put, error));
+  return sync_parent(put, error);
+}
+
+enum lam_status lam_store_put_happened(const struct lam_put *put, bool *out, struct lam_error *error) {
+  bool waits;
+  *out = true;
+  LAM_TRY(lam_store_exists(put->store, put->staged, &waits, error));
+  *out = !waits;
+  return LAM_OK;
+}
+
+static enum lam_status put_new(struct lam_store *store, const char *key, struct lam_bytes bytes, bool durable,
+                               struct lam_error *error) {
+  struct lam_put put;
+  LAM_TRY(begin_put(store, key, bytes, durable, &put, error));
+  enum lam_status status = replace(&put, error);
+  if (status != LAM_OK) lam_store_put_drop(&put);
+  return status == LAM_OK && durable ? sync_parent(&put, error) : status;
 }
 
 enum lam_status lam_store_put(struct lam_store *store, const char *key, struct lam_bytes bytes,
                               struct lam_error *error) {
-  char directory[LAM_KEY_MAX + 1];
-  LAM_TRY(put_new(store, key, bytes, true, error));
-  const char *slash = strrchr(key, '/');
-  snprintf(directory, sizeof directory, "%.*s", slash ? (int)(slash - key) : 0, key);
-  return store->ops->sync_directory(store, directory, error);
+  return put_new(store, key, bytes, true, error);
 }
 
 enum lam_status lam_store_put_cache(struct lam_store *store, const char *key, struct lam_bytes bytes,

@@ -159,6 +159,19 @@ enum lam_status lam_store_get(struct lam_store *store, const char *key, uint64_t
 /* Writes a whole object atomically and durably: create `key` + ".tmp-<uuid>", sync, replace, sync_directory. */
 enum lam_status lam_store_put(struct lam_store *store, const char *key, struct lam_bytes bytes,
                               struct lam_error *error);
+/* The same in two halves, for bytes that are made durable between them, together with others: `begin` writes them under
+ * a name of their own and syncs nothing, `end` gives them their key, durably. Either `end` or `drop` follows `begin`;
+ * after an `end` that failed, lam_store_put_happened says whether the key has the bytes, and `drop` removes them where
+ * it has not. */
+struct lam_put {
+  struct lam_store *store; /* NULL: nothing is begun */
+  char key[LAM_KEY_MAX + 1], staged[LAM_KEY_MAX + 1];
+};
+enum lam_status lam_store_put_begin(struct lam_store *store, const char *key, struct lam_bytes bytes,
+                                    struct lam_put *out, struct lam_error *error);
+enum lam_status lam_store_put_end(const struct lam_put *put, struct lam_error *error);
+enum lam_status lam_store_put_happened(const struct lam_put *put, bool *out, struct lam_error *error);
+void lam_store_put_drop(const struct lam_put *put);
 /* The same without making it durable, for what can be made again and tells whether it is damaged: after a power cut it
  * may be missing, old, or cut short. */
 enum lam_status lam_store_put_cache(struct lam_store *store, const char *key, struct lam_bytes bytes,

@@ -343,8 +343,18 @@ static enum lam_status note_retired(struct lam_head *head, const struct lam_jour
 enum lam_status lam_journal_remove(struct lam_directory *directory, struct lam_error *error) {
   struct lam_store *meta = directory->meta;
   enum lam_status status = meta->ops->remove(meta, LAM_JOURNAL_KEY, error);
-  if (status != LAM_OK && status != LAM_NOT_FOUND) return status;
-  return meta->ops->sync_directory(meta, "", error);
+  return status == LAM_NOT_FOUND ? LAM_OK : status;
+}
+
+/* What has been applied and the head's bytes become durable together, before the head has its name. */
+static enum lam_status settle_head(struct apply *apply, const struct lam_head *head, bool no_sync,
+                                   struct lam_error *error) {
+  struct lam_put put;
+  LAM_TRY(lam_head_begin(apply->directory, head, &put, error));
+  enum lam_status status = no_sync ? LAM_OK : apply->meta->ops->sync_all(apply->meta, error);
+  if (status == LAM_OK) status = lam_store_put_end(&put, error);
+  if (status != LAM_OK) lam_store_put_drop(&put);
+  return status;
 }
 
 enum lam_status lam_apply(struct lam_directory *directory, const struct lam_journal *journal, struct lam_head *head,
@@ -365,11 +375,10 @@ enum lam_status lam_apply(struct lam_directory *directory, const struct lam_jour
    * one again. Data and state are on one file system: one call is for both. */
   if (!no_sync && exchanges) LAM_TRY(apply.meta->ops->sync_all(apply.meta, error));
   LAM_TRY(for_each(&apply, clear_away, error));
-  if (!no_sync) LAM_TRY(apply.meta->ops->sync_all(apply.meta, error));
   LAM_TRY(note_retired(head, journal, error));
   LAM_TRY(lam_in_place_note(head, journal, error));
   head->sequence = lam_max_u64(head->sequence, journal->sequence);
-  LAM_TRY(lam_head_write(directory, head, error));
+  LAM_TRY(settle_head(&apply, head, no_sync, error));
   return lam_journal_remove(directory, error);
 }
 

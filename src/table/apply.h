@@ -14,7 +14,8 @@ const struct lam_journal_file *lam_journal_find(const struct lam_journal_directo
 enum lam_status lam_journal_staged_key(struct lam_arena *arena, const struct lam_journal_directory *directory,
                                        const char *name, char **out, struct lam_error *error);
 
-/* Removes the journal, durably; none there is fine. */
+/* Removes the journal; none there is fine. Not durably: one that comes back is seen to be applied by the head, which is
+ * durable, and the next commit makes the removal durable too. */
 enum lam_status lam_journal_remove(struct lam_directory *directory, struct lam_error *error);
 
 /* Looks whether everything that the journal needs is still there. LAM_CORRUPT says what is not, before anything is

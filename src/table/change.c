@@ -18,7 +18,8 @@ static enum lam_status write_lease(struct lam_stage *stage, struct lam_error *er
   int64_t now = directory->now();
   snprintf(key, sizeof key, "%s/lease", stage->prefix);
   int size = snprintf(text, sizeof text, LAM_LEASE_TITLE " %" PRId64 "\n", now + LAM_LEASE_SECONDS);
-  LAM_TRY(lam_store_put(directory->meta, key, lam_bytes_of(text, (size_t)size), error));
+  /* Not made durable: after a power cut nobody is at work here. */
+  LAM_TRY(lam_store_put_cache(directory->meta, key, lam_bytes_of(text, (size_t)size), error));
   stage->renewed_at = now;
   return LAM_OK;
 }

@@ -9,6 +9,7 @@
 #include "table/in_place.h"
 #include "table/pack_make.h"
 #include "table/prepare.h"
+#include "table/scope.h"
 #include "table/sidecars.h"
 #include "table/sweep.h"
 
@@ -100,23 +101,55 @@ struct commit {
   struct lam_commit_result *result;
   struct lam_journal journal;
   struct lam_head head;
+  struct lam_put point; /* the journal, or the head, whose name is the commit point */
 };
 
-/* The commit point. A failure may come after the journal has its name: then only its durability is in question, and
- * asking for that again settles it. */
-static enum lam_status write_journal(struct commit *commit, struct lam_error *error) {
-  struct lam_store *meta = commit->directory->meta;
+/* Nothing is to be moved: the head alone, which says how far files go, makes the commit. */
+static bool only_appends(const struct lam_journal *journal) {
+  for (size_t i = 0; i < journal->directory_count; i++) {
+    const struct lam_journal_directory *directory = &journal->directories[i];
+    if (directory->how != LAM_JOURNAL_FILES) return false;
+    for (size_t j = 0; j < directory->file_count; j++)
+      if (directory->files[j].action != LAM_JOURNAL_APPEND) return false;
+  }
+  return true;
+}
+
+/* Writes the head as it will be, while that in memory stays what the failure of the commit needs. */
+static enum lam_status begin_head(struct commit *commit, struct lam_error *error) {
+  void *memory;
+  LAM_TRY(lam_arena_array(&commit->head.arena, commit->head.file_count, sizeof *commit->head.files, &memory, error));
+  struct lam_head now = commit->head;
+  lam_copy(memory, now.files, now.file_count * sizeof *now.files);
+  now.files = memory;
+  now.file_room = now.file_count;
+  enum lam_status status = lam_in_place_note(&now, &commit->journal, error);
+  now.sequence = commit->journal.sequence;
+  if (status == LAM_OK) status = lam_head_begin(commit->directory, &now, &commit->point, error);
+  commit->head.arena = now.arena;
+  return status;
+}
+
+static enum lam_status begin_journal(struct commit *commit, struct lam_error *error) {
   struct lam_buf text;
   lam_buf_init(&text, commit->directory->mem);
   enum lam_status status = lam_journal_encode(&commit->journal, &text, error);
-  if (status == LAM_OK) {
-    commit->result->in_doubt = true;
-    status = lam_store_put(meta, LAM_JOURNAL_KEY, lam_bytes_of(text.data, text.size), error);
-  }
+  if (status == LAM_OK)
+    status = lam_store_put_begin(commit->directory->meta, LAM_JOURNAL_KEY, lam_bytes_of(text.data, text.size),
+                                 &commit->point, error);
   lam_buf_release(&text);
-  if (status != LAM_OK && commit->result->in_doubt) {
+  return status;
+}
+
+/* The commit point. A failure may come after the journal (or the head) has its name: then only its durability is in
+ * question, and asking for that again settles it. */
+static enum lam_status pass_point(struct commit *commit, struct lam_error *error) {
+  struct lam_store *meta = commit->directory->meta;
+  enum lam_status status = lam_store_put_end(&commit->point, error);
+  if (status != LAM_OK) {
     bool there;
-    if (lam_store_exists(meta, LAM_JOURNAL_KEY, &there, NULL) != LAM_OK)
+    commit->result->in_doubt = true;
+    if (lam_store_put_happened(&commit->point, &there, NULL) != LAM_OK)
       return lam_fail_in(error, status,
                          "whether commit %" PRIu64
                          " of '%s' was made is not known yet: the next writer "
@@ -165,6 +198,7 @@ static enum lam_status prepare(struct commit *commit, struct lam_error *error) {
   LAM_TRY(append(commit, error));
   LAM_TRY(back_up(commit, error));
   lam_sidecars_append(commit->directory, commit->change);
+  LAM_TRY((only_appends(&commit->journal) ? begin_head : begin_journal)(commit, error));
   LAM_TRY(make_durable(commit, error));
   return lam_check_cancel(commit->directory->context, error);
 }
@@ -183,23 +217,35 @@ static enum lam_status check_last(const struct commit *commit, struct lam_error 
                   commit->directory->name, commit->head.sequence, after);
 }
 
+/* Past the commit point. */
+static enum lam_status finish(struct commit *commit, struct lam_error *error) {
+  if (!only_appends(&commit->journal))
+    return lam_apply(commit->directory, &commit->journal, &commit->head, false, commit->options.no_sync, commit->result,
+                     error);
+  commit->head.sequence = commit->journal.sequence;
+  return lam_in_place_note(&commit->head, &commit->journal, error);
+}
+
 static enum lam_status commit_recovered(struct commit *commit, struct lam_error *error) {
   struct lam_commit_result *result = commit->result;
   LAM_TRY(check_last(commit, error));
+  LAM_TRY(lam_scope_check_layout(commit->directory, commit->change, commit->head.sequence, error));
   commit->journal.sequence = commit->head.sequence + 1;
   commit->journal.time = commit->directory->now();
   commit->journal.change = commit->stage->id;
   enum lam_status status = prepare(commit, error);
-  if (status == LAM_OK) status = write_journal(commit, error);
+  if (status == LAM_OK) status = pass_point(commit, error);
   if (status != LAM_OK) {
     drop_backup(commit);
+    if (result->in_doubt) return status;
+    lam_store_put_drop(&commit->point);
     /* What cannot be taken back now is by the next writer. */
-    if (!result->in_doubt) mend(commit->directory, &commit->head, NULL);
+    mend(commit->directory, &commit->head, NULL);
     return status;
   }
   result->committed = true;
   result->sequence = commit->journal.sequence;
-  status = lam_apply(commit->directory, &commit->journal, &commit->head, false, commit->options.no_sync, result, error);
+  status = finish(commit, error);
   if (status != LAM_OK)
     return lam_fail_in(error, status,
                        "commit %" PRIu64

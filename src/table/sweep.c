@@ -49,6 +49,18 @@ enum lam_status lam_head_have(struct lam_directory *directory, struct lam_head *
   return status;
 }
 
+enum lam_status lam_head_begin(struct lam_directory *directory, const struct lam_head *head, struct lam_put *out,
+                               struct lam_error *error) {
+  struct lam_buf text;
+  lam_buf_init(&text, directory->mem);
+  out->store = NULL;
+  enum lam_status status = lam_head_encode(head, &text, error);
+  if (status == LAM_OK)
+    status = lam_store_put_begin(directory->meta, LAM_HEAD_KEY, lam_bytes_of(text.data, text.size), out, error);
+  lam_buf_release(&text);
+  return status;
+}
+
 enum lam_status lam_head_write(struct lam_directory *directory, const struct lam_head *head, struct lam_error *error) {
   struct lam_buf text;
   lam_buf_init(&text, directory->mem);

@@ -18,5 +18,8 @@ enum lam_status lam_sweep_retired(struct lam_directory *directory, struct lam_he
 enum lam_status lam_sweep_stages(struct lam_directory *directory, const char *except, struct lam_error *error);
 
 enum lam_status lam_head_write(struct lam_directory *directory, const struct lam_head *head, struct lam_error *error);
+/* The first half of it: see lam_store_put_begin. */
+enum lam_status lam_head_begin(struct lam_directory *directory, const struct lam_head *head, struct lam_put *out,
+                               struct lam_error *error);
 
 #endif
