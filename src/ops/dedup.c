@@ -157,9 +157,7 @@ static void free_bits(struct dedup *d) {
 static enum lam_status depend(struct dedup *d, const bool *touched, struct lam_error *error) {
   struct lam_edit *edit = d->edit;
   const struct lam_snapshot *snapshot = &edit->table->snapshot;
-  if (!edit->filter.count) LAM_TRY(lam_change_scope(&edit->change, "", error));
-  for (size_t p = 0; edit->filter.count && p < snapshot->partition_count; p++)
-    LAM_TRY(lam_change_scope(&edit->change, snapshot->partitions[p].directory, error));
+  LAM_TRY(lam_change_scope(&edit->change, "", error));
   for (size_t i = 0; i < snapshot->file_count; i++)
     if (!touched[i]) LAM_TRY(lam_change_read(&edit->change, &snapshot->files[i], error));
   return LAM_OK;

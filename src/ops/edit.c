@@ -85,14 +85,10 @@ static bool ruled_out(const struct lam_directory_partition *partition, const uin
 
 enum lam_status lam_edit_depend(struct lam_edit *edit, const uint8_t *outcomes, struct lam_error *error) {
   const struct lam_snapshot *snapshot = &edit->table->snapshot;
-  if (!edit->filter.count) LAM_TRY(lam_change_scope(&edit->change, "", error));
-  for (size_t p = 0; p < snapshot->partition_count; p++) {
-    const struct lam_directory_partition *partition = &snapshot->partitions[p];
-    bool asked_for = edit->filter.count && lam_partition_filter_matches(&edit->filter, &partition->values);
-    if (asked_for) LAM_TRY(lam_change_scope(&edit->change, partition->directory, error));
-    if (outcomes && ruled_out(partition, outcomes))
-      LAM_TRY(lam_change_outside(&edit->change, partition->directory, error));
-  }
+  LAM_TRY(lam_change_scope(&edit->change, "", error));
+  for (size_t p = 0; outcomes && p < snapshot->partition_count; p++)
+    if (ruled_out(&snapshot->partitions[p], outcomes))
+      LAM_TRY(lam_change_outside(&edit->change, snapshot->partitions[p].directory, error));
   return LAM_OK;
 }
 
@@ -159,7 +155,11 @@ static enum lam_status commit(struct lam_edit *edit, struct lam_store *backup, s
       .grace_seconds = edit->options->grace_seconds,
       .backup = backup,
   };
-  if (edit->change.scope_count && !edit->change.known) edit->change.known = &edit->table->snapshot;
+  const struct lam_snapshot *snapshot = &edit->table->snapshot;
+  const struct lam_change_layout layout = {snapshot->columns, snapshot->column_count, snapshot->sequence};
+  if (!edit->change.known) edit->change.known = snapshot;
+  if (edit->filter.count && !edit->whole) edit->change.within = &edit->filter;
+  edit->change.layout = &layout;
   enum lam_status status = lam_commit(edit->stage, &edit->change, &options, committed, error);
   edit->result.sequence = committed->sequence;
   return status;

@@ -52,6 +52,13 @@ struct lam_change_tail {
   const char *key;
   struct lam_identity identity; /* as it was read */
 };
+/* New files go into directories by these columns, which were the table's after the commit `sequence`. A conflict where
+ * a later one has partitioned it anew. */
+struct lam_change_layout {
+  const char *const *columns;
+  size_t count;
+  uint64_t sequence;
+};
 struct lam_change {
   struct lam_arena arena;
   struct lam_change_add *adds;
@@ -68,8 +75,10 @@ struct lam_change {
   size_t scope_count, scope_room;
   const char **outside; /* directories with files that the scope leaves out, ascending; not those below them */
   size_t outside_count, outside_room;
-  const struct lam_snapshot *known; /* the plan's; may be NULL without a scope; outlives the change */
-  uint64_t after;                   /* a conflict unless this was the table's last commit; 0: whichever it was */
+  const struct lam_partition_filter *within; /* only partitions that match it; NULL: all. Outlives the change */
+  const struct lam_snapshot *known;          /* the plan's; may be NULL without a scope; outlives the change */
+  const struct lam_change_layout *layout;    /* of new files; NULL: it does not matter. Outlives the change */
+  uint64_t after; /* a conflict unless this was the table's last commit; 0: whichever it was */
 };
 
 void lam_change_init(struct lam_change *change, struct lam_mem *mem);

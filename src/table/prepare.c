@@ -6,6 +6,7 @@
 #include "base/context.h"
 #include "table/apply.h"
 #include "table/foreign.h"
+#include "table/scope.h"
 
 enum role { ADDED, REMOVED, READ, APPENDED };
 
@@ -90,12 +91,6 @@ static enum lam_status group(struct lam_prepare *prepare, struct lam_error *erro
 
 /* ---- conflicts ---- */
 
-static enum lam_status conflict(const struct lam_prepare *prepare, const char *directory, const char *name,
-                                const char *what, struct lam_error *error) {
-  return lam_fail(error, LAM_CONFLICT, "%s/%s%s%s was %s by another writer since it was planned; nothing was changed",
-                  prepare->directory->data->root, directory, *directory ? "/" : "", name, what);
-}
-
 static enum lam_status check_part(const struct lam_prepare *prepare, const struct lam_touched *touched,
                                   const struct part *part, struct lam_error *error) {
   const struct lam_entry *entry = lam_entry_find(&touched->live, part->name);
@@ -103,20 +98,21 @@ static enum lam_status check_part(const struct lam_prepare *prepare, const struc
     struct part removed = *part;
     removed.role = REMOVED;
     bool goes = bsearch(&removed, touched->parts, touched->part_count, sizeof removed, by_key) != NULL;
-    if (entry && !goes && part->as_is) return conflict(prepare, touched->key, part->name, "made again", error);
+    if (entry && !goes && part->as_is)
+      return lam_scope_conflict(prepare->directory, touched->key, part->name, "made again", error);
     if (entry && !goes)
       return lam_fail(error, LAM_EXISTS, "%s/%s/%s is there already", prepare->directory->data->root, touched->key,
                       part->name);
     return LAM_OK;
   }
-  if (!entry) return conflict(prepare, touched->key, part->name, "removed", error);
+  if (!entry) return lam_scope_conflict(prepare->directory, touched->key, part->name, "removed", error);
   if (entry->info.kind == LAM_OBJECT_LINK && part->role != READ)
     return lam_fail(error, LAM_UNSUPPORTED, "%s/%s/%s is a symbolic link; writers go through none",
                     prepare->directory->data->root, touched->key, part->name);
   bool same = entry->info.kind == LAM_OBJECT_LINK || lam_identity_equal(lam_identity_of(&entry->info), part->identity);
   if (same && part->role == APPENDED && entry->info.links != 1)
-    return conflict(prepare, touched->key, part->name, "given a second name (a backup?)", error);
-  return same ? LAM_OK : conflict(prepare, touched->key, part->name, "changed", error);
+    return lam_scope_conflict(prepare->directory, touched->key, part->name, "given a second name (a backup?)", error);
+  return same ? LAM_OK : lam_scope_conflict(prepare->directory, touched->key, part->name, "changed", error);
 }
 
 /* Past the commit point there is no way back, so what is known to fail there is refused before: a directory that may
@@ -170,52 +166,8 @@ static enum lam_status check_touched(struct lam_prepare *prepare, struct lam_tou
   return LAM_OK;
 }
 
-static bool is_below(const char *directory, const char *scope) {
-  size_t size = strlen(scope);
-  return size == 0 || (strncmp(directory, scope, size) == 0 && (directory[size] == 0 || directory[size] == '/'));
-}
-
-static int file_by_key(const void *a, const void *b) {
-  return strcmp(((const struct lam_data_file *)a)->key, ((const struct lam_data_file *)b)->key);
-}
-
 static int by_text(const void *a, const void *b) {
   return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static bool in_scope(const struct lam_change *change, const char *directory) {
-  bool in = false;
-  for (size_t i = 0; i < change->scope_count && !in; i++) in = is_below(directory, change->scope[i]);
-  return in && !(change->outside_count &&
-                 bsearch(&directory, change->outside, change->outside_count, sizeof *change->outside, by_text));
-}
-
-/* Every data file in the scope must be one that the plan knew, in the state that it knew. */
-static enum lam_status check_scope(struct lam_prepare *prepare, struct lam_error *error) {
-  const struct lam_change *change = prepare->change;
-  if (change->scope_count == 0) return LAM_OK;
-  struct lam_arena *arena = &prepare->journal->arena;
-  struct lam_snapshot now;
-  void *memory;
-  size_t known = change->known ? change->known->file_count : 0;
-  /* A snapshot is sorted by directory, then name; keys are looked up as wholes. */
-  LAM_TRY(lam_arena_array(arena, known, sizeof(struct lam_data_file), &memory, error));
-  struct lam_data_file *files = memory;
-  if (known) memcpy(files, change->known->files, known * sizeof *files);
-  if (known) qsort(files, known, sizeof *files, file_by_key);
-  LAM_TRY(lam_snapshot_open(prepare->directory, NULL, &now, error));
-  enum lam_status status = LAM_OK;
-  for (size_t i = 0; status == LAM_OK && i < now.file_count; i++) {
-    const char *directory = now.partitions[now.files[i].partition].directory;
-    if (!in_scope(change, directory)) continue;
-    const struct lam_data_file *file = known ? bsearch(&now.files[i], files, known, sizeof *files, file_by_key) : NULL;
-    if (!file)
-      status = conflict(prepare, "", now.files[i].key, "added", error);
-    else if (!lam_identity_equal(file->identity, now.files[i].identity))
-      status = conflict(prepare, "", now.files[i].key, "changed", error);
-  }
-  lam_snapshot_release(&now);
-  return status;
 }
 
 static int touched_by_key(const void *a, const void *b) {
@@ -276,7 +228,7 @@ enum lam_status lam_prepare_check(struct lam_prepare *prepare, struct lam_error 
   LAM_TRY(group(prepare, error));
   LAM_TRY(check_foreign(prepare, error));
   for (size_t i = 0; i < prepare->touched_count; i++) LAM_TRY(check_touched(prepare, &prepare->touched[i], error));
-  return check_scope(prepare, error);
+  return lam_scope_check(prepare->directory, prepare->change, &prepare->journal->arena, error);
 }
 
 /* ---- staging ---- */
@@ -452,7 +404,7 @@ static enum lam_status stage_directory(struct staging *staging, struct lam_error
       LAM_TRY(meta->ops->make_directory(meta, out->staged, error));
       out->how = LAM_JOURNAL_FILES;
     } else if (status == LAM_NOT_FOUND) {
-      return conflict(staging->prepare, out->key, "a file", "removed", error);
+      return lam_scope_conflict(staging->prepare->directory, out->key, "a file", "removed", error);
     } else if (status != LAM_OK) {
       return status;
     }
