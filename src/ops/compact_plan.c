@@ -2,9 +2,9 @@
 #include <stdlib.h>
 
 #include "ops/compact.h"
+#include "ops/rotation.h"
 
 enum {
-  DEFAULT_TARGET = 128000000, /* bytes */
   DEFAULT_MIN_FILES = 2,
   DEFAULT_GROUP_ROWS = 1 << 20,
   DEFAULT_GROUP_BYTES = 128 << 20,
@@ -14,7 +14,7 @@ enum lam_status lam_compact_options_resolve(const struct lam_compact_options *gi
                                             struct lam_error *error) {
   *out = (struct lam_compact_options)LAM_COMPACT_OPTIONS_INIT;
   LAM_TRY(lam_options_read(given, "LAM_COMPACT_OPTIONS_INIT", out, sizeof *out, error));
-  if (out->target_size == 0) out->target_size = DEFAULT_TARGET;
+  if (out->target_size == 0) out->target_size = LAM_TARGET_SIZE;
   if (out->max_file_size == 0) out->max_file_size = out->target_size / 4 * 3;
   if (out->min_files == 0) out->min_files = DEFAULT_MIN_FILES;
   if (out->row_group_rows == 0) out->row_group_rows = DEFAULT_GROUP_ROWS;

@@ -11,14 +11,12 @@
 #include "ops/derive.h"
 #include "ops/discard_store.h"
 #include "ops/group_rows.h"
-#include "ops/partition_writer.h"
 #include "ops/repartition.h"
 #include "ops/task.h"
 #include "parquet/codec.h"
 #include "table/table.h"
 
 enum {
-  DEFAULT_TARGET = 128000000, /* bytes of a file */
   SAMPLE_ROWS = 1 << 20,
   SAMPLE_BYTES = 128 << 20,
   MOST_COLUMNS = 4096, /* that expressions of a partitioning use */
@@ -150,28 +148,12 @@ static enum lam_status take_sample(void *user, struct ArrowArray *batch, struct 
 static enum lam_status encode(struct estimate *e, struct lam_scan *scan, struct lam_derive *derive, bool partitioned,
                               struct lam_store *discard, struct lam_partition_writer_counts *counts,
                               struct lam_error *error) {
-  const struct lam_repartition_options *o = e->options;
-  struct lam_keep keep;
-  struct lam_partition_writer_options to = {
-      .store = discard,
-      .schema = lam_derive_schema(derive),
-      .partition_by = e->spec.names,
-      .partition_count = partitioned ? e->spec.count : 0,
-      .sort_by = o->sort_by,
-      .sort_count = o->sort_count,
-      .stem = "part",
-      .write = LAM_WRITE_OPTIONS_INIT,
-      .target_size = o->target_size ? o->target_size : DEFAULT_TARGET,
-      .rows_per_file = o->rows_per_file,
-  };
+  struct lam_partition_writer_options to;
   struct sample sample = {.rows = 0};
   struct lam_change change;
-  LAM_TRY(lam_repartition_columns(e->table, to.schema, &o->change, &e->arena, &keep, error));
-  lam_keep_write(&keep, &to.write);
-  to.write.row_group_rows = o->row_group_rows;
-  to.write.row_group_bytes = o->row_group_bytes;
-  to.write.sorting = o->sort_by;
-  to.write.sorting_count = o->sort_count;
+  LAM_TRY(lam_repartition_writing(e->options, e->table, &e->spec, lam_derive_schema(derive), &e->arena, &to, error));
+  to.store = discard;
+  if (!partitioned) to.partition_count = 0;
   LAM_TRY(lam_partition_writer_open(e->mem, &to, &sample.writer, error));
   lam_change_init(&change, e->mem);
   enum lam_status status = each_batch(e, scan, derive, take_sample, &sample, error);
@@ -243,7 +225,7 @@ static double drift_of(const struct estimate *e, double sampled, uint64_t rows, 
 /* A partition has at least one file. */
 static uint64_t files_of(const struct estimate *e, double row_bytes) {
   const struct lam_repartition_options *o = e->options;
-  double target = (double)(o->target_size ? o->target_size : DEFAULT_TARGET);
+  double target = (double)(o->target_size ? o->target_size : LAM_TARGET_SIZE);
   const uint64_t *rows = (const uint64_t *)(const void *)e->group_rows.data;
   size_t count = e->spec.count ? e->group_rows.size / sizeof *rows : 1;
   uint64_t files = 0;

@@ -8,10 +8,7 @@
 #include "ops/import_source.h"
 #include "ops/partition_writer.h"
 
-enum {
-  DEFAULT_TARGET = 128000000, /* bytes */
-  IMPORT_MEMORY = 96 << 20,   /* that an import should have */
-};
+enum { IMPORT_MEMORY = 96 << 20 }; /* that an import should have */
 
 struct import_run {
   struct lam_directory *directory;
@@ -144,7 +141,7 @@ static enum lam_status open_writer(struct import_run *run, struct lam_error *err
       .sort_count = options->sort_count,
       .stem = "part",
       .write = write,
-      .target_size = options->target_size ? options->target_size : DEFAULT_TARGET,
+      .target_size = options->target_size ? options->target_size : LAM_TARGET_SIZE,
       .rows_per_file = options->rows_per_file,
   };
   return lam_partition_writer_open(run->mem, &to, &run->writer, error);

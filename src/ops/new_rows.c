@@ -4,7 +4,6 @@
 #include "ops/partition_writer.h"
 
 enum {
-  TARGET_SIZE = 128000000, /* bytes of a file */
   ROW_GROUP_BYTES = 128 << 20,
 };
 
@@ -63,7 +62,7 @@ static enum lam_status open_writer(struct lam_new_rows *rows, const struct lam_n
       .written_columns = given->written_columns,
       .stem = "part",
       .write = LAM_WRITE_OPTIONS_INIT,
-      .target_size = TARGET_SIZE,
+      .target_size = LAM_TARGET_SIZE,
       .run_bytes = given->room,
   };
   LAM_TRY(lam_partition_columns(&edit->table->snapshot, &rows->arena, (const char ***)(uintptr_t)&options.partition_by,

@@ -10,15 +10,14 @@
 #include "base/options.h"
 #include "ops/derive.h"
 #include "ops/discard_store.h"
-#include "ops/partition_writer.h"
+#include "ops/keep.h"
 #include "ops/task.h"
 #include "table/root.h"
 #include "table/table.h"
 
 enum {
-  DEFAULT_TARGET = 128000000, /* bytes */
-  SCAN_ROWS = 65536,          /* of a batch: the writer would put smaller ones together … */
-  SCAN_MEMORY = 128 << 20,    /* … where there are so many bytes of memory */
+  SCAN_ROWS = 65536,       /* of a batch: the writer would put smaller ones together … */
+  SCAN_MEMORY = 128 << 20, /* … where there are so many bytes of memory */
 };
 
 struct repartition {
@@ -34,7 +33,7 @@ struct repartition {
   struct lam_snapshot present; /* of the target, where that is another table */
   struct lam_partition_spec spec;
   struct lam_derive *derive;
-  struct lam_keep keep;
+  struct lam_partition_writer_options writing;
 
   struct lam_stage *stage; /* NULL: a dry run */
   struct lam_store *store;
@@ -116,9 +115,10 @@ static enum lam_status check_schema(struct repartition *r, struct lam_error *err
 
 /* ---- writing ---- */
 
-enum lam_status lam_repartition_columns(const struct lam_table *table, const struct ArrowSchema *schema,
-                                        const struct lam_change_options *options, struct lam_arena *arena,
-                                        struct lam_keep *keep, struct lam_error *error) {
+/* Columns are encoded as the first file of the source, which has one, has them; new ones by the default. */
+static enum lam_status keep_columns(const struct lam_table *table, const struct ArrowSchema *schema,
+                                    const struct lam_change_options *options, struct lam_arena *arena,
+                                    struct lam_keep *keep, struct lam_error *error) {
   const struct lam_snapshot *snapshot = &table->snapshot;
   struct lam_file *file;
   void *memory;
@@ -138,28 +138,37 @@ enum lam_status lam_repartition_columns(const struct lam_table *table, const str
   return lam_keep_change(keep, options, schema, error);
 }
 
-static enum lam_status open_writer(struct repartition *r, struct lam_partition_writer **out, struct lam_error *error) {
-  const struct lam_repartition_options *o = r->options;
-  struct lam_partition_writer_options to = {
-      .stage = r->stage,
-      .store = r->store,
-      .schema = lam_derive_schema(r->derive),
-      .partition_by = r->spec.names,
-      .partition_count = r->spec.count,
-      .sort_by = o->sort_by,
-      .sort_count = o->sort_count,
+enum lam_status lam_repartition_writing(const struct lam_repartition_options *options, const struct lam_table *source,
+                                        const struct lam_partition_spec *spec, const struct ArrowSchema *schema,
+                                        struct lam_arena *arena, struct lam_partition_writer_options *out,
+                                        struct lam_error *error) {
+  struct lam_keep keep;
+  *out = (struct lam_partition_writer_options){
+      .schema = schema,
+      .partition_by = spec->names,
+      .partition_count = spec->count,
+      .sort_by = options->sort_by,
+      .sort_count = options->sort_count,
       .stem = "part",
       .write = LAM_WRITE_OPTIONS_INIT,
-      .target_size = o->target_size ? o->target_size : DEFAULT_TARGET,
-      .rows_per_file = o->rows_per_file,
-      .hash = o->change.verify_full ? &r->written : NULL,
+      .target_size = options->target_size ? options->target_size : LAM_TARGET_SIZE,
+      .rows_per_file = options->rows_per_file,
   };
-  to.write.row_group_rows = o->row_group_rows;
-  to.write.row_group_bytes = o->row_group_bytes;
-  to.write.sorting = o->sort_by;
-  to.write.sorting_count = o->sort_count;
+  out->write.row_group_rows = options->row_group_rows;
+  out->write.row_group_bytes = options->row_group_bytes;
+  out->write.sorting = options->sort_by;
+  out->write.sorting_count = options->sort_count;
+  LAM_TRY(keep_columns(source, schema, &options->change, arena, &keep, error));
+  lam_keep_write(&keep, &out->write);
+  return LAM_OK;
+}
+
+static enum lam_status open_writer(struct repartition *r, struct lam_partition_writer **out, struct lam_error *error) {
+  struct lam_partition_writer_options to = r->writing;
+  to.stage = r->stage;
+  to.store = r->store;
+  to.hash = r->options->change.verify_full ? &r->written : NULL;
   to.write.no_sync = true;
-  lam_keep_write(&r->keep, &to.write);
   return lam_partition_writer_open(r->mem, &to, out, error);
 }
 
@@ -335,8 +344,8 @@ static enum lam_status run_table(struct repartition *r, struct lam_error *error)
   LAM_TRY(check_target(r, error));
   LAM_TRY(lam_derive_open(r->mem, &r->table->merge.schema, r->options->set, &r->spec, &r->derive, error));
   LAM_TRY(check_schema(r, error));
-  LAM_TRY(
-      lam_repartition_columns(r->table, lam_derive_schema(r->derive), &r->options->change, &r->arena, &r->keep, error));
+  LAM_TRY(lam_repartition_writing(r->options, r->table, &r->spec, lam_derive_schema(r->derive), &r->arena, &r->writing,
+                                  error));
   r->result->files_read = snapshot->file_count;
   r->result->bytes_read = snapshot->bytes;
   r->result->partitions_before = snapshot->partition_count;

@@ -8,6 +8,8 @@
 #include "parquet/writer.h"
 #include "table/commit.h"
 
+enum { LAM_TARGET_SIZE = 128000000 }; /* bytes of a file where nothing else is asked for */
+
 struct lam_rotation_options {
   struct lam_stage *stage; /* NULL: a dry run */
   struct lam_store *store; /* where staged files are written: the meta store, or one that discards */
