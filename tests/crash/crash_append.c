@@ -171,27 +171,6 @@ static const struct crash_scenario mixed = {
 
 /* ---- the tests ---- */
 
-static void test_errors(void **state) {
-  (void)state;
-  crash_errors(&append);
-  crash_errors(&mixed);
-}
-static void test_full_disk(void **state) {
-  (void)state;
-  crash_full_disk(&append);
-  crash_full_disk(&mixed);
-}
-static void test_power_cut(void **state) {
-  (void)state;
-  crash_power_cut(&append);
-  crash_power_cut(&mixed);
-}
-static void test_recovery_stopped(void **state) {
-  (void)state;
-  crash_recovery(&append);
-  crash_recovery(&mixed);
-}
-
 /* Readers at every operation: one pinned to the state of before sees it throughout, a fresh one the old or the new. */
 struct watcher {
   struct crash_world *world;
@@ -286,8 +265,9 @@ static void test_readers(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      OPS_TEST(test_errors),           OPS_TEST(test_full_disk), OPS_TEST(test_power_cut),
-      OPS_TEST(test_recovery_stopped), OPS_TEST(test_readers),
+      CRASH_TEST(errors, append),   CRASH_TEST(errors, mixed),     CRASH_TEST(full_disk, append),
+      CRASH_TEST(full_disk, mixed), CRASH_TEST(power_cut, append), CRASH_TEST(power_cut, mixed),
+      CRASH_TEST(recovery, append), CRASH_TEST(recovery, mixed),   OPS_TEST(test_readers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

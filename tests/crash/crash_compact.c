@@ -59,28 +59,6 @@ static const struct crash_scenario root = {
     .by_files = true,
 };
 
-static void test_errors(void **state) {
-  (void)state;
-  crash_errors(&sorted);
-  crash_errors(&root);
-}
-static void test_full_disk(void **state) {
-  (void)state;
-  crash_full_disk(&compact);
-  crash_full_disk(&sorted);
-  crash_full_disk(&root);
-}
-static void test_power_cut(void **state) {
-  (void)state;
-  crash_power_cut(&compact);
-  crash_power_cut(&sorted);
-  crash_power_cut(&root);
-}
-static void test_recovery_stopped(void **state) {
-  (void)state;
-  crash_recovery(&sorted);
-}
-
 /* A file that appears, or an input that is rewritten, at any moment is there afterwards, once, and no other row is
  * lost or doubled. */
 static bool intrude_at(const struct crash_scenario *scenario, const char *key, uint64_t at, bool without) {
@@ -135,8 +113,10 @@ static void test_intruders(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      OPS_TEST(test_errors),           OPS_TEST(test_full_disk), OPS_TEST(test_power_cut),
-      OPS_TEST(test_recovery_stopped), OPS_TEST(test_intruders),
+      CRASH_TEST(errors, sorted),    CRASH_TEST(errors, root),    CRASH_TEST(full_disk, compact),
+      CRASH_TEST(full_disk, sorted), CRASH_TEST(full_disk, root), CRASH_TEST(power_cut, compact),
+      CRASH_TEST(power_cut, sorted), CRASH_TEST(power_cut, root), CRASH_TEST(recovery, sorted),
+      OPS_TEST(test_intruders),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

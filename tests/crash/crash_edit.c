@@ -92,35 +92,12 @@ static const struct crash_scenario added = {
     .before = before,
     .after = "p=1:1+,2+,3+,4+,5+,6+,7+,;p=2:11+,12+,;p=3:21+,22+,23+,;", /* in all files at once */
 };
-static const struct crash_scenario *const scenarios[] = {&some, &in_place, &all, &moves, &added};
-enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
-
-static void test_errors(void **state) {
-  (void)state;
-  crash_errors(&some);
-  crash_errors(&added);
-}
-static void test_full_disk(void **state) {
-  (void)state;
-  crash_full_disk(&moves);
-  crash_full_disk(&in_place);
-}
-static void test_power_cut(void **state) {
-  (void)state;
-  for (size_t i = 0; i < SCENARIOS; i++) crash_power_cut(scenarios[i]);
-}
-static void test_recovery_stopped(void **state) {
-  (void)state;
-  crash_recovery(&some);
-  crash_recovery(&moves);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
-      OPS_TEST(test_errors),
-      OPS_TEST(test_full_disk),
-      OPS_TEST(test_power_cut),
-      OPS_TEST(test_recovery_stopped),
+      CRASH_TEST(errors, some),        CRASH_TEST(errors, added),    CRASH_TEST(full_disk, moves),
+      CRASH_TEST(full_disk, in_place), CRASH_TEST(power_cut, some),  CRASH_TEST(power_cut, in_place),
+      CRASH_TEST(power_cut, all),      CRASH_TEST(power_cut, moves), CRASH_TEST(power_cut, added),
+      CRASH_TEST(recovery, some),      CRASH_TEST(recovery, moves),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

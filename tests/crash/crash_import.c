@@ -40,23 +40,6 @@ static const struct crash_scenario import = {
     .after = "value=0.25:1,1,;value=0.5:2,2,;value=0.75:3,;",
 };
 
-static void test_errors(void **state) {
-  (void)state;
-  crash_errors(&import);
-}
-static void test_full_disk(void **state) {
-  (void)state;
-  crash_full_disk(&import);
-}
-static void test_power_cut(void **state) {
-  (void)state;
-  crash_power_cut(&import);
-}
-static void test_recovery_stopped(void **state) {
-  (void)state;
-  crash_recovery(&import);
-}
-
 static int set_up(void **state) {
   int failed = open_context(state);
   if (!failed) make_source();
@@ -69,10 +52,10 @@ static int tear_down(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(test_errors, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(test_power_cut, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(test_recovery_stopped, set_up, tear_down),
+      CRASH_TEST_WITH(errors, import, set_up, tear_down),
+      CRASH_TEST_WITH(full_disk, import, set_up, tear_down),
+      CRASH_TEST_WITH(power_cut, import, set_up, tear_down),
+      CRASH_TEST_WITH(recovery, import, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,24 +47,6 @@ static const struct crash_scenario replace = {
     .after = "part=a:7+,;part=c:8+,;",
 };
 
-static void test_errors(void **state) {
-  (void)state;
-  crash_errors(&in_place);
-}
-static void test_full_disk(void **state) {
-  (void)state;
-  crash_full_disk(&replace);
-}
-static void test_power_cut(void **state) {
-  (void)state;
-  crash_power_cut(&in_place);
-  crash_power_cut(&replace);
-}
-static void test_recovery_stopped(void **state) {
-  (void)state;
-  crash_recovery(&in_place);
-}
-
 /* A file that comes into the table meanwhile is no part of the change, which depends on there being none. */
 static void test_arrivals(void **state) {
   (void)state;
@@ -108,10 +90,11 @@ static int tear_down(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(test_errors, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(test_power_cut, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(test_recovery_stopped, set_up, tear_down),
+      CRASH_TEST_WITH(errors, in_place, set_up, tear_down),
+      CRASH_TEST_WITH(full_disk, replace, set_up, tear_down),
+      CRASH_TEST_WITH(power_cut, in_place, set_up, tear_down),
+      CRASH_TEST_WITH(power_cut, replace, set_up, tear_down),
+      CRASH_TEST_WITH(recovery, in_place, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_arrivals, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

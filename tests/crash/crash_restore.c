@@ -68,23 +68,6 @@ static const struct crash_scenario restore = {
     .after = "g=1:1,2,3,;g=2/h=1:4,5,;g=3:6,;",
 };
 
-static void test_errors(void **state) {
-  (void)state;
-  crash_errors(&restore);
-}
-static void test_full_disk(void **state) {
-  (void)state;
-  crash_full_disk(&restore);
-}
-static void test_power_cut(void **state) {
-  (void)state;
-  crash_power_cut(&restore);
-}
-static void test_recovery_stopped(void **state) {
-  (void)state;
-  crash_recovery(&restore);
-}
-
 /* What it leaves is the table as it was: summaries, checksum files and directories too. */
 static void test_everything_returns(void **state) {
   (void)state;
@@ -102,8 +85,8 @@ static void test_everything_returns(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      OPS_TEST(test_errors),           OPS_TEST(test_full_disk),          OPS_TEST(test_power_cut),
-      OPS_TEST(test_recovery_stopped), OPS_TEST(test_everything_returns),
+      CRASH_TEST(errors, restore),   CRASH_TEST(full_disk, restore),    CRASH_TEST(power_cut, restore),
+      CRASH_TEST(recovery, restore), OPS_TEST(test_everything_returns),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,23 +31,6 @@ static const struct crash_scenario schema = {
     .after = "p=1:1+,2+,3+,4+,5+,;p=2:11+,12+,;",
 };
 
-static void test_errors(void **state) {
-  (void)state;
-  crash_errors(&schema);
-}
-static void test_full_disk(void **state) {
-  (void)state;
-  crash_full_disk(&schema);
-}
-static void test_power_cut(void **state) {
-  (void)state;
-  crash_power_cut(&schema);
-}
-static void test_recovery_stopped(void **state) {
-  (void)state;
-  crash_recovery(&schema);
-}
-
 /* A file that comes before the commit is changed with the others, or nothing is; one that comes later is not. */
 static bool intrude_at(uint64_t at) {
   struct crash_world w;
@@ -84,7 +67,9 @@ static void test_intruder(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {OPS_TEST(test_errors), OPS_TEST(test_full_disk), OPS_TEST(test_power_cut),
-                                     OPS_TEST(test_recovery_stopped), OPS_TEST(test_intruder)};
+  const struct CMUnitTest tests[] = {
+      CRASH_TEST(errors, schema),   CRASH_TEST(full_disk, schema), CRASH_TEST(power_cut, schema),
+      CRASH_TEST(recovery, schema), OPS_TEST(test_intruder),
+  };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

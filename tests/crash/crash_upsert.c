@@ -68,28 +68,6 @@ static const struct crash_scenario dedup = {
     .after = "p=1:1,2,;p=2:3,;",
 };
 
-/* ---- both ---- */
-
-static const struct crash_scenario *const scenarios[] = {&upsert, &dedup};
-enum { SCENARIOS = 2 };
-
-static void test_errors(void **state) {
-  (void)state;
-  for (int i = 0; i < SCENARIOS; i++) crash_errors(scenarios[i]);
-}
-static void test_full_disk(void **state) {
-  (void)state;
-  for (int i = 0; i < SCENARIOS; i++) crash_full_disk(scenarios[i]);
-}
-static void test_power_cut(void **state) {
-  (void)state;
-  for (int i = 0; i < SCENARIOS; i++) crash_power_cut(scenarios[i]);
-}
-static void test_recovery_stopped(void **state) {
-  (void)state;
-  crash_recovery(&upsert);
-}
-
 /* Another program writes at every call: a key of the source into its partition, or one elsewhere. The result is that
  * of one order of both, or a conflict. */
 static void stop_for(const char *key, int64_t id, const char *first, const char *second) {
@@ -131,12 +109,17 @@ static int tear_down(void **state) {
   remove_temporary(context, source_dir);
   return close_context(state);
 }
-#define CRASH_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      CRASH_TEST(test_errors),           CRASH_TEST(test_full_disk),     CRASH_TEST(test_power_cut),
-      CRASH_TEST(test_recovery_stopped), CRASH_TEST(test_other_writers),
+      CRASH_TEST_WITH(errors, upsert, set_up, tear_down),
+      CRASH_TEST_WITH(errors, dedup, set_up, tear_down),
+      CRASH_TEST_WITH(full_disk, upsert, set_up, tear_down),
+      CRASH_TEST_WITH(full_disk, dedup, set_up, tear_down),
+      CRASH_TEST_WITH(power_cut, upsert, set_up, tear_down),
+      CRASH_TEST_WITH(power_cut, dedup, set_up, tear_down),
+      CRASH_TEST_WITH(recovery, upsert, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(test_other_writers, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -212,18 +212,21 @@ static inline void stop_everywhere(const struct crash_scenario *scenario, const 
   assert_true(at > 20);
 }
 
-static inline void crash_errors(const struct crash_scenario *scenario) {
+static inline void crash_errors(void **state) {
+  const struct crash_scenario *scenario = *state;
   for (int i = 0; i < 8; i++) {
     bool reads = i & 4;
     struct crash_variant variant = {{.after = i & 1, .onwards = i & 2, .reads = reads}, -1, 0, i == 1 || i == 2};
     stop_everywhere(scenario, &variant, 1, reads ? 3 : 1);
   }
 }
-static inline void crash_full_disk(const struct crash_scenario *scenario) {
+static inline void crash_full_disk(void **state) {
+  const struct crash_scenario *scenario = *state;
   struct crash_variant variant = {{.action = FAULT_FULL, .onwards = true}, -1, 0, false};
   stop_everywhere(scenario, &variant, 1, 1);
 }
-static inline void crash_power_cut(const struct crash_scenario *scenario) {
+static inline void crash_power_cut(void **state) {
+  const struct crash_scenario *scenario = *state;
   for (int mode = POWERCUT_DROP; mode <= POWERCUT_RANDOM; mode++) {
     for (uint64_t seed = 1; seed <= (mode == POWERCUT_RANDOM ? 3u : 1u); seed++) {
       struct crash_variant variant = {{.onwards = true, .after = seed & 1}, mode, seed, seed == 2};
@@ -232,7 +235,8 @@ static inline void crash_power_cut(const struct crash_scenario *scenario) {
   }
 }
 /* The writer dies, and the next one dies while it mends. */
-static inline void crash_recovery(const struct crash_scenario *scenario) {
+static inline void crash_recovery(void **state) {
+  const struct crash_scenario *scenario = *state;
   struct crash_world w;
   uint64_t calls, sequence;
   struct lam_error ignored = LAM_ERROR_INIT;
@@ -266,6 +270,11 @@ static inline void crash_recovery(const struct crash_scenario *scenario) {
     }
   }
 }
+
+/* A test that stops a scenario in one of these ways: CRASH_TEST(errors, compact). */
+#define CRASH_TEST_WITH(way, scenario, set_up, tear_down) \
+  { #scenario ": " #way, crash_##way, set_up, tear_down, (void *)(uintptr_t) & (scenario) }
+#define CRASH_TEST(way, scenario) CRASH_TEST_WITH(way, scenario, open_context, close_context)
 
 /* ---- other programs ---- */
 
