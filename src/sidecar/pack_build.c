@@ -1,5 +1,6 @@
 /* Making packs. Bounds are gathered by column, each with a slot for every file, and written column after column. */
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "base/arena.h"
 #include "base/checksum.h"
@@ -89,24 +90,24 @@ static uint32_t file_count(const struct lam_pack_builder *b) {
 
 /* ---- directories ---- */
 
+struct wanted {
+  const char *text, *key;
+  size_t size; /* of the key */
+};
+static int order_directory(const void *wanted, const void *directory) {
+  const struct wanted *w = wanted;
+  const char *key = w->text + ((const struct pack_directory *)directory)->key;
+  int order = strncmp(w->key, key, w->size);
+  return order ? order : -(key[w->size] != 0);
+}
 /* The directory that `key` lies in, one of those so far. */
 static uint32_t parent_of(const struct lam_pack_builder *b, const char *key) {
   const struct pack_directory *directories = (const void *)b->directories.data;
   const char *slash = strrchr(key, '/');
-  size_t size = slash ? (size_t)(slash - key) : 0;
-  uint32_t low = 0, high = directory_count(b);
-  while (low < high) {
-    uint32_t middle = low + (high - low) / 2;
-    const char *other = (const char *)b->text.data + directories[middle].key;
-    int order = strncmp(other, key, size);
-    if (order == 0) order = other[size] != 0;
-    if (order == 0) return middle;
-    if (order < 0)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return PACK_NONE;
+  const struct wanted wanted = {(const char *)b->text.data, key, slash ? (size_t)(slash - key) : 0};
+  const struct pack_directory *found =
+      directory_count(b) ? bsearch(&wanted, directories, directory_count(b), sizeof *found, order_directory) : NULL;
+  return found ? (uint32_t)(found - directories) : PACK_NONE;
 }
 
 enum lam_status lam_pack_add_directory(struct lam_pack_builder *b, const char *key, struct pack_directory directory,

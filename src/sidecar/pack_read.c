@@ -1,5 +1,6 @@
 /* Reading packs: everything is bounded, and its checksum compared, before it is used. */
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "base/checksum.h"
 #include "base/context.h"
@@ -215,37 +216,35 @@ bool lam_pack_trusts(const struct lam_pack *pack, uint32_t directory, const stru
   return true;
 }
 
+/* Keys of records that are sorted by them are found by these. */
+struct wanted {
+  const struct lam_pack *pack;
+  const char *key;
+  size_t skipped; /* of the record's key: its directory and the slash */
+};
+static int order_directory(const void *wanted, const void *directory) {
+  const struct wanted *w = wanted;
+  return strcmp(w->key, lam_pack_key(w->pack, ((const struct pack_directory *)directory)->key));
+}
+static int order_file(const void *wanted, const void *file) {
+  const struct wanted *w = wanted;
+  const char *key = lam_pack_key(w->pack, ((const struct pack_file *)file)->key);
+  return strcmp(w->key, strlen(key) < w->skipped ? "" : key + w->skipped);
+}
+
 uint32_t lam_pack_find_directory(const struct lam_pack *pack, const char *key) {
-  uint32_t low = 0, high = pack->head.directories;
-  while (low < high) {
-    uint32_t middle = low + (high - low) / 2;
-    int order = strcmp(lam_pack_key(pack, pack->directories[middle].key), key);
-    if (order == 0) return middle;
-    if (order < 0)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return PACK_NONE;
+  const struct wanted wanted = {pack, key, 0};
+  const struct pack_directory *found =
+      bsearch(&wanted, pack->directories, pack->head.directories, sizeof *found, order_directory);
+  return found ? (uint32_t)(found - pack->directories) : PACK_NONE;
 }
 
 uint32_t lam_pack_find_file(const struct lam_pack *pack, uint32_t directory, const char *name) {
   const struct pack_directory *in = &pack->directories[directory];
-  uint32_t low = in->first_file, high = low + in->files;
-  size_t prefix = strlen(lam_pack_key(pack, in->key));
-  prefix += prefix > 0; /* the slash */
-  while (low < high) {
-    uint32_t middle = low + (high - low) / 2;
-    const char *key = lam_pack_key(pack, pack->files[middle].key);
-    if (strlen(key) < prefix) return PACK_NONE;
-    int order = strcmp(key + prefix, name);
-    if (order == 0) return middle;
-    if (order < 0)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return PACK_NONE;
+  size_t size = strlen(lam_pack_key(pack, in->key));
+  const struct wanted wanted = {pack, name, size + (size > 0)};
+  const struct pack_file *found = bsearch(&wanted, pack->files + in->first_file, in->files, sizeof *found, order_file);
+  return found ? (uint32_t)(found - pack->files) : PACK_NONE;
 }
 
 /* ---- schemas and bounds ---- */
