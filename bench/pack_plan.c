@@ -1,5 +1,6 @@
 /* Planning a table by its pack.
  *   pack_plan TABLE make            makes the pack; prints its files, bytes and the milliseconds that took
+ *   pack_plan TABLE renew TIMES     makes the pack from the one that is there, as a commit does
  *   pack_plan TABLE stat TIMES      only looks at the table's directories, as trusting a pack does
  *   pack_plan TABLE plan WHERE TIMES    opens the table, plans and closes it; prints the files kept first
  *   pack_plan TABLE count WHERE TIMES   opens the table, counts the rows that match and closes it; prints them first
@@ -35,6 +36,15 @@ static enum lam_status look(struct lam_directory *directory, int times, struct l
   }
   lam_pack_close(pack);
   return status;
+}
+
+static enum lam_status renew(struct lam_directory *directory, int times, struct lam_error *error) {
+  for (int t = 0; t < times; t++) {
+    double start = now_ms();
+    LAM_TRY(lam_pack_make(directory, true, 0, NULL, error));
+    printf("%.4f\n", now_ms() - start);
+  }
+  return LAM_OK;
 }
 
 static enum lam_status run(struct lam_table *table, bool plan, const char *where, uint64_t *out,
@@ -78,7 +88,9 @@ int main(int argc, char **argv) {
     status = lam_mem_open(context, 0, &mem, &error);
     if (status == LAM_OK) status = lam_directory_open(context, argv[1], NULL, false, mem, &directory, &error);
     if (status == LAM_OK && strcmp(argv[2], "make") == 0) status = make(directory, &error);
-    if (status == LAM_OK && argc == 4) status = look(directory, atoi(argv[3]), &error);
+    if (status == LAM_OK && argc == 4)
+      status = strcmp(argv[2], "renew") == 0 ? renew(directory, atoi(argv[3]), &error)
+                                             : look(directory, atoi(argv[3]), &error);
   }
   if (status != LAM_OK) fprintf(stderr, "%s\n", error.message);
   return status == LAM_OK ? 0 : 1;

@@ -1,4 +1,5 @@
-/* Partitions at a glance, from footers: rows, bytes, dead bytes, and bounds of columns by their statistics. */
+/* Partitions at a glance: rows, bytes, dead bytes, and bounds of columns, by the pack; of files that it does not know
+ * so well by their statistics, from sidecars or footers. */
 #include <stdlib.h>
 
 #include "base/context.h"
@@ -6,6 +7,8 @@
 #include "base/threads.h"
 #include "expr/facts.h"
 #include "parquet/append.h"
+#include "sidecar/pack.h"
+#include "table/known.h"
 #include "table/where.h"
 
 enum {
@@ -32,8 +35,10 @@ struct survey {
   lam_partition_fn each;
   void *user;
   struct lam_partitions_result result;
+  struct lam_known *known;
   size_t first; /* of the files under way */
   struct surveyed {
+    bool done;
     struct lam_arena arena; /* of `summaries` */
     struct lam_facts_sum *summaries;
     int64_t dead;
@@ -95,16 +100,41 @@ static enum lam_status survey_open(struct survey *survey, struct surveyed *out, 
   return status;
 }
 
+/* By the pack, where it has all that is asked. */
+static enum lam_status survey_packed(struct survey *survey, size_t index, struct surveyed *out,
+                                     struct lam_error *error) {
+  const struct lam_table *table = survey->table;
+  const struct lam_snapshot *snapshot = &table->snapshot;
+  const struct lam_data_file *data = &snapshot->files[index];
+  const struct lam_directory_partition *partition = &snapshot->partitions[data->partition];
+  if (index == survey->first || index == partition->first_file)
+    LAM_TRY(lam_known_partition(survey->known, partition, error));
+  LAM_TRY(lam_known_file(survey->known, index, &out->done, error));
+  if (!out->done) return LAM_OK;
+  out->dead = snapshot->pack->files[data->packed - 1].dead;
+  for (int32_t i = 0; out->done && i < survey->options.column_count; i++) {
+    struct lam_facts_column facts;
+    int64_t rows = (int64_t)table->files[index].rows;
+    out->done = lam_known_facts(survey->known, (size_t)i, &facts);
+    if (out->done && rows) LAM_TRY(lam_facts_add(&out->summaries[i], &facts, rows, &out->arena, error));
+  }
+  if (out->done)
+    lam_progress_add(table->context, table->files[index].rows, 0);
+  else
+    memset(out->summaries, 0, (size_t)survey->options.column_count * sizeof *out->summaries);
+  return LAM_OK;
+}
+
 static enum lam_status survey_file(void *user, size_t index, struct lam_error *error) {
   struct survey *survey = user;
   struct lam_table *table = survey->table;
   struct surveyed *out = &survey->surveyed[index];
   const struct lam_data_file *data = &table->snapshot.files[survey->first + index];
   struct lam_file *file;
+  if (out->done) return LAM_OK;
   LAM_TRY(lam_check_cancel(table->context, error));
-  LAM_TRY(lam_arena_array(&out->arena, (size_t)survey->options.column_count, sizeof *out->summaries,
-                          (void **)&out->summaries, error));
-  LAM_TRY(lam_snapshot_file(table->directory, &table->snapshot, data, &table->file_options, table->mem, &file, error));
+  LAM_TRY(lam_snapshot_file_unopened(table->directory, &table->snapshot, data, &table->file_options, table->mem, &file,
+                                     error));
   enum lam_status status = survey_open(survey, out, data, file, error);
   lam_progress_add(table->context, (uint64_t)lam_file_rows(file), 0);
   lam_file_close(file);
@@ -284,8 +314,15 @@ static enum lam_status bind_column(struct survey *survey, const char *name, cons
 static enum lam_status survey_some(struct survey *survey, size_t count, bool *more, struct lam_error *error) {
   struct lam_table *table = survey->table;
   memset(survey->surveyed, 0, FILES_AT_ONCE * sizeof *survey->surveyed);
+  enum lam_status status = LAM_OK;
   for (size_t i = 0; i < count; i++) lam_arena_init(&survey->surveyed[i].arena, table->mem);
-  enum lam_status status = lam_pool_run(lam_context_pool(table->context), count, 0, survey_file, survey, error);
+  for (size_t i = 0; status == LAM_OK && i < count; i++) {
+    struct surveyed *file = &survey->surveyed[i];
+    status = lam_arena_array(&file->arena, (size_t)survey->options.column_count, sizeof *file->summaries,
+                             (void **)&file->summaries, error);
+    if (status == LAM_OK) status = survey_packed(survey, survey->first + i, file, error);
+  }
+  if (status == LAM_OK) status = lam_pool_run(lam_context_pool(table->context), count, 0, survey_file, survey, error);
   for (size_t i = 0; i < count; i++) {
     if (status == LAM_OK && *more) status = take_file(survey, survey->first + i, &survey->surveyed[i], more, error);
     lam_arena_release(&survey->surveyed[i].arena);
@@ -303,6 +340,7 @@ static enum lam_status survey_table(struct survey *survey, struct lam_error *err
                           (void **)&survey->columns, error));
   for (int32_t i = 0; i < options->column_count; i++)
     LAM_TRY(bind_column(survey, options->columns[i], &survey->columns[i], error));
+  LAM_TRY(lam_known_open(table, survey->columns, (size_t)options->column_count, &survey->arena, &survey->known, error));
   lam_progress_begin(table->context, "partitions", table->rows, 0);
   enum lam_status status = LAM_OK;
   for (; status == LAM_OK && more && survey->first < files; survey->first += FILES_AT_ONCE)

@@ -176,7 +176,9 @@ static enum lam_status live_bytes(const struct lam_file *file, const bool *repla
 enum lam_status lam_file_dead_bytes(const struct lam_file *file, struct lam_mem *mem, int64_t *out,
                                     struct lam_error *error) {
   int64_t live, most = (int64_t)(lam_file_size(file) - lam_file_footer_size(file)) - FILE_ENDS;
-  *out = -1;
+  const struct lam_file_meta *meta = lam_file_meta(file);
+  *out = meta->dead_known ? meta->dead_bytes : -1;
+  if (meta->dead_known) return LAM_OK;
   LAM_TRY(live_bytes(file, NULL, mem, &live, error));
   if (live >= 0) *out = lam_max_i64(most - live, 0);
   return LAM_OK;

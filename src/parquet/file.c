@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -33,6 +34,10 @@ struct lam_file {
   bool checksums, described;
   struct lam_file_describer describer; /* `close` NULL: none, or closed */
   struct lam_buf late_footer;          /* its thrift bytes, read after the open */
+  const char *key;                     /* of a file that is opened when a byte of it is asked for; else NULL */
+  _Atomic bool opened;
+  pthread_mutex_t opening; /* of such a file: of `input` and `found` */
+  struct lam_object_info found;
 };
 
 const struct lam_file_meta *lam_file_meta(const struct lam_file *file) {
@@ -144,6 +149,24 @@ static void close_describer(struct lam_file *file) {
   file->describer.close = NULL;
 }
 
+/* Any thread. The file is the one that was listed, or gone for this reader. */
+static enum lam_status open_late(struct lam_file *file, struct lam_error *error) {
+  enum lam_status status = LAM_OK;
+  if (file->opened) return LAM_OK;
+  pthread_mutex_lock(&file->opening);
+  if (!file->opened) {
+    status = file->store->ops->open(file->store, file->key, &file->input, &file->found, error);
+    if (status == LAM_OK && (file->found.inode != file->info.inode || file->found.size < file->size)) {
+      file->store->ops->close_input(file->input);
+      file->input = NULL;
+      status = lam_fail(error, LAM_NOT_FOUND, "%s was replaced after it was listed", file->name);
+    }
+    if (status == LAM_OK) file->opened = true;
+  }
+  pthread_mutex_unlock(&file->opening);
+  return status;
+}
+
 static enum lam_status read_description(struct lam_file *file, struct lam_error *error) {
   if (!file->describer.close) return LAM_OK;
   file->tail_offset = UINT64_MAX; /* nothing is in memory */
@@ -173,11 +196,24 @@ enum lam_status lam_file_read_footer(const struct lam_file *given, struct lam_er
   return LAM_OK;
 }
 
+/* Its state; a file that was listed is left closed. */
+static enum lam_status look_at(struct lam_file *file, const char *key, struct lam_error *error) {
+  const struct lam_object_info *listed = file->describer.listed;
+  file->opened = !listed;
+  file->size = 0;
+  if (!listed) return file->store->ops->open(file->store, key, &file->input, &file->info, error);
+  char *copy;
+  LAM_TRY(lam_arena_string(&file->arena, lam_bytes_of_string(key), &copy, error));
+  file->key = copy;
+  file->info = *listed;
+  return LAM_OK;
+}
+
 static enum lam_status open_file(struct lam_file *file, const char *key, const struct lam_file_options *options,
                                  struct lam_error *error) {
   LAM_TRY(copy_name(file, key, error));
   const struct lam_store_ops *ops = file->store->ops;
-  LAM_TRY(ops->open(file->store, key, &file->input, &file->info, error));
+  LAM_TRY(look_at(file, key, error));
   file->size = file->info.size;
   file->checksums = !options->no_checksums;
   if (options->size > file->size)
@@ -185,8 +221,10 @@ static enum lam_status open_file(struct lam_file *file, const char *key, const s
                     file->size, options->size);
   if (options->size) file->size = options->size;
   enum lam_status status = read_description(file, error);
+  if (status == LAM_OK && !file->described) status = open_late(file, error);
   if (status == LAM_OK && !file->described) status = read_footer(file, error);
   if (status != LAM_OK) return lam_fail_in(error, status, "%s", file->name);
+  if (file->opened && file->key) file->info = file->found;
   if (file->tail_offset == 0) { /* all of it is in memory: a scan of thousands needs no descriptors */
     ops->close_input(file->input);
     file->input = NULL;
@@ -202,6 +240,7 @@ void lam_file_close(struct lam_file *file) {
   lam_arena_release(&file->arena);
   close_describer(file);
   if (file->own_store) lam_store_close(file->store);
+  pthread_mutex_destroy(&file->opening);
   struct lam_mem *own = file->own_mem;
   lam_free(file->mem, file, sizeof *file);
   if (own) lam_mem_close(own);
@@ -230,6 +269,7 @@ enum lam_status lam_file_open_described(struct lam_store *store, const char *key
   lam_buf_init(&file->tail, mem);
   lam_buf_init(&file->late_footer, mem);
   lam_arena_init(&file->arena, mem);
+  pthread_mutex_init(&file->opening, NULL);
   status = open_file(file, key, &options, error);
   if (status == LAM_OK)
     *out = file;
@@ -290,6 +330,7 @@ enum lam_status lam_file_read(const struct lam_file *file, uint64_t offset, void
     lam_copy(to, file->tail.data + (offset - file->tail_offset), size);
     return LAM_OK;
   }
+  if (!file->opened) LAM_TRY(open_late((struct lam_file *)(uintptr_t)file, error));
   return file->store->ops->read(file->input, offset, to, size, error);
 }
 

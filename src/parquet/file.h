@@ -20,6 +20,9 @@ struct lam_file_describer {
                               struct lam_file_meta *out, uint64_t *footer_size, struct lam_error *error);
   void (*close)(void *user); /* once, whatever became of the opening */
   void *user;
+  /* What the file was when it was listed: it is not opened before a byte of it is asked for that the metadata lack.
+   * NULL: it is opened. */
+  const struct lam_object_info *listed;
 };
 /* As lam_file_open_in, but that the footer is read only where `describer` (may be NULL) does not know better. */
 enum lam_status lam_file_open_described(struct lam_store *store, const char *key,

@@ -10,7 +10,7 @@
 #include "parquet/format.h"
 #include "store/store.h"
 
-#define PACK_MAGIC 0x314b4341504d414cu /* "LAMPACK1" */
+#define PACK_MAGIC 0x324b4341504d414cu /* "LAMPACK2" */
 #define PACK_NONE UINT32_MAX           /* no index */
 
 struct pack_section {
@@ -60,8 +60,9 @@ struct pack_file {
   uint64_t size;       /* 24 */
   int64_t mtime_ns;    /* 32 */
   uint64_t rows;       /* 40 */
+  int64_t dead;        /* 48: bytes that nothing in the file accounts for; -1: not known */
 };
-_Static_assert(sizeof(struct pack_file) == 48 && offsetof(struct pack_file, rows) == 40, "a file");
+_Static_assert(sizeof(struct pack_file) == 56 && offsetof(struct pack_file, dead) == 48, "a file");
 
 /* SCHEMAS: these, then the thrift bytes. A schema is a FileMetaData without rows, row groups and creator. */
 struct pack_schema {
@@ -90,6 +91,8 @@ enum {
   PACK_MIN_EXACT = 1 << 2,
   PACK_MAX_EXACT = 1 << 3,
   PACK_MAY_BE_NAN = 1 << 4,
+  PACK_MIN_CUT = 1 << 5, /* the file has a longer one */
+  PACK_MAX_CUT = 1 << 6,
 };
 enum {
   PACK_LONGEST = 64,            /* bytes of a bound; longer ones are cut */
@@ -155,6 +158,10 @@ enum lam_status lam_pack_bounds(const struct lam_pack *pack, uint32_t schema, in
 /* What they say of a file, as facts about values of the leaf's type. Bytes are borrowed from the mapping. */
 void lam_pack_facts(const struct lam_pack_bounds *bounds, uint32_t file, const struct lam_type *type,
                     struct lam_facts_column *out);
+/* Whether the file's own bounds are longer. */
+static inline bool lam_pack_cuts(const struct lam_pack_bounds *bounds, uint32_t file) {
+  return bounds->flags[file] & (PACK_MIN_CUT | PACK_MAX_CUT);
+}
 /* Compares every checksum, and that all is in order. */
 enum lam_status lam_pack_verify(const struct lam_pack *pack, struct lam_error *error);
 

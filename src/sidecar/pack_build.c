@@ -256,6 +256,7 @@ static enum lam_status put_bound(struct column *column, const struct lam_scalar 
     bool is_cut = size > PACK_LONGEST;
     if (is_cut) size = PACK_LONGEST;
     lam_copy(cut, bound->bytes.data, size);
+    if (is_cut) slot->flags |= is_max ? PACK_MAX_CUT : PACK_MIN_CUT;
     if (is_cut && is_max && !(size = raise_cut(cut, size))) return LAM_OK; /* there is no such text */
     exact = exact && !is_cut;
     LAM_TRY(add_bytes(column, cut, size, to, error));

@@ -28,6 +28,11 @@ static enum lam_status check_header(struct lam_pack *pack, struct lam_error *err
   LAM_CHECK(pack->map.size >= sizeof *head && (uintptr_t)pack->map.data % 8 == 0, error,
             "%s: %zu bytes are no pack, or not aligned", pack->name, pack->map.size);
   memcpy(head, pack->map.data, sizeof *head);
+  char form = (char)(head->magic >> 56);
+  bool other = head->magic != PACK_MAGIC && head->magic << 8 == PACK_MAGIC << 8;
+  if (other && form >= '1' && form <= '9')
+    return lam_fail(error, LAM_UNSUPPORTED, "%s: it is of form %c; expected %c", pack->name, form,
+                    (char)(PACK_MAGIC >> 56));
   LAM_CHECK(head->magic == PACK_MAGIC, error, "%s: it begins with %016" PRIx64 ", not as a pack does", pack->name,
             head->magic);
   LAM_CHECK(head->size == pack->map.size, error, "%s: its header says that it has %" PRIu64 " bytes; it has %zu",

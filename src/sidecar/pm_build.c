@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "base/checksum.h"
+#include "parquet/append.h"
 #include "parquet/bloom.h"
 #include "sidecar/pm_write.h"
 
@@ -521,5 +522,9 @@ enum lam_status lam_sidecar_source_of(const struct lam_file *file, struct lam_me
   if (status == LAM_OK) status = lam_file_read(file, out->footer_offset, footer.data, out->footer_length, error);
   if (status == LAM_OK) out->footer_hash = lam_hash64(footer.data, out->footer_length);
   lam_buf_release(&footer);
-  return status;
+  LAM_TRY(status);
+  int64_t dead;
+  LAM_TRY(lam_file_dead_bytes(file, mem, &dead, error));
+  out->dead_bytes = (uint64_t)lam_max_i64(dead, 0);
+  return LAM_OK;
 }

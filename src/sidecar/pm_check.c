@@ -208,6 +208,9 @@ static enum lam_status check_all(struct check *c, struct lam_mem *mem, struct la
     if (c->sidecar->file.data)
       same_number(c, "the sidecar", "the checksum of the footer", c->sidecar->file_head.footer_hash,
                   c->expected->file_head.footer_hash);
+    if (c->sidecar->chunks.data)
+      same_number(c, "the sidecar", "the count of dead bytes", c->sidecar->footer.dead_bytes,
+                  c->expected->footer.dead_bytes);
   }
   LAM_TRY(check_meta(c, mem, error));
   for (int32_t i = 0; i < lam_sidecar_columns(c->sidecar) && !c->stopped; i++) LAM_TRY(check_column(c, i, error));

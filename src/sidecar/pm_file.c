@@ -90,12 +90,13 @@ static void close_opening(void *user) {
 }
 
 enum lam_status lam_sidecar_file_open(struct lam_store *data, const char *key, const struct lam_file_options *options,
-                                      struct lam_store *sidecars, const char *sidecar_key, struct lam_mem *mem,
-                                      struct lam_file **out, struct lam_sidecar_used *used, struct lam_error *error) {
+                                      const struct lam_object_info *listed, struct lam_store *sidecars,
+                                      const char *sidecar_key, struct lam_mem *mem, struct lam_file **out,
+                                      struct lam_sidecar_used *used, struct lam_error *error) {
   struct opening *opening;
   *out = NULL;
   LAM_TRY(lam_alloc_zero(mem, sizeof *opening, (void **)&opening, error));
   *opening = (struct opening){.mem = mem, .store = sidecars, .key = sidecar_key, .used = used};
-  const struct lam_file_describer describer = {describe, close_opening, opening};
+  const struct lam_file_describer describer = {describe, close_opening, opening, listed};
   return lam_file_open_described(data, key, options, &describer, mem, out, error);
 }

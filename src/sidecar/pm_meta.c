@@ -144,7 +144,10 @@ enum lam_status lam_sidecar_meta(struct lam_sidecar *sidecar, struct lam_arena *
                                  struct lam_file_meta *out, struct lam_error *error) {
   LAM_TRY(pm_file_meta(sidecar, arena, there, out, error));
   *there = *there && sidecar->chunks.data;
-  return *there ? load_groups(sidecar, NULL, arena, out, error) : LAM_OK;
+  if (!*there) return LAM_OK;
+  out->dead_known = sidecar->footer.dead_bytes <= INT64_MAX;
+  out->dead_bytes = (int64_t)sidecar->footer.dead_bytes;
+  return load_groups(sidecar, NULL, arena, out, error);
 }
 
 /* ---- some columns ---- */

@@ -144,10 +144,11 @@ struct lam_sidecar_used {
   struct lam_error why;
 };
 /* Opens a file with the metadata that the sidecar at `sidecar_key` of `sidecars` has of its state, else with those of
- * its footer. What is wrong with the sidecar is no failure. */
+ * its footer. What is wrong with the sidecar is no failure. `listed`: see lam_file_describer; may be NULL. */
 enum lam_status lam_sidecar_file_open(struct lam_store *data, const char *key, const struct lam_file_options *options,
-                                      struct lam_store *sidecars, const char *sidecar_key, struct lam_mem *mem,
-                                      struct lam_file **out, struct lam_sidecar_used *used, struct lam_error *error);
+                                      const struct lam_object_info *listed, struct lam_store *sidecars,
+                                      const char *sidecar_key, struct lam_mem *mem, struct lam_file **out,
+                                      struct lam_sidecar_used *used, struct lam_error *error);
 
 /* ---- pm_build.c, pm_append.c ---- */
 
@@ -160,7 +161,7 @@ struct lam_sidecar_source {
   uint64_t footer_hash; /* XXH64 of them */
   uint64_t inode;
   int64_t mtime_ns;
-  uint64_t dead_bytes;
+  uint64_t dead_bytes; /* 0 where they are not known */
 };
 static inline uint64_t lam_sidecar_token(const struct lam_sidecar_source *source) {
   return source->footer_offset + source->footer_length + 8;

@@ -25,15 +25,22 @@ static void keep_in_step(struct lam_directory *directory, struct lam_file *file,
             why, error.message);
 }
 
+enum how { OPENED, UNOPENED, BY_FOOTER };
+
 static enum lam_status open_at(struct lam_directory *directory, struct lam_store *store, const char *key,
-                               const struct lam_data_file *file, const struct lam_file_options *options,
+                               const struct lam_data_file *file, enum how how, const struct lam_file_options *options,
                                struct lam_mem *mem, struct lam_file **out, struct lam_error *error) {
+  const struct lam_object_info listed = {.kind = LAM_OBJECT_FILE,
+                                         .size = file->identity.size,
+                                         .inode = file->identity.inode,
+                                         .mtime_ns = file->identity.mtime_ns};
   struct lam_sidecar_used used;
   struct lam_store *sidecars;
   char sidecar[LAM_KEY_MAX + 1];
-  if (!lam_sidecar_place(directory, file->key, &sidecars, sidecar))
+  if (how == BY_FOOTER || !lam_sidecar_place(directory, file->key, &sidecars, sidecar))
     return lam_file_open_in(store, key, options, mem, out, error);
-  LAM_TRY(lam_sidecar_file_open(store, key, options, sidecars, sidecar, mem, out, &used, error));
+  LAM_TRY(lam_sidecar_file_open(store, key, options, how == UNOPENED ? &listed : NULL, sidecars, sidecar, mem, out,
+                                &used, error));
   /* Where more stands behind it, it is of an older state, and the sidecar perhaps of the newest. */
   bool whole = lam_file_info(*out)->size == lam_file_size(*out);
   if (store == directory->data && whole) keep_in_step(directory, *out, &used, sidecars, sidecar, mem);
@@ -44,9 +51,8 @@ static enum lam_status open_at(struct lam_directory *directory, struct lam_store
  * long as it was: bytes that are appended in place stand behind. One that is another by now, or was cut, is looked for.
  */
 static enum lam_status open_file(struct lam_directory *directory, const struct lam_snapshot *snapshot,
-                                 const struct lam_data_file *file, bool by_footer,
-                                 const struct lam_file_options *options, struct lam_mem *mem, struct lam_file **out,
-                                 struct lam_error *error) {
+                                 const struct lam_data_file *file, enum how how, const struct lam_file_options *options,
+                                 struct lam_mem *mem, struct lam_file **out, struct lam_error *error) {
   enum { TRIES = 3 };
   struct lam_arena arena;
   enum lam_status status = LAM_OK;
@@ -60,8 +66,8 @@ static enum lam_status open_file(struct lam_directory *directory, const struct l
     const char *key = file->key;
     if (i || file->staged) status = lam_snapshot_locate(directory, snapshot, file, &arena, &store, &key, error);
     if (status == LAM_OK)
-      status = by_footer ? lam_file_open_in(store, key, &sized, mem, out, error)
-                         : open_at(directory, store, key, file, &sized, mem, out, error);
+      status = open_at(directory, store, key, file, how == UNOPENED && (i || file->staged) ? OPENED : how, &sized, mem,
+                       out, error);
     bool other = status == LAM_OK && lam_file_info(*out)->inode != file->identity.inode;
     bool unread = i == 0 && (status == LAM_CORRUPT || status == LAM_INVALID);
     if (status != LAM_NOT_FOUND && !other && !unread) break;
@@ -77,11 +83,17 @@ static enum lam_status open_file(struct lam_directory *directory, const struct l
 enum lam_status lam_snapshot_file(struct lam_directory *directory, const struct lam_snapshot *snapshot,
                                   const struct lam_data_file *file, const struct lam_file_options *options,
                                   struct lam_mem *mem, struct lam_file **out, struct lam_error *error) {
-  return open_file(directory, snapshot, file, false, options, mem, out, error);
+  return open_file(directory, snapshot, file, OPENED, options, mem, out, error);
+}
+
+enum lam_status lam_snapshot_file_unopened(struct lam_directory *directory, const struct lam_snapshot *snapshot,
+                                           const struct lam_data_file *file, const struct lam_file_options *options,
+                                           struct lam_mem *mem, struct lam_file **out, struct lam_error *error) {
+  return open_file(directory, snapshot, file, UNOPENED, options, mem, out, error);
 }
 
 enum lam_status lam_snapshot_file_by_footer(struct lam_directory *directory, const struct lam_snapshot *snapshot,
                                             const struct lam_data_file *file, const struct lam_file_options *options,
                                             struct lam_mem *mem, struct lam_file **out, struct lam_error *error) {
-  return open_file(directory, snapshot, file, true, options, mem, out, error);
+  return open_file(directory, snapshot, file, BY_FOOTER, options, mem, out, error);
 }

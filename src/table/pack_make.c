@@ -4,6 +4,7 @@
 
 #include "base/context.h"
 #include "base/threads.h"
+#include "parquet/append.h"
 #include "parquet/prune.h"
 #include "sidecar/pack.h"
 #include "table/table.h"
@@ -44,6 +45,7 @@ struct making {
     struct lam_arena arena;
     struct lam_file *file; /* NULL: it cannot be read */
     struct lam_facts_column *facts;
+    int64_t dead;
   } * opened;
   size_t opened_count, next; /* of those the next to be taken */
 };
@@ -55,6 +57,7 @@ static bool says_something_of_the_file(enum lam_status status) {
 static enum lam_status read_facts(const struct lam_file *file, struct opened *to, struct lam_error *error) {
   const struct lam_file_meta *meta = lam_file_meta(file);
   void *memory;
+  LAM_TRY(lam_file_dead_bytes(file, lam_file_mem(file), &to->dead, error));
   LAM_TRY(lam_arena_array(&to->arena, (size_t)meta->leaf_count, sizeof *to->facts, &memory, error));
   to->facts = memory;
   for (int32_t i = 0; i < meta->leaf_count; i++) {
@@ -73,7 +76,7 @@ static enum lam_status open_file(void *user, size_t index, struct lam_error *err
   const struct lam_data_file *data = &m->snapshot.files[to->index];
   struct lam_error why = LAM_ERROR_INIT;
   LAM_TRY(lam_check_cancel(m->directory->context, error));
-  enum lam_status status = lam_snapshot_file(m->directory, &m->snapshot, data, NULL, m->mem, &to->file, &why);
+  enum lam_status status = lam_snapshot_file_unopened(m->directory, &m->snapshot, data, NULL, m->mem, &to->file, &why);
   if (status == LAM_OK && !lam_identity_equal(lam_identity_of(lam_file_info(to->file)), data->identity))
     status = lam_fail(&why, LAM_NOT_FOUND, "%s: it was replaced while it was looked at", data->key);
   if (status == LAM_OK) status = read_facts(to->file, to, &why);
@@ -115,7 +118,8 @@ static enum lam_status add_opened(struct making *m, size_t index, struct lam_err
   struct pack_file file = {.schema = PACK_NONE,
                            .inode = data->identity.inode,
                            .size = data->identity.size,
-                           .mtime_ns = data->identity.mtime_ns};
+                           .mtime_ns = data->identity.mtime_ns,
+                           .dead = -1};
   m->counts.opened++;
   if (opened->file) {
     struct lam_error why = LAM_ERROR_INIT;
@@ -127,6 +131,7 @@ static enum lam_status add_opened(struct making *m, size_t index, struct lam_err
       return status;
     }
     file.rows = (uint64_t)lam_file_rows(opened->file);
+    file.dead = opened->dead;
     file.row_groups = (uint32_t)lam_file_row_groups(opened->file);
   }
   m->counts.unknown += file.schema == PACK_NONE;

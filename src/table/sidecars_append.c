@@ -20,14 +20,11 @@ static enum lam_status describe(struct lam_directory *directory, const struct st
   struct lam_sidecar_source source;
   struct lam_arena arena;
   void *memory;
-  int64_t dead = 0;
   lam_arena_init(&arena, directory->mem);
   enum lam_status status = lam_sidecar_source_of(states->now, directory->mem, &source, error);
-  if (status == LAM_OK) status = lam_file_dead_bytes(states->now, directory->mem, &dead, error);
   if (status == LAM_OK)
     status = lam_arena_array(&arena, (size_t)source.meta->row_group_count, sizeof(int32_t), &memory, error);
   if (status == LAM_OK) {
-    source.dead_bytes = (uint64_t)lam_max_i64(dead, 0);
     lam_append_kept(lam_file_meta(states->old), source.meta, memory);
     status =
         lam_sidecar_append(store, key, lam_file_size(states->old), &source, memory, &format, directory->mem, error);

@@ -276,7 +276,8 @@ static void open_pack(struct lam_directory *directory, struct lam_snapshot *out)
   if (!directory->meta || directory->pack_use == LAM_PACK_UNUSED) return;
   enum lam_status status = lam_pack_open(directory->meta, LAM_PACK_KEY, directory->mem, &out->pack, &why);
   if (status != LAM_OK && status != LAM_NOT_FOUND)
-    lam_log(directory->context, LAM_LOG_WARN, "the pack is not used: %s", why.message);
+    lam_log(directory->context, status == LAM_UNSUPPORTED ? LAM_LOG_INFO : LAM_LOG_WARN, "the pack is not used: %s",
+            why.message);
 }
 
 /* `filter` and `record` of the walk are given. */

@@ -86,8 +86,8 @@ static enum lam_status read_footer(void *user, size_t index, struct lam_error *e
   struct footer *footer = &f->footers[index];
   struct lam_file *file;
   LAM_TRY(lam_check_cancel(table->context, error));
-  LAM_TRY(lam_snapshot_file(table->directory, &table->snapshot, &table->snapshot.files[f->index[index]],
-                            &table->file_options, table->mem, &file, error));
+  LAM_TRY(lam_snapshot_file_unopened(table->directory, &table->snapshot, &table->snapshot.files[f->index[index]],
+                                     &table->file_options, table->mem, &file, error));
   footer->rows = lam_file_rows(file);
   footer->row_groups = lam_file_row_groups(file);
   enum lam_status status = lam_file_columns_of(file, &footer->arena, &footer->columns, error);

@@ -29,6 +29,12 @@ enum lam_status lam_snapshot_file(struct lam_directory *directory, const struct 
                                   const struct lam_data_file *file, const struct lam_file_options *options,
                                   struct lam_mem *mem, struct lam_file **out, struct lam_error *error);
 
+/* The same for who wants its metadata only: it is not even opened where its sidecar is of the file as it was listed,
+ * unless a byte of it is asked for, which may fail then because a commit has moved it. */
+enum lam_status lam_snapshot_file_unopened(struct lam_directory *directory, const struct lam_snapshot *snapshot,
+                                           const struct lam_data_file *file, const struct lam_file_options *options,
+                                           struct lam_mem *mem, struct lam_file **out, struct lam_error *error);
+
 /* The same from its footer, whatever sidecar there is. */
 enum lam_status lam_snapshot_file_by_footer(struct lam_directory *directory, const struct lam_snapshot *snapshot,
                                             const struct lam_data_file *file, const struct lam_file_options *options,

@@ -109,3 +109,44 @@ def test_read_only_elsewhere(lamella, trades):
     lamella("sidecar", "build", "t", "--meta-dir", "state")
     assert (lamella.directory / "state/pm/pack").exists()
     assert lamella.json("count", "t", "--meta-dir", "state", "--where", "id < 100")["rows"] == 50
+
+
+def destroy(path):
+    """Every byte, in place and unseen."""
+    state = path.stat()
+    path.write_bytes(b"\xff" * state.st_size)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+
+
+@pytest.mark.parametrize("blooms", ["inline", "external"])
+def test_partitions_touch_no_data_file(lamella, write, blooms):
+    """The same by footers, sidecars and the pack, bounds too long for the pack included."""
+    long = 50 * "long "
+    for d in range(3):
+        write(f"t/day={d}/a.parquet", pa.table({"n": [d, None, d + 5], "s": [long + "a", long + chr(98 + d), "x"],
+                                                "l": [[1], [2, 3], None]}), bloom_filter_options={"n": {"ndv": 3}})
+        write(f"t/day={d}/b.parquet", pa.table({"m": [float(d), float("nan")], "b": [b"\xff" * 100, b"\xff" * 70]}))
+    time.sleep(0.15)
+    command = ["partitions", "t", "--columns", "n,s,day,b,m"]
+    before = lamella.json(*command)
+    column = before["partitions"][2]["columns"][1]
+    assert column["min"] == long + "a" and column["max"] == "x" and column["min_exact"]
+    lamella("sidecar", "build", "t", *(["--bloom", "inline"] if blooms == "inline" else []))
+    for path in (lamella.directory / "t").rglob("*.parquet"):
+        destroy(path)
+    assert lamella.json(*command) == before
+    (lamella.directory / "t.lamella/pm/pack").unlink()
+    assert lamella.json(*command) == before
+    assert lamella.json(*command, "--check-files") == before
+
+
+def test_an_older_form_is_made_anew(lamella, trades):
+    pack = lamella.directory / "t.lamella/pm/pack"
+    data = bytearray(pack.read_bytes())
+    data[7] = ord("1")
+    pack.write_bytes(data)
+    result = lamella("count", "t", "--where", "id >= 1000")
+    assert "450" in result.text and result.err == ""
+    assert "form 1" in lamella("count", "t", "--log-level", "info").err
+    lamella("delete", "t", "--where", "id = 1")
+    assert pack.read_bytes()[:8] == b"LAMPACK2"

@@ -1,6 +1,9 @@
 /* What partitions say of themselves, of tables whose bytes and values are known. */
 #include "place_support.h"
 
+#include "lamella/sidecar.h"
+#include "pack_support.h"
+
 static bool describe(void *user, const struct lam_partition_info *p) {
   char *text = user;
   put_text(text, "%s", p->directory);
@@ -183,8 +186,72 @@ static void test_overlap(void **state) {
   end(&p);
 }
 
+static const struct lam_store_ops *plain_ops;
+static uint64_t files_opened;
+static enum lam_status counting_open(struct lam_store *store, const char *key, struct lam_input **out,
+                                     struct lam_object_info *info, struct lam_error *e) {
+  files_opened++;
+  return plain_ops->open(store, key, out, info, e);
+}
+
+/* What is said of the table in `columns`, and dead bytes; *opened is how many data files were. */
+static void survey(const char *path, enum lam_pack_use use, char *text, uint64_t *opened) {
+  static const char *const columns[] = {"id", "text", "value", "g"};
+  struct lam_partitions_options options = LAM_PARTITIONS_OPTIONS_INIT;
+  struct lam_partitions_result result = LAM_PARTITIONS_RESULT_INIT;
+  struct lam_directory *directory = open_place(path);
+  struct lam_store_ops ops = *directory->data->ops;
+  struct lam_table *table;
+  options.columns = columns;
+  options.column_count = 4;
+  plain_ops = directory->data->ops;
+  ops.open = counting_open;
+  directory->data->ops = &ops;
+  directory->pack_use = use;
+  files_opened = 0;
+  *text = 0;
+  OK(lam_table_open_directory(directory, NULL, &table, &error));
+  OK(lam_partitions(table, &options, describe, text, &result, &error));
+  put_text(text, "%d dead", (int)result.dead_bytes);
+  lam_table_close(table);
+  directory->data->ops = plain_ops;
+  lam_directory_close(directory);
+  *opened = files_opened;
+}
+
+/* The same from footers, sidecars and the pack, and no data file is opened where there are those. */
+static void test_no_file_is_opened(void **state) {
+  (void)state;
+  struct place p;
+  struct lam_sidecar_build_options build = LAM_SIDECAR_BUILD_OPTIONS_INIT;
+  uint64_t opened;
+  begin(&p);
+  put_rows(p.store, "g=1/a.parquet", 10, 5);
+  put_groups(&p, "g=1/b.parquet", 2, 350);
+  put_groups(&p, "g=2/a.parquet", 3, 10);
+  put_rows(p.store, "g=3/a.parquet", 20, 0);
+  for (int inlined = 0; inlined < 2; inlined++) {
+    char by_footers[TEXT], text[TEXT];
+    survey(p.path, LAM_PACK_UNUSED, by_footers, &opened);
+    assert_int_equal(opened, inlined ? 0 : 8); /* for the schemas, and again */
+    build.inline_blooms = inlined;
+    build.force = true;
+    OK(lam_sidecar_build(context, p.path, &build, NULL, NULL, NULL, &error));
+    survey(p.path, LAM_PACK_UNUSED, text, &opened);
+    assert_string_equal(text, by_footers);
+    assert_int_equal(opened, 0);
+    make_pack_at(p.path, false, NULL);
+    for (int use = LAM_PACK_TRUSTED; use <= LAM_PACK_FACTS; use++) {
+      survey(p.path, (enum lam_pack_use)use, text, &opened);
+      assert_string_equal(text, by_footers);
+      assert_int_equal(opened, 0);
+    }
+  }
+  end(&p);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {OPS_TEST(test_values), OPS_TEST(test_bounds), OPS_TEST(test_dead_bytes),
-                                     OPS_TEST(test_overlap)};
+                                     OPS_TEST(test_overlap), OPS_TEST(test_no_file_is_opened)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,7 +58,7 @@ static void the_footer_is_not_read(void **state) {
   uint64_t footer = source.footer_offset;
   lam_file_close(file);
   guard(store, footer);
-  OK(lam_sidecar_file_open(&guarded.base, "t.parquet", NULL, sidecars, "_pm", f.mem, &file, &used, NULL));
+  OK(lam_sidecar_file_open(&guarded.base, "t.parquet", NULL, NULL, sidecars, "_pm", f.mem, &file, &used, NULL));
   assert_int_equal(used.use, LAM_SIDECAR_USED);
   assert_true(lam_file_is_described(file));
   assert_int_equal(lam_file_rows(file), 3 * FILE_ROWS);
@@ -77,7 +77,7 @@ static void the_footer_is_not_read(void **state) {
   lam_file_close(file);
   assert_int_equal(guarded.refused, 1);
   /* Without a sidecar. */
-  assert_int_equal(lam_sidecar_file_open(&guarded.base, "t.parquet", NULL, sidecars, "none", f.mem, &file, &used, NULL),
+  assert_int_equal(lam_sidecar_file_open(&guarded.base, "t.parquet", NULL, NULL, sidecars, "none", f.mem, &file, &used, NULL),
                    LAM_IO);
   assert_int_equal(used.use, LAM_SIDECAR_MISSING);
   lam_store_close(sidecars);
@@ -130,7 +130,7 @@ static void flip_each_byte(bool plain) {
     OK(lam_store_memory(f.context, &sidecars, NULL));
     put_object(sidecars, "_pm", lam_bytes_of(bytes.data, bytes.size));
     bytes.data[i] ^= (uint8_t)(1 + i % 255);
-    OK(lam_sidecar_file_open(store, "t.parquet", NULL, sidecars, "_pm", f.mem, &file, &used, NULL));
+    OK(lam_sidecar_file_open(store, "t.parquet", NULL, NULL, sidecars, "_pm", f.mem, &file, &used, NULL));
     used_count += lam_file_is_described(file);
     assert_true(sum_of(file, f.mem, &found));
     if (found != expected) fail_msg("byte %zu of %zu: other rows", i, bytes.size);
@@ -181,7 +181,7 @@ static void failing_sidecars(void **state) {
   for (n = 1;; n++) {
     struct lam_sidecar_used used;
     fault_arm(fault, &(struct fault_plan){.at = n, .reads = true, .onwards = n % 2});
-    OK(lam_sidecar_file_open(store, "t.parquet", NULL, sidecars, "_pm", f.mem, &file, &used, NULL));
+    OK(lam_sidecar_file_open(store, "t.parquet", NULL, NULL, sidecars, "_pm", f.mem, &file, &used, NULL));
     bool fired = fault_fired(fault);
     fault_arm(fault, NULL);
     assert_int_equal(lam_file_is_described(file), used.use == LAM_SIDECAR_USED);

@@ -59,7 +59,7 @@ static void make(uint64_t *seed, struct made *m) {
   m->referring = put_sidecar(m, "referring", false, false);
   m->inlined = put_sidecar(m, "inlined", true, false);
   m->plain = put_sidecar(m, "plain", true, true);
-  OK(lam_sidecar_file_open(m->store, "t.parquet", NULL, m->store, below(seed, 2) ? "inlined" : "referring", mem,
+  OK(lam_sidecar_file_open(m->store, "t.parquet", NULL, NULL, m->store, below(seed, 2) ? "inlined" : "referring", mem,
                            &m->described, &used, &error));
   assert_int_equal(used.use, LAM_SIDECAR_USED);
 }
