@@ -468,7 +468,7 @@ static enum lam_status apply_file(struct file_edit *f, uint64_t room, bool *lock
                                   struct lam_edit_result *counts, struct lam_error *error) {
   struct lam_row_edits *e = f->edits;
   struct lam_file *file;
-  bool drops;
+  bool drops = false;
   LAM_TRY(lam_edit_open(e->edit, f->index, &file, error));
   enum lam_status status = gather(f, file, room, &drops, error);
   if (!f->streams) {
