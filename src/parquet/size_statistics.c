@@ -8,8 +8,8 @@
 /* Sums of bytes, which vectorise, of as many levels as a byte can count. */
 LAM_KERNEL static void count_block(const uint8_t *levels, size_t count, int64_t *counts, uint32_t slots) {
   for (uint32_t level = 0; level < slots; level++) {
-    uint8_t found = 0;
-    for (size_t i = 0; i < count; i++) found = (uint8_t)(found + (levels[i] == level));
+    uint8_t wanted = (uint8_t)level, found = 0;
+    for (size_t i = 0; i < count; i++) found = (uint8_t)(found + (levels[i] == wanted));
     counts[level] += found;
   }
 }
