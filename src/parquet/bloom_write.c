@@ -54,8 +54,10 @@ void lam_bloom_builder_clear(struct lam_bloom_builder *bloom) {
 static void begin(struct lam_bloom_builder *bloom, uint64_t distinct) {
   size_t size = lam_bloom_size(distinct, bloom->false_positives);
   if (bloom->when != LAM_BLOOM_ALWAYS && size > MOST_DEFAULT) return;
-  /* Half of what is left is for the pages. */
-  while (size > LAM_BLOOM_BLOCK && size > lam_mem_available(bloom->bits.mem) / 8) size /= 2;
+  uint64_t available = lam_mem_available(bloom->bits.mem);
+  available -= lam_min_u64(available, bloom->reserve);
+  if (available == 0 && bloom->when != LAM_BLOOM_ALWAYS) return;
+  while (size > LAM_BLOOM_BLOCK && size > available / 8) size /= 2; /* others want some, too */
   if (lam_buf_reset(&bloom->bits, size, NULL) != LAM_OK) {
     bloom->when = LAM_BLOOM_NEVER;
     return;

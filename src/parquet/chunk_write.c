@@ -61,7 +61,9 @@ enum lam_status lam_chunk_writer_init(struct lam_chunk_writer *chunk, struct lam
   lam_bounds_init(&chunk->page_bounds, mem, leaf);
   lam_index_init(&chunk->index, mem);
   lam_bloom_builder_init(&chunk->bloom, mem, leaf, options->bloom, options->false_positives, options->row_group_rows);
+  chunk->bloom.reserve = options->reserve;
   lam_dictionary_init(&chunk->dictionary, mem, 0, options->dictionary_bytes);
+  chunk->dictionary.reserve = options->reserve;
   LAM_TRY(lam_storing_of(type, leaf, &chunk->storing, error));
   chunk->dictionary.width = chunk->storing.to_width;
   assert(lam_chunk_encoding_fits(options->encoding, (enum lam_physical)leaf->physical));
@@ -94,6 +96,7 @@ void lam_chunk_clear(struct lam_chunk_writer *chunk, bool keep_memory) {
     lam_dictionary_release(&chunk->dictionary);
     lam_bloom_builder_release(&chunk->bloom);
     lam_dictionary_init(&chunk->dictionary, chunk->mem, chunk->storing.to_width, chunk->options.dictionary_bytes);
+    chunk->dictionary.reserve = chunk->options.reserve;
     struct lam_buf *bufs[] = {
         &chunk->dictionary_page, &chunk->repetition,   &chunk->levels,       &chunk->data, &chunk->ends,
         &chunk->indices,         &chunk->source.remap, &chunk->source.values};

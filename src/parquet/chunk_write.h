@@ -66,6 +66,8 @@ struct lam_chunk_options {
   int64_t page_rows;       /* 0: no limit */
   size_t dictionary_bytes; /* 0: no dictionary */
   int64_t row_group_rows;  /* what the chunk may grow to */
+  size_t segment_bytes;    /* finished pages are gathered in pieces of about so much */
+  uint64_t reserve;        /* bytes of the budget that dictionaries and filters leave: pages need them */
 };
 bool lam_chunk_encoding_fits(enum lam_write_encoding encoding, enum lam_physical physical);
 

@@ -86,6 +86,15 @@ static uint64_t hash_at(const struct lam_dictionary *dictionary, uint32_t index)
 
 /* ---- growth ---- */
 
+/* Room for `more` bytes, unless that would take what stays for others: then LAM_LIMIT. */
+static enum lam_status room(const struct lam_dictionary *dictionary, struct lam_buf *buf, size_t more,
+                            struct lam_error *error) {
+  if (buf->capacity - buf->size >= more) return LAM_OK;
+  uint64_t grown = buf->size + lam_max_u64(more, buf->size / 2);
+  if (dictionary->reserve && lam_mem_available(buf->mem) < dictionary->reserve + grown) return LAM_LIMIT;
+  return lam_buf_room(buf, more, error);
+}
+
 /* `count` more values are to come: of a wide file each dictionary has a few. */
 static enum lam_status grow_slots(struct lam_dictionary *dictionary, size_t count, struct lam_error *error) {
   int bits = dictionary->slot_bits ? dictionary->slot_bits + 2 : FIRST_BITS;
@@ -93,7 +102,7 @@ static enum lam_status grow_slots(struct lam_dictionary *dictionary, size_t coun
   size_t size = sizeof(uint64_t) << bits;
   struct lam_buf fresh;
   lam_buf_init(&fresh, dictionary->slots.mem);
-  LAM_TRY(lam_buf_reserve(&fresh, size, error));
+  LAM_TRY(room(dictionary, &fresh, size, error));
   memset(fresh.data, 0, size);
   fresh.size = size;
   uint64_t *slots = (uint64_t *)(void *)fresh.data;
@@ -117,8 +126,9 @@ static enum lam_status make_room(struct lam_dictionary *dictionary, size_t count
   if ((size_t)1 << dictionary->slot_bits < 2 * ((size_t)dictionary->count + count) || !dictionary->slot_bits)
     status = grow_slots(dictionary, count, error);
   if (status == LAM_OK && dictionary->width)
-    status = lam_buf_room(&dictionary->values, count * dictionary->width, error);
-  if (status == LAM_OK && !dictionary->width) status = lam_buf_room(&dictionary->ends, count * sizeof(uint32_t), error);
+    status = room(dictionary, &dictionary->values, count * dictionary->width, error);
+  if (status == LAM_OK && !dictionary->width)
+    status = room(dictionary, &dictionary->ends, count * sizeof(uint32_t), error);
   *fits = status == LAM_OK;
   return status == LAM_LIMIT ? LAM_OK : status;
 }
@@ -181,7 +191,7 @@ static size_t put_block8(struct lam_dictionary *dictionary, const uint8_t *value
 static bool add_bytes(struct lam_dictionary *dictionary, struct lam_bytes value) {
   size_t prefix = dictionary->width ? 0 : 4, size = dictionary->values.size;
   if (value.size > dictionary->limit || size + prefix + value.size > dictionary->limit) return false;
-  if (lam_buf_room(&dictionary->values, prefix + value.size, NULL) != LAM_OK) return false;
+  if (room(dictionary, &dictionary->values, prefix + value.size, NULL) != LAM_OK) return false;
   uint8_t *to = dictionary->values.data + size;
   if (prefix) lam_store32(to, (uint32_t)value.size);
   lam_copy(to + prefix, value.data, value.size);

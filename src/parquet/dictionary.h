@@ -7,6 +7,7 @@
 struct lam_dictionary {
   size_t width;          /* bytes of a value; 0 for BYTE_ARRAY */
   size_t limit;          /* bytes that `values` may have */
+  uint64_t reserve;      /* of the budget, which stay for others: without a dictionary a chunk is right, too */
   uint32_t count;        /* distinct values */
   struct lam_buf values; /* in PLAIN: the dictionary page as it is written */
   struct lam_buf ends;   /* BYTE_ARRAY: uint32_t per value, where it ends in `values` */

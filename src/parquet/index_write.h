@@ -69,6 +69,7 @@ struct lam_bloom_builder {
   enum lam_write_bloom when;
   double false_positives;
   uint64_t most_distinct; /* values that a chunk may have */
+  uint64_t reserve;       /* of the budget, which stay for others */
   bool on;                /* values go in */
   struct lam_buf bits;    /* the filter; once it is finished, empty where there is none */
 };

@@ -5,8 +5,8 @@
 #include "parquet/encoding.h"
 
 enum {
-  SEGMENT_BYTES = 1 << 20, /* pages are collected in segments of about so much, and written by segments */
-  ZSTD_LEVEL_OF_TEXT = 3,  /* where no level is asked for */
+  POOLED_BYTES = 1 << 20, /* and some pages: what an idle page keeps of its memory */
+  ZSTD_LEVEL_OF_TEXT = 3, /* where no level is asked for */
 };
 
 /* ---- levels ---- */
@@ -246,7 +246,7 @@ void lam_page_pool_destroy(struct lam_page_pool *pool) {
 
 /* A page that one long value made huge does not keep its memory. */
 void lam_page_pool_put(struct lam_page_pool *pool, struct lam_out_page *page) {
-  if (page->bytes.capacity > 4 * page->chunk->options.page_bytes + SEGMENT_BYTES) lam_buf_release(&page->bytes);
+  if (page->bytes.capacity > 4 * page->chunk->options.page_bytes + POOLED_BYTES) lam_buf_release(&page->bytes);
   page->bytes.size = page->start = 0;
   pthread_mutex_lock(&pool->lock);
   page->next = pool->idle;
@@ -342,8 +342,8 @@ enum lam_status lam_page_pack(struct lam_out_page *page, struct lam_workspace *w
 static enum lam_status open_segment(struct lam_chunk_writer *chunk, size_t more, struct lam_buf **out,
                                     struct lam_error *error) {
   struct lam_buf *all = (struct lam_buf *)(void *)chunk->segments.data;
-  size_t used = chunk->segments_used, made = chunk->segments.size / sizeof *all;
-  if (used > 0 && all[used - 1].size + more <= lam_max_u64(SEGMENT_BYTES, all[used - 1].capacity)) {
+  size_t used = chunk->segments_used, made = chunk->segments.size / sizeof *all, most = chunk->options.segment_bytes;
+  if (used > 0 && all[used - 1].size + more <= lam_max_u64(most, all[used - 1].capacity)) {
     *out = &all[used - 1];
     return LAM_OK;
   }
@@ -354,7 +354,7 @@ static enum lam_status open_segment(struct lam_chunk_writer *chunk, size_t more,
     all = (struct lam_buf *)(void *)chunk->segments.data;
   }
   /* A segment behind the first one is made whole, so that it does not grow by copying. */
-  LAM_TRY(lam_buf_reserve(&all[used], used > 0 && more < SEGMENT_BYTES ? SEGMENT_BYTES : more, error));
+  LAM_TRY(lam_buf_reserve(&all[used], used > 0 && more < most ? most : more, error));
   chunk->segments_used++;
   *out = &all[used];
   return LAM_OK;

@@ -15,7 +15,6 @@ enum {
   SMALLEST_ROW_GROUP = 1 << 20, /* bytes; whatever the budget */
   SMALL_WRITE = 64 << 10,       /* pieces below this are gathered … */
   GATHERED = 256 << 10,         /* … up to this */
-  SLICE_BYTES = 4 << 20,        /* of a batch that the columns take at once: what they write stays in the cache */
   PUBLIC_MINIMUM = 1 << 20,     /* what lam_writer_open asks of the budget */
 };
 
@@ -183,13 +182,11 @@ static enum lam_status keep_key_values(struct lam_writer *writer, const struct l
 }
 
 static void set_sizes(struct lam_writer *writer, const struct lam_write_options *options) {
-  uint64_t available = lam_mem_available(writer->mem);
+  writer->memory = lam_mem_available(writer->mem);
+  if (options->memory_bytes) writer->memory = lam_min_u64(writer->memory, (uint64_t)options->memory_bytes);
+  uint64_t share = lam_max_u64(lam_min_u64(DEFAULT_ROW_GROUP_BYTES, writer->memory / 4), SMALLEST_ROW_GROUP);
   writer->row_group_rows = options->row_group_rows ? options->row_group_rows : DEFAULT_ROW_GROUP_ROWS;
-  writer->row_group_bytes = options->row_group_bytes
-                                ? (uint64_t)options->row_group_bytes
-                                : lam_max_u64(lam_min_u64(DEFAULT_ROW_GROUP_BYTES, available / 4), SMALLEST_ROW_GROUP);
-  writer->slice_bytes = lam_max_u64(lam_min_u64(writer->row_group_bytes / 8, SLICE_BYTES), 64 << 10);
-  writer->low_memory = available / 8;
+  writer->row_group_bytes = options->row_group_bytes ? (uint64_t)options->row_group_bytes : share;
   writer->no_sync = options->no_sync;
 }
 

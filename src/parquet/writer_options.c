@@ -22,6 +22,7 @@ enum lam_status lam_write_options_read(const struct lam_write_options *given, st
                {"page_bytes", out->page_bytes, 1 << 30},
                {"page_rows", out->page_rows, INT32_MAX},
                {"dictionary_bytes", out->dictionary_bytes, 1 << 30},
+               {"memory_bytes", out->memory_bytes, INT64_MAX},
                {"column_count", out->column_count, INT32_MAX},
                {"sorting_count", out->sorting_count, INT32_MAX},
                {"key_value_count", out->key_value_count, INT32_MAX}};
@@ -169,7 +170,7 @@ static enum lam_status resolve_column(const struct lam_write_options *options, c
   }
 }
 
-enum lam_status lam_writer_resolve(const struct lam_write_options *options, const struct lam_writer *writer,
+enum lam_status lam_writer_resolve(const struct lam_write_options *options, struct lam_writer *writer,
                                    struct lam_chunk_options *out, struct lam_error *error) {
   struct lam_chunk_options all = {
       .codec = LAM_ZSTD,
@@ -181,9 +182,7 @@ enum lam_status lam_writer_resolve(const struct lam_write_options *options, cons
       .page_rows = options->page_rows ? options->page_rows : DEFAULT_PAGE_ROWS,
       .dictionary_bytes = options->dictionary_bytes ? (size_t)options->dictionary_bytes : DEFAULT_DICTIONARY_BYTES,
       .row_group_rows = writer->row_group_rows};
-  /* A budget that is small for the columns makes their pages smaller, within reason. */
-  uint64_t share = writer->row_group_bytes / (uint64_t)(writer->column_count + 1);
-  if (!options->page_bytes) all.page_bytes = lam_min_u64(all.page_bytes, lam_max_u64(share, 64 << 10));
+  lam_writer_plan(writer, options->page_bytes != 0, &all);
   struct lam_arena scratch;
   struct names names;
   lam_arena_init(&scratch, writer->mem);

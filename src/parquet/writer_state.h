@@ -70,6 +70,7 @@ struct lam_writer {
 
   int64_t row_group_rows;
   uint64_t row_group_bytes, slice_bytes;
+  uint64_t memory;     /* bytes to plan with */
   uint64_t low_memory; /* end the row group when less than this is available */
   bool no_sync;
 
@@ -163,13 +164,19 @@ enum lam_status lam_mix_copy(struct lam_writer *writer, int32_t *leaf, struct la
  * told that its rows are sorted by. */
 enum lam_status lam_mix_sorting(struct lam_writer *writer, struct lam_row_group_meta *group, struct lam_error *error);
 
+/* ---- writer_plan.c ---- */
+
+/* Makes slices and pages so small that a row group fits the memory there is, and keeps of it what ending one may take.
+ * `paged`: the caller has asked for a size of pages, which is only a bound then. */
+void lam_writer_plan(struct lam_writer *writer, bool paged, struct lam_chunk_options *columns);
+
 /* ---- writer_options.c ---- */
 
 /* The names from below the root to the leaf, joined by dots. */
 enum lam_status lam_leaf_name(const struct lam_file_meta *meta, int32_t leaf, struct lam_arena *arena, const char **out,
                               struct lam_error *error);
 /* What the options mean for each column. `out` has room for one per leaf. */
-enum lam_status lam_writer_resolve(const struct lam_write_options *options, const struct lam_writer *writer,
+enum lam_status lam_writer_resolve(const struct lam_write_options *options, struct lam_writer *writer,
                                    struct lam_chunk_options *out, struct lam_error *error);
 /* Copies what the caller knows of the struct, and checks it. */
 enum lam_status lam_write_options_read(const struct lam_write_options *given, struct lam_write_options *out,
