@@ -10,11 +10,17 @@ enum {
   /* With this much room on both sides a literal of up to 60 bytes and a copy of up to 64 are moved in parts of 32,
    * whatever their sizes, and the tags behind them are read. */
   SLACK = 160,
+  /* Bytes after which it is asked anew what the elements are like, of so many of them. Compressors forget all behind
+   * 64 KiB and begin with literals again: that is not where to ask. */
+  STRETCH_OUT = 40 << 10,
+  FIRST_STRETCH = 4 << 10,
+  SAMPLE = 32,
 };
 
 struct snappy {
   const uint8_t *begin, *in, *in_end;
   uint8_t *to, *out, *out_end;
+  bool text; /* as far as the speed goes */
 };
 
 static enum lam_status corrupt(const struct snappy *s, const uint8_t *at, const char *what, struct lam_error *error) {
@@ -46,8 +52,9 @@ static enum lam_status read_length(struct snappy *s, size_t *out, struct lam_err
   return corrupt(s, s->begin, "a length that does not end", error);
 }
 
-/* A copy that overlaps itself repeats the `offset` bytes before it. There is room to overshoot. */
-static inline void repeat(uint8_t *out, size_t offset, size_t size) {
+/* A copy that overlaps itself repeats the `offset` bytes before it. There is room to overshoot. A call, since the loops
+ * below need the registers. */
+__attribute__((noinline)) static void repeat(uint8_t *out, size_t offset, size_t size) {
   /* A few bytes are repeated in a register, by a factor that has a one wherever they are to stand; as many whole
    * repetitions as eight bytes hold are what a step can go on by. To read what was just written in smaller parts would
    * take longer than all that. */
@@ -70,78 +77,136 @@ static inline void repeat(uint8_t *out, size_t offset, size_t size) {
   for (size_t step = steps[offset]; out < end; out += step) lam_store64(out, bytes);
 }
 
-/* What a tag says: the bytes of a literal, or of a copy with one or two bytes of offset, and the high bits of that. All
- * of it is 0 for what the careful functions must look at: copies with four bytes of offset, which no compressor writes.
- * They see to literals of more than MOST bytes as well, whose length is not in the tag. */
+/* What a tag says. The offset of a copy is completed by the bytes behind its tag. The careful functions must look at
+ * copies with four bytes of offset, which no compressor writes, and at literals of more than MOST bytes, whose length
+ * is not in the tag: their offset is one that no page has room for. */
 enum { MOST = 60 };
 struct element {
-  uint16_t literal, copy, offset;
+  uint16_t size;
+  uint16_t least; /* offset of a copy that does not overlap itself */
+  uint32_t offset;
 };
-#define ELEMENT(tag)                                       \
-  {                                                        \
-    ((tag)&3) == TAG_LITERAL ? ((tag) >> 2) + 1 : 0,       \
-        ((tag)&3) == TAG_COPY_1   ? (((tag) >> 2) & 7) + 4 \
-        : ((tag)&3) == TAG_COPY_2 ? ((tag) >> 2) + 1       \
-                                  : 0,                     \
-        ((tag)&3) == TAG_COPY_1 ? ((tag) >> 5) << 8 : 0    \
+#define SIZE(tag) (((tag)&3) == TAG_COPY_1 ? (((tag) >> 2) & 7) + 4 : ((tag) >> 2) + 1)
+#define CAREFUL(tag) (((tag)&3) == TAG_COPY_4 || (((tag)&3) == TAG_LITERAL && SIZE(tag) > MOST))
+#define ELEMENT(tag)                                          \
+  {                                                           \
+    SIZE(tag), ((tag)&3) == TAG_LITERAL ? 0 : SIZE(tag),      \
+        CAREFUL(tag)              ? UINT32_MAX                \
+        : ((tag)&3) == TAG_COPY_1 ? (uint32_t)(tag) >> 5 << 8 \
+                                  : 0                         \
   }
 #define ELEMENTS_4(tag) ELEMENT(tag), ELEMENT((tag) + 1), ELEMENT((tag) + 2), ELEMENT((tag) + 3)
 #define ELEMENTS_16(tag) ELEMENTS_4(tag), ELEMENTS_4((tag) + 4), ELEMENTS_4((tag) + 8), ELEMENTS_4((tag) + 12)
 #define ELEMENTS_64(tag) ELEMENTS_16(tag), ELEMENTS_16((tag) + 16), ELEMENTS_16((tag) + 32), ELEMENTS_16((tag) + 48)
 static const struct element elements[256] = {ELEMENTS_64(0), ELEMENTS_64(64), ELEMENTS_64(128), ELEMENTS_64(192)};
 
-/* `zero` where none of the mask's bits is set in `bits`, else `other`: compilers make branches of `?:`. */
+/* a, b and c become their others where none of the mask's bits is set in `bits`: compilers make branches of `?:`. */
+static inline void choose(size_t bits, size_t mask, size_t *a, size_t other_a, size_t *b, size_t other_b, size_t *c,
+                          size_t other_c) {
 #if defined(__x86_64__) && defined(__GNUC__)
-#define CHOOSE(bits, mask, zero, other)                           \
-  __extension__({                                                 \
-    size_t chosen = (other);                                      \
-    __asm__("testb %3, %b2\n\tcmovzq %1, %0"                      \
-            : "+r"(chosen)                                        \
-            : "r"((size_t)(zero)), "r"((size_t)(bits)), "i"(mask) \
-            : "cc");                                              \
-    chosen;                                                       \
-  })
+  __asm__("testb %b4, %b3\n\tcmovzq %5, %0\n\tcmovzq %6, %1\n\tcmovzq %7, %2"
+          : "+&r"(*a), "+&r"(*b), "+&r"(*c)
+          : "q"(bits), "qi"(mask), "r"(other_a), "r"(other_b), "r"(other_c)
+          : "cc");
 #else
-#define CHOOSE(bits, mask, zero, other) \
-  ((size_t)(other) ^ (((size_t)(zero) ^ (size_t)(other)) & ((size_t)0 - (((bits) & (mask)) == 0))))
+  size_t keep = 0 - (size_t)((bits & mask) != 0);
+  *a = other_a ^ ((*a ^ other_a) & keep);
+  *b = other_b ^ ((*b ^ other_b) & keep);
+  *c = other_c ^ ((*c ^ other_c) & keep);
 #endif
+}
 
-/* Elements while there is slack on both sides, up to one that the careful functions must look at.
+/* Elements until the output is at the limit; false: one that the careful functions must look at is next.
  *
- * Each round has a copy and the literal before it, which may be missing: whether it is is as good as random, and a
- * wrong guess costs more than an empty move, so that there is no branch. Two literals never follow one another but at
- * the ends of a compressor's blocks. What is left is the time from one tag to the next: all that may be the copy's
- * element and all that may be the next tag is read before it is known which it is, since the choice takes less than to
- * wait with the reading for it. */
-LAM_KERNEL static void decode_fast(struct snappy *s) {
-  static const uint32_t offset_masks[4] = {0, 0xff, 0xffff, 0};
+ * Each round has one element. Whether it is a literal is as good as random, and a wrong guess costs more than to be
+ * ready for both, so that there is no branch. What is left is the time from one tag to the next: both bytes that may be
+ * the next tag are read before it is known which one is, since the choice takes less than to wait with the reading. */
+LAM_KERNEL static bool decode_elements(struct snappy *s, const uint8_t *limit) {
+  const uint8_t *in = s->in + 1, *to = s->to;
+  uint8_t *out = s->out;
+  bool good = false;
+  for (size_t tag = s->in[0]; out < limit;) {
+    const struct element *element = &elements[tag];
+    size_t kind = tag & 3, rest = tag >> 2, size = element->size;
+    size_t offset = element->offset | (lam_load32(in) & ((UINT32_C(1) << 8 * kind) - 1));
+    if (__builtin_expect(offset > (size_t)(out - to), 0)) goto careful;
+    size_t next = in[kind], behind = (uintptr_t)in + 1 + kind, from = (uintptr_t)out - offset;
+    choose(tag, 3, &next, in[1 + rest], &behind, (uintptr_t)in + 2 + rest, &from, (uintptr_t)in);
+    if (__builtin_expect(offset < element->least, 0)) {
+      if (offset == 0) goto careful;
+      repeat(out, offset, size);
+    } else {
+      move(out, (const uint8_t *)from, size);
+    }
+    out += size;
+    tag = next;
+    in = (const uint8_t *)behind;
+  }
+  good = true;
+careful:
+  s->in = in - 1;
+  s->out = out;
+  return good;
+}
+
+/* The same, but each round has a copy and the literal before it, which may be missing. */
+LAM_KERNEL static bool decode_pairs(struct snappy *s, const uint8_t *limit) {
   const uint8_t *in = s->in, *to = s->to;
   uint8_t *out = s->out;
-  if (s->in_end - in <= SLACK || s->out_end - out <= SLACK) return;
-  const uint8_t *in_limit = s->in_end - SLACK, *out_limit = s->out_end - SLACK;
-  size_t tag = *in;
-  while (in < in_limit && out < out_limit) {
-    size_t literal = elements[tag].literal;
-    const uint8_t *behind = in + (tag >> 2) + 2; /* of a literal */
-    size_t word = CHOOSE(tag, 3, lam_load32(behind), lam_load32(in));
-    const uint8_t *copy = (const uint8_t *)CHOOSE(tag, 3, (uintptr_t)behind, (uintptr_t)in);
-    tag = CHOOSE(word, 1, word >> 24, (word >> 16) & 255);
-    struct element element = elements[word & 255];
-    size_t kind = word & 3, size = element.copy, offset = element.offset | ((word >> 8) & offset_masks[kind]);
+  bool good = false;
+  for (size_t tag = *in, rest = tag >> 2; out < limit;) {
+    size_t literal = 0, copy = (uintptr_t)in, word = lam_load32(in);
+    choose(tag, 3, &word, lam_load32(in + rest + 2), &copy, (uintptr_t)in + rest + 2, &literal, rest + 1);
     move(out, in + 1, literal);
+    const struct element *element = &elements[word & 255];
     uint8_t *at = out + literal;
-    if (__builtin_expect(literal > MOST || size == 0 || offset > (size_t)(at - to), 0)) break;
-    if (__builtin_expect(offset < size, 0)) { /* overlaps itself */
-      if (offset == 0) break;
+    size_t kind = word & 3, size = element->size;
+    size_t offset = element->offset | (word >> 8 & ((UINT32_C(1) << 8 * kind) - 1));
+    if (__builtin_expect(offset > (size_t)(at - to) || literal > MOST, 0)) goto careful;
+    if (__builtin_expect(offset < size, 0)) { /* as of a literal, too */
+      if (offset == 0) goto careful;
       repeat(at, offset, size);
     } else {
       move(at, at - offset, size);
     }
-    in = copy + kind + 1;
+    size_t step = 2; /* of the copy's element, which has one byte of offset or two */
+    tag = word >> 16, rest = word >> 18 & 63;
+    choose(word, 1, &tag, word >> 24, &rest, word >> 26, &step, 3);
+    in = (const uint8_t *)copy + step;
     out = at + size;
   }
+  good = true;
+careful:
   s->in = in;
   s->out = out;
+  return good;
+}
+
+/* Whether copies follow one another rather than literals, among the next elements. */
+static bool copies_follow_copies(const struct snappy *s) {
+  const uint8_t *in = s->in;
+  size_t literals = 0, seen = 0;
+  for (; seen < SAMPLE && s->in_end - in > SLACK; seen++) {
+    size_t kind = *in & 3, literal = kind == TAG_LITERAL;
+    literals += literal;
+    in += literal ? 2 + (*in >> 2) : 1 + kind;
+  }
+  return literals * 3 < seen;
+}
+
+/* Elements while there is slack on both sides, up to one that the careful functions must look at. Text has copies
+ * behind copies mostly, numbers have literals between them. An element takes three bytes at most for each that it
+ * gives, so that the loops need to look at their output only. */
+static void decode_fast(struct snappy *s) {
+  bool good = true;
+  while (good) {
+    ptrdiff_t in_left = s->in_end - s->in - SLACK, out_left = s->out_end - s->out - SLACK;
+    if (in_left <= 0 || out_left <= 0) return;
+    ptrdiff_t stretch = s->out - s->to < FIRST_STRETCH ? FIRST_STRETCH : STRETCH_OUT;
+    ptrdiff_t most = (ptrdiff_t)lam_min_i64(lam_min_i64(in_left / 3 + 1, out_left), stretch);
+    good = s->text ? decode_elements(s, s->out + most) : decode_pairs(s, s->out + most);
+    if (most >= FIRST_STRETCH) s->text = copies_follow_copies(s);
+  }
 }
 
 /* The rest of a literal's length: 60 to 63 stand for one to four bytes that hold it. */
@@ -188,7 +253,7 @@ enum lam_status lam_snappy_decompress(struct lam_bytes from, uint8_t *to, size_t
   static uint8_t nowhere; /* arithmetic on a NULL is undefined, even with 0 */
   if (from.size == 0) return lam_fail(error, LAM_CORRUPT, "Snappy data without a byte");
   if (size == 0) to = &nowhere;
-  struct snappy s = {from.data, from.data, from.data + from.size, to, to, to + size};
+  struct snappy s = {from.data, from.data, from.data + from.size, to, to, to + size, false};
   size_t length = 0;
   LAM_TRY(read_length(&s, &length, error));
   if (length != size)

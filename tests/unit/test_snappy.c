@@ -17,14 +17,14 @@ static uint32_t draw(uint32_t below) {
   return (uint32_t)(state >> 33) % below;
 }
 
-/* Bytes with literals and repeats of every short distance. */
+/* Bytes with literals and repeats of every short distance: as many of both, or hardly a literal, as text has it. */
 static void fill(uint8_t *data, size_t size) {
-  uint32_t letters = 1 + draw(255);
+  uint32_t letters = 1 + draw(255), literals = draw(2) ? 2 : 12;
   for (size_t i = 0; i < size;) {
     size_t run = 1 + draw(80);
     size_t distance = i ? 1 + draw((uint32_t)(i < 70000 ? i : 70000)) : 0;
     if (draw(3) == 0 && i) distance = 1 + draw(i < 20 ? (uint32_t)i : 20);
-    bool repeat = i && draw(2);
+    bool repeat = i && draw(literals);
     for (; run && i < size; run--, i++) data[i] = repeat ? data[i - distance] : (uint8_t)draw(letters);
   }
 }
