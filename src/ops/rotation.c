@@ -5,6 +5,7 @@
 #include "arrow/take.h"
 #include "ops/joined_store.h"
 #include "parquet/append.h"
+#include "table/sidecars.h"
 #include "table/table.h"
 
 enum { LEAST_STEP = 1024 /* rows */ };
@@ -116,6 +117,7 @@ static enum lam_status finish_file(struct lam_rotation *r, struct lam_error *err
   if (!r->writer) return LAM_OK;
   struct lam_write_result result = {.struct_size = sizeof result};
   struct lam_rotation_file *file = &r->files[r->file_count - 1];
+  if (status == LAM_OK && !r->options.base) lam_sidecar_stage(r->options.stage, file, written->key, r->mem);
   LAM_TRY(lam_writer_finish(r->writer, &result, error));
   lam_writer_close(r->writer);
   r->writer = NULL;

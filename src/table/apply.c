@@ -8,6 +8,7 @@
 #include "base/uuid.h"
 #include "table/in_place.h"
 #include "table/listing.h"
+#include "table/sidecars.h"
 #include "table/sweep.h"
 
 enum { SETTLE_TRIES = 64 };
@@ -375,6 +376,7 @@ enum lam_status lam_apply(struct lam_directory *directory, const struct lam_jour
    * one again. Data and state are on one file system: one call is for both. */
   if (!no_sync && exchanges) LAM_TRY(apply.meta->ops->sync_all(apply.meta, error));
   LAM_TRY(for_each(&apply, clear_away, error));
+  lam_sidecars_apply(directory, journal);
   LAM_TRY(note_retired(head, journal, error));
   LAM_TRY(lam_in_place_note(head, journal, error));
   head->sequence = lam_max_u64(head->sequence, journal->sequence);

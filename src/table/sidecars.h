@@ -5,6 +5,7 @@
 
 #include "sidecar/sidecar.h"
 #include "table/commit.h"
+#include "table/journal.h"
 
 #define LAM_SIDECARS_KEY "pm" /* in the meta store: a table has sidecars where this directory is */
 
@@ -22,7 +23,12 @@ enum lam_status lam_sidecar_make(struct lam_file *file, bool inline_blooms, stru
  * behind what their sidecars, where they have some, say of them before. Readers of either state find it. */
 void lam_sidecars_append(struct lam_directory *directory, const struct lam_change *change);
 
-/* sidecars_follow.c: after a commit: the sidecars of files that went go, files that came get theirs, if the table has
+/* sidecars_follow.c. Describes a staged file, open with its footer, under the key that it will have in the table: the
+ * sidecar waits in the stage and comes to its place with the commit. In a table without sidecars nothing is done. */
+void lam_sidecar_stage(const struct lam_stage *stage, struct lam_file *file, const char *key, struct lam_mem *mem);
+/* While a commit is applied, by its writer or the next: sidecars of files that go go, staged ones come. */
+void lam_sidecars_apply(struct lam_directory *directory, const struct lam_journal *journal);
+/* After a commit: files that came and have no sidecar (they are put back, not written) get theirs, if the table has
  * sidecars. */
 void lam_sidecars_follow(struct lam_directory *directory, const struct lam_change *change);
 /* Removes sidecars whose files are gone. */

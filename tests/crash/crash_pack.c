@@ -1,10 +1,12 @@
-/* Making a pack and a commit that renews one, stopped at every operation of their stores: readers that trust whatever
- * is there see the table as it is listed. */
+/* Making a pack and a commit that renews one, with its sidecars, stopped at every operation of their stores: readers
+ * that trust whatever is there see the table as it is listed, and files as their footers say. */
 #include "fault_store.h"
 #include "ops_support.h"
 #include "powercut_store.h"
 
 #include "pack_support.h"
+#include "parquet/prune.h"
+#include "table/sidecars.h"
 
 struct world {
   struct powercut *cut;
@@ -39,6 +41,25 @@ static struct lam_directory *directory_of(struct lam_store *data, struct lam_sto
   return directory;
 }
 
+/* Whatever sidecar there is, the file is the one that its footer describes. */
+static void want_described(struct lam_directory *directory, const struct lam_snapshot *snapshot,
+                           const struct lam_data_file *data) {
+  struct lam_file *file, *by_footer;
+  struct lam_facts_column facts[2];
+  struct lam_arena arena;
+  OK(lam_snapshot_file_by_footer(directory, snapshot, data, NULL, mem, &by_footer, &error));
+  OK(lam_snapshot_file(directory, snapshot, data, NULL, mem, &file, &error));
+  lam_arena_init(&arena, mem);
+  OK(lam_file_facts(file, 0, &arena, &facts[0], &error));
+  OK(lam_file_facts(by_footer, 0, &arena, &facts[1], &error));
+  assert_int_equal(lam_file_rows(file), lam_file_rows(by_footer));
+  assert_int_equal(facts[0].min.value.i, facts[1].min.value.i);
+  assert_int_equal(facts[0].max.value.i, facts[1].max.value.i);
+  lam_arena_release(&arena);
+  lam_file_close(file);
+  lam_file_close(by_footer);
+}
+
 /* A reader that trusts the pack sees what one without it does. */
 static void want_true(struct world *w) {
   struct lam_snapshot trusted, listed;
@@ -50,6 +71,7 @@ static void want_true(struct world *w) {
   for (size_t i = 0; i < listed.file_count; i++) {
     assert_string_equal(trusted.files[i].key, listed.files[i].key);
     assert_true(lam_identity_equal(trusted.files[i].identity, listed.files[i].identity));
+    want_described(directory, &listed, &listed.files[i]);
   }
   lam_snapshot_release(&trusted);
   lam_snapshot_release(&listed);
@@ -61,6 +83,28 @@ static enum lam_status run_make(struct lam_directory *directory, struct lam_erro
 }
 static enum lam_status run_renew(struct lam_directory *directory, struct lam_error *e) {
   return lam_compact_directory(directory, NULL, NULL, e); /* whose commit renews it */
+}
+
+/* Every file has a sidecar of its present state, made by the commit that added it. */
+static void want_sidecars(struct world *w) {
+  struct lam_directory *directory = directory_of(w->data, w->meta);
+  struct lam_snapshot snapshot;
+  OK(lam_snapshot_open(directory, NULL, &snapshot, &error));
+  for (size_t i = 0; i < snapshot.file_count; i++) {
+    const struct lam_identity *identity = &snapshot.files[i].identity;
+    const struct lam_object_info info = {
+        .size = identity->size, .inode = identity->inode, .mtime_ns = identity->mtime_ns};
+    const struct lam_sidecar_open_options options = {.token = identity->size, .whole = true};
+    struct lam_sidecar *sidecar;
+    struct lam_store *store;
+    char key[LAM_KEY_MAX + 1];
+    assert_true(lam_sidecar_place(directory, snapshot.files[i].key, &store, key));
+    OK(lam_sidecar_open_in(store, key, &options, mem, &sidecar, &error));
+    assert_int_equal(lam_sidecar_match(sidecar, &info), LAM_SIDECAR_CURRENT);
+    lam_sidecar_close(sidecar);
+  }
+  lam_snapshot_release(&snapshot);
+  lam_directory_close(directory);
 }
 
 struct scenario {
@@ -103,6 +147,7 @@ static bool stop_at(const struct scenario *scenario, const struct fault_plan *ho
   make_pack(directory, true, NULL);
   lam_directory_close(directory);
   want_true(&w);
+  if (scenario->has_pack && status == LAM_OK) want_sidecars(&w);
   end_world(&w);
   return more;
 }
