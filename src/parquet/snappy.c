@@ -189,7 +189,7 @@ static bool copies_follow_copies(const struct snappy *s) {
   for (; seen < SAMPLE && s->in_end - in > SLACK; seen++) {
     size_t kind = *in & 3, literal = kind == TAG_LITERAL;
     literals += literal;
-    in += literal ? 2 + (*in >> 2) : 1 + kind;
+    in += literal ? (size_t)2 + (*in >> 2) : 1 + kind;
   }
   return literals * 3 < seen;
 }
