@@ -495,6 +495,19 @@ static enum lam_status fill(struct rewrite *r, struct lam_change *change, struct
   return lam_rotation_add_to(&r->rotation, change, error);
 }
 
+/* Of touched row groups the leaves of the columns that may change. */
+static enum lam_status find_replaced_leaves(struct rewrite *r, bool **out, struct lam_error *error) {
+  const struct lam_file_meta *meta = lam_file_meta(r->file);
+  size_t size = (size_t)meta->leaf_count * sizeof **out;
+  LAM_TRY(lam_arena_alloc(&r->arena, size, (void **)out, error));
+  memset(*out, 0, size);
+  for (int64_t c = 0; c < r->schema->n_children; c++) {
+    const struct lam_schema_node *top = &meta->nodes[lam_top_node(meta, r->columns.columns[r->sources[c].column])];
+    for (int32_t i = 0; r->options->columns[c] && i < top->leaves; i++) (*out)[top->leaf + i] = true;
+  }
+  return LAM_OK;
+}
+
 /* Whether the file is continued in place: asked for, and neither too much of it would be dead then nor has it a second
  * name, which would be somebody's backup. */
 static enum lam_status may_append(struct rewrite *r, bool *out, struct lam_error *error) {
@@ -507,7 +520,9 @@ static enum lam_status may_append(struct rewrite *r, bool *out, struct lam_error
   LAM_TRY(lam_arena_array(&r->arena, (size_t)r->marks->group_count, sizeof(bool), &memory, error));
   bool *replaced = memory;
   for (int32_t g = 0; g < r->marks->group_count; g++) replaced[g] = r->marks->groups[g].marked > 0;
-  return lam_append_pays(r->file, replaced, r->mem, out, error);
+  bool *leaves = NULL;
+  if (r->mixes) LAM_TRY(find_replaced_leaves(r, &leaves, error));
+  return lam_append_pays(r->file, replaced, leaves, r->mem, out, error);
 }
 
 /* Begins to continue the file, where what is in it can stand beside what we write. */

@@ -81,6 +81,10 @@ static enum lam_status hash_file(struct lam_rotation *r, struct lam_file *file, 
   return status;
 }
 
+/* Guards against what we may have done wrong before others read it: a footer that does not say what was written, pages
+ * that are not where it says, sums that are not those of the bytes. Row groups that stay where they are have not been
+ * touched; pages that were copied show by their headers that they are in their places, and by their checksums, where
+ * their writer made some, that their bytes are there: the copying itself is the system's. */
 static enum lam_status check_open_file(struct lam_rotation *r, const struct lam_rotation_file *written,
                                        struct lam_file *file, struct lam_error *error) {
   const struct lam_file_meta *meta = lam_file_meta(file);
@@ -92,8 +96,12 @@ static enum lam_status check_open_file(struct lam_rotation *r, const struct lam_
                     lam_file_name(file), (long long)meta->rows, meta->row_group_count,
                     (unsigned long long)lam_file_size(file), (unsigned long long)written->rows,
                     (unsigned long long)written->row_groups, (unsigned long long)written->bytes);
+  int32_t *kept;
+  LAM_TRY(lam_arena_array(&r->arena, (size_t)meta->row_group_count, sizeof *kept, (void **)&kept, error));
+  for (int32_t g = 0; g < meta->row_group_count; g++) kept[g] = -1;
+  if (r->options.base) lam_append_kept(lam_file_meta(r->options.base), meta, kept);
   for (int32_t g = 0; g < meta->row_group_count; g++)
-    for (int32_t leaf = 0; leaf < meta->leaf_count; leaf++)
+    for (int32_t leaf = 0; kept[g] < 0 && leaf < meta->leaf_count; leaf++)
       LAM_TRY(lam_chunk_walk(file, g, leaf, true, r->mem, pass, NULL, error));
   return r->options.hash ? hash_file(r, file, error) : LAM_OK;
 }
@@ -104,21 +112,29 @@ static enum lam_status check_file(struct lam_rotation *r, const struct lam_rotat
   struct lam_joined_store joined;
   struct lam_store *store = r->options.store;
   if (r->options.base) {
-    lam_joined_init(&joined, r->options.base, store);
+    lam_joined_init(&joined, r->options.base, store, r->spans, r->span_count);
     store = &joined.base;
   }
   LAM_TRY(lam_file_open_in(store, written->staged, NULL, r->mem, &file, error));
   enum lam_status status = check_open_file(r, written, file, error);
+  if (status == LAM_OK && !r->options.base) lam_sidecar_stage(r->options.stage, file, written->key, r->mem);
   lam_file_close(file);
   return lam_fail_in(error, status, "checking a file before its commit");
+}
+
+static enum lam_status keep_spans(struct lam_rotation *r, struct lam_error *error) {
+  const struct lam_span *spans = lam_writer_spans(r->writer, &r->span_count);
+  LAM_TRY(lam_arena_array(&r->arena, r->span_count, sizeof *spans, (void **)&r->spans, error));
+  lam_copy(r->spans, spans, r->span_count * sizeof *spans);
+  return LAM_OK;
 }
 
 static enum lam_status finish_file(struct lam_rotation *r, struct lam_error *error) {
   if (!r->writer) return LAM_OK;
   struct lam_write_result result = {.struct_size = sizeof result};
   struct lam_rotation_file *file = &r->files[r->file_count - 1];
-  if (status == LAM_OK && !r->options.base) lam_sidecar_stage(r->options.stage, file, written->key, r->mem);
   LAM_TRY(lam_writer_finish(r->writer, &result, error));
+  LAM_TRY(keep_spans(r, error));
   lam_writer_close(r->writer);
   r->writer = NULL;
   file->rows = (uint64_t)result.rows;
@@ -209,7 +225,8 @@ enum lam_status lam_rotation_finish(struct lam_rotation *r, bool at_least_one, s
 }
 
 enum lam_status lam_rotation_add_to(const struct lam_rotation *r, struct lam_change *change, struct lam_error *error) {
-  if (r->options.base) return lam_change_tail(change, r->files[0].staged, r->options.data, error);
+  if (r->options.base)
+    return lam_change_tail(change, r->files[0].staged, r->spans, r->span_count, r->options.data, error);
   for (size_t i = 0; i < r->file_count; i++)
     LAM_TRY(lam_change_add(change, r->files[i].staged, r->files[i].key, error));
   return LAM_OK;

@@ -11,6 +11,7 @@
 #include "base/context.h"
 #include "ops/key_scan.h"
 #include "ops/rewrite.h"
+#include "ops/same_values.h"
 #include "ops/sort.h"
 #include "ops/task.h"
 #include "table/path_value.h"
@@ -459,7 +460,13 @@ static enum lam_status rewrite(struct file_edit *f, struct lam_file *file, bool 
   options.user = f;
   options.schema = &e->data;
   options.columns = drops || e->partition_count ? NULL : columns;
-  enum lam_status status = lam_rewrite_file(e->edit, file, &f->marks, &options, change, counts, error);
+  enum lam_status status = LAM_OK;
+  if (options.columns && !e->edit->options->verify_full) {
+    struct lam_new_values values = {&e->data, e->value_of, (const struct ArrowArray *)(const void *)f->batches.data,
+                                    value_batches(f)};
+    status = lam_same_values(e->edit, file, &f->marks, &values, columns, error);
+  }
+  if (status == LAM_OK) status = lam_rewrite_file(e->edit, file, &f->marks, &options, change, counts, error);
   lam_free(e->mem, columns, count);
   return status;
 }

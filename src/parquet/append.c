@@ -153,9 +153,10 @@ static bool hides_blooms(const struct lam_file_meta *meta) {
   return false;
 }
 
-/* What the row groups take that are not `replaced` (NULL: none is); -1: not known. */
-static enum lam_status live_bytes(const struct lam_file *file, const bool *replaced, struct lam_mem *mem, int64_t *out,
-                                  struct lam_error *error) {
+/* What the row groups take that are not `replaced` (NULL: none is), and of those that are the leaves but `leaves`
+ * (NULL: none); -1: not known. */
+static enum lam_status live_bytes(const struct lam_file *file, const bool *replaced, const bool *leaves,
+                                  struct lam_mem *mem, int64_t *out, struct lam_error *error) {
   if (hides_blooms(lam_file_meta(file))) LAM_TRY(lam_file_read_footer(file, error));
   const struct lam_file_meta *meta = lam_file_meta(file);
   struct lam_buf extents;
@@ -163,9 +164,9 @@ static enum lam_status live_bytes(const struct lam_file *file, const bool *repla
   bool known = true;
   lam_buf_init(&extents, mem);
   for (int32_t group = 0; status == LAM_OK && known && group < meta->row_group_count; group++) {
-    if (replaced && replaced[group]) continue;
+    bool goes = replaced && replaced[group];
     for (int32_t leaf = 0; status == LAM_OK && known && leaf < meta->leaf_count; leaf++)
-      status = add_chunk(file, group, leaf, &extents, &known, error);
+      if (!goes || (leaves && !leaves[leaf])) status = add_chunk(file, group, leaf, &extents, &known, error);
   }
   int64_t limit = (int64_t)(lam_file_size(file) - lam_file_footer_size(file)) - FILE_ENDS + 4;
   *out = status == LAM_OK && known ? covered(&extents, limit) : -1;
@@ -179,19 +180,19 @@ enum lam_status lam_file_dead_bytes(const struct lam_file *file, struct lam_mem 
   const struct lam_file_meta *meta = lam_file_meta(file);
   *out = meta->dead_known ? meta->dead_bytes : -1;
   if (meta->dead_known) return LAM_OK;
-  LAM_TRY(live_bytes(file, NULL, mem, &live, error));
+  LAM_TRY(live_bytes(file, NULL, NULL, mem, &live, error));
   if (live >= 0) *out = lam_max_i64(most - live, 0);
   return LAM_OK;
 }
 
-enum lam_status lam_append_pays(const struct lam_file *file, const bool *replaced, struct lam_mem *mem, bool *out,
-                                struct lam_error *error) {
+enum lam_status lam_append_pays(const struct lam_file *file, const bool *replaced, const bool *leaves,
+                                struct lam_mem *mem, bool *out, struct lam_error *error) {
   int64_t live, most = (int64_t)lam_file_size(file) - 4;
   int32_t kept = 0;
   *out = false;
   for (int32_t i = 0; i < lam_file_row_groups(file); i++) kept += !replaced[i];
-  if (kept == 0) return LAM_OK;
-  LAM_TRY(live_bytes(file, replaced, mem, &live, error));
+  if (kept == 0 && !leaves) return LAM_OK;
+  LAM_TRY(live_bytes(file, replaced, leaves, mem, &live, error));
   *out = live >= 0 && most - live <= most / 2 && most - live <= LAM_MOST_DEAD_BYTES;
   return LAM_OK;
 }

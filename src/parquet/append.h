@@ -19,14 +19,19 @@ enum lam_status lam_writer_append_in(struct lam_store *store, const char *key, c
                                      const struct ArrowSchema *schema, const struct lam_write_options *options,
                                      struct lam_mem *mem, struct lam_writer **out, struct lam_error *error);
 
+/* What goes behind `from`, in order: bytes of `from` that its new row groups have as they are, and bytes of the object
+ * (LAM_SPAN_NEW). Until the writer is closed. */
+const struct lam_span *lam_writer_spans(const struct lam_writer *writer, size_t *count);
+
 /* Bytes of the file that no chunk, index, bloom filter or footer of it takes: old footers, replaced row groups. *out is
  * -1 where that is not known. */
 enum lam_status lam_file_dead_bytes(const struct lam_file *file, struct lam_mem *mem, int64_t *out,
                                     struct lam_error *error);
-/* *out is false where an append that replaces the row groups of which `replaced` is true would leave too many dead
- * bytes (more than half of what the file has now, or LAM_MOST_DEAD_BYTES), or none of the old row groups. */
-enum lam_status lam_append_pays(const struct lam_file *file, const bool *replaced, struct lam_mem *mem, bool *out,
-                                struct lam_error *error);
+/* *out is false where an append that replaces the row groups of which `replaced` is true, or of those only the leaves
+ * of which `leaves` is (NULL: all), would leave too many dead bytes (more than half of what the file has now, or
+ * LAM_MOST_DEAD_BYTES), or none of the old row groups. */
+enum lam_status lam_append_pays(const struct lam_file *file, const bool *replaced, const bool *leaves,
+                                struct lam_mem *mem, bool *out, struct lam_error *error);
 /* Which row group of `old` row group i of `now`, a later state of the same file, still is; -1: none. */
 void lam_append_kept(const struct lam_file_meta *old, const struct lam_file_meta *now, int32_t *kept);
 

@@ -54,8 +54,8 @@ enum lam_status lam_chunk_writer_init(struct lam_chunk_writer *chunk, struct lam
   chunk->options = *options;
   chunk->plain = plain_encoding(options->encoding, (enum lam_physical)leaf->physical);
   struct lam_buf *bufs[] = {
-      &chunk->segments, &chunk->dictionary_page, &chunk->repetition,   &chunk->levels,       &chunk->data,
-      &chunk->ends,     &chunk->indices,         &chunk->source.remap, &chunk->source.values};
+      &chunk->segments, &chunk->dictionary_page, &chunk->repetition,   &chunk->levels,        &chunk->data,
+      &chunk->ends,     &chunk->indices,         &chunk->source.remap, &chunk->source.values, &chunk->runs};
   for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++) lam_buf_init(bufs[i], mem);
   lam_bounds_init(&chunk->bounds, mem, leaf);
   lam_bounds_init(&chunk->page_bounds, mem, leaf);
@@ -87,6 +87,7 @@ void lam_chunk_clear(struct lam_chunk_writer *chunk, bool keep_memory) {
   }
   lam_page_list_move(&chunk->encoded, &chunk->packing);
   for (struct lam_out_page *page; (page = lam_page_list_pop(&chunk->packing));) lam_page_pool_put(chunk->pool, page);
+  chunk->runs.size = 0;
   if (keep_memory) {
     release_segments(chunk, (size_t)4 << 20);
     lam_dictionary_clear(&chunk->dictionary);
@@ -98,8 +99,8 @@ void lam_chunk_clear(struct lam_chunk_writer *chunk, bool keep_memory) {
     lam_dictionary_init(&chunk->dictionary, chunk->mem, chunk->storing.to_width, chunk->options.dictionary_bytes);
     chunk->dictionary.reserve = chunk->options.reserve;
     struct lam_buf *bufs[] = {
-        &chunk->dictionary_page, &chunk->repetition,   &chunk->levels,       &chunk->data, &chunk->ends,
-        &chunk->indices,         &chunk->source.remap, &chunk->source.values};
+        &chunk->dictionary_page, &chunk->repetition,   &chunk->levels,        &chunk->data, &chunk->ends,
+        &chunk->indices,         &chunk->source.remap, &chunk->source.values, &chunk->runs};
     for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++) lam_buf_release(bufs[i]);
   }
   chunk->segments_used = 0;
@@ -349,13 +350,17 @@ uint64_t lam_chunk_pending(const struct lam_chunk_writer *chunk) {
          lam_bloom_pending(&chunk->bloom, (uint64_t)(chunk->rows - chunk->nulls));
 }
 
+static bool has_dictionary(const struct lam_chunk_writer *chunk) {
+  return chunk->dictionary_pages > 0 || chunk->spliced.dictionary_size > 0;
+}
+
 /* encoding_stats: a list of PageEncodingStats {1: page_type, 2: encoding, 3: count}, in the compact protocol. */
 static enum lam_status make_encoding_stats(const struct lam_chunk_writer *chunk, struct lam_arena *arena,
                                            struct lam_chunk_meta *out, struct lam_error *error) {
   int32_t page = chunk->options.v2 ? LAM_DATA_PAGE_V2 : LAM_DATA_PAGE;
   int32_t index = (int32_t)lam_chunk_index_encoding(chunk);
   int32_t dictionary = index == LAM_RLE_DICTIONARY ? LAM_PLAIN : LAM_PLAIN_DICTIONARY;
-  int32_t rows[3][3] = {{LAM_DICTIONARY_PAGE, dictionary, chunk->dictionary_pages > 0},
+  int32_t rows[3][3] = {{LAM_DICTIONARY_PAGE, dictionary, has_dictionary(chunk)},
                         {page, index, chunk->dictionary_pages},
                         {page, (int32_t)chunk->plain, chunk->plain_pages}};
   uint8_t *bytes;
@@ -388,7 +393,8 @@ enum lam_status lam_chunk_finish(struct lam_chunk_writer *chunk, struct lam_work
   for (struct lam_out_page *page = chunk->packing.first; page; page = page->next)
     LAM_TRY(lam_page_pack(page, workspace, error));
   LAM_TRY(lam_chunk_collect(chunk, error));
-  if (chunk->dictionary_pages > 0) LAM_TRY(lam_chunk_end_dictionary(chunk, workspace, error));
+  if (chunk->dictionary_pages > 0 && !chunk->spliced.dictionary_size)
+    LAM_TRY(lam_chunk_end_dictionary(chunk, workspace, error));
   lam_bloom_finish(&chunk->bloom, chunk->dictionary_pages ? &chunk->dictionary : NULL,
                    (uint64_t)chunk->compressed_size);
   if (chunk->dictionary_pages == 0 || chunk->spliced.on) return LAM_OK;
@@ -397,14 +403,15 @@ enum lam_status lam_chunk_finish(struct lam_chunk_writer *chunk, struct lam_work
 
 enum lam_status lam_chunk_describe(const struct lam_chunk_writer *chunk, struct lam_arena *arena,
                                    struct lam_chunk_meta *out, struct lam_error *error) {
-  *out = (struct lam_chunk_meta){.physical = chunk->leaf->physical,
-                                 .codec = (int8_t)chunk->options.codec,
-                                 .has_metadata = true,
-                                 .has_dictionary_offset = chunk->dictionary_pages > 0,
-                                 .values = chunk->nested ? chunk->entries : chunk->rows,
-                                 .uncompressed_size = chunk->uncompressed_size,
-                                 .compressed_size = chunk->compressed_size,
-                                 .data_page_offset = (int64_t)chunk->dictionary_page.size};
+  *out = (struct lam_chunk_meta){
+      .physical = chunk->leaf->physical,
+      .codec = (int8_t)chunk->options.codec,
+      .has_metadata = true,
+      .has_dictionary_offset = has_dictionary(chunk),
+      .values = chunk->nested ? chunk->entries : chunk->rows,
+      .uncompressed_size = chunk->uncompressed_size,
+      .compressed_size = chunk->compressed_size,
+      .data_page_offset = (int64_t)(chunk->dictionary_page.size + chunk->spliced.dictionary_size)};
   LAM_TRY(lam_chunk_details_own(out, arena, error));
   if (chunk->leaf->max_definition > 0) out->encodings |= 1u << LAM_RLE;
   LAM_TRY(make_encoding_stats(chunk, arena, out, error));

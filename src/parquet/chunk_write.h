@@ -14,6 +14,7 @@
 #include "parquet/store_value.h"
 
 struct lam_chunk_writer;
+struct lam_file;
 
 /* A finished page on its way to the file: encoded by the thread that has its chunk, packed (compressed) by any, written
  * in order. */
@@ -21,7 +22,8 @@ struct lam_out_page {
   struct lam_out_page *next;            /* in the list it is in */
   const struct lam_chunk_writer *chunk; /* whose it is */
   struct lam_page_header header;        /* without sizes and checksum */
-  bool packed;                          /* it is as the file will have it: copied from another */
+  bool packed;                          /* it is as the file will have it: … */
+  uint64_t copied_from, copied_size;    /* … these bytes of another one, and `bytes` is empty */
   struct lam_buf bytes;                 /* the page from `start` on, the header once it is packed too */
   size_t start;
 };
@@ -31,6 +33,11 @@ struct lam_page_list { /* in order */
 };
 struct lam_out_page *lam_page_list_pop(struct lam_page_list *list);            /* NULL: empty */
 void lam_page_list_move(struct lam_page_list *from, struct lam_page_list *to); /* all of them, behind those there */
+
+/* Pages, one behind the other, that another file has, and that stand before byte `before` of the segments. */
+struct lam_copied_run {
+  uint64_t before, offset, size;
+};
 
 /* Idle pages, with their memory, for all threads and columns of a writer. */
 struct lam_page_pool {
@@ -105,6 +112,7 @@ struct lam_chunk_writer {
   struct lam_page_list packing;                    /* pages of this round, for lam_page_pack by any thread */
   struct lam_buf segments; /* struct lam_buf each: the pages as the file will have them, one behind the other */
   size_t segments_used;
+  struct lam_buf runs; /* struct lam_copied_run: pages of another file between those of the segments */
   struct lam_buf dictionary_page;
 
   /* the page under way */
@@ -131,13 +139,15 @@ struct lam_chunk_writer {
   /* Some of its pages are another chunk's: splice_chunk.c. */
   struct lam_spliced {
     bool on;
-    bool old_names;            /* dictionary-coded pages are called PLAIN_DICTIONARY */
-    bool unbounded;            /* nothing is known of some values */
-    bool cut;                  /* bounds of copied pages may have been cut, … */
-    struct lam_bytes min, max; /* … but these are values in them; data NULL: there is none */
-    enum lam_write_bloom when; /* of the bloom filter, before */
-    size_t dictionary_limit;   /* before */
-    uint32_t encodings;        /* of its pages: bit 1 << enum lam_encoding */
+    const struct lam_file *from; /* the other file */
+    uint64_t dictionary_size;    /* bytes of its dictionary's page, where that is taken as it is: the first run */
+    bool old_names;              /* dictionary-coded pages are called PLAIN_DICTIONARY */
+    bool unbounded;              /* nothing is known of some values */
+    bool cut;                    /* bounds of copied pages may have been cut, … */
+    struct lam_bytes min, max;   /* … but these are values in them; data NULL: there is none */
+    enum lam_write_bloom when;   /* of the bloom filter, before */
+    size_t dictionary_limit;     /* before */
+    uint32_t encodings;          /* of its pages: bit 1 << enum lam_encoding */
   } spliced;
 
   /* Where not NULL, packed pages go there, behind the segments, unless a dictionary page is to stand before them. */
@@ -238,9 +248,12 @@ static inline size_t lam_chunk_data_size(const struct lam_chunk_writer *chunk) {
 /* Encodes the page under way, for chunk->encoded, and begins the next one. */
 enum lam_status lam_chunk_end_page(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
                                    struct lam_error *error);
-/* Takes a data page of another chunk, header and payload, which the page gets by an exchange of memory. */
+/* Takes a data page of chunk->spliced.from, header and payload, without reading it. */
 enum lam_status lam_chunk_append_packed(struct lam_chunk_writer *chunk, const struct lam_page_header *header,
-                                        struct lam_buf *bytes, struct lam_error *error);
+                                        uint64_t offset, uint64_t size, struct lam_error *error);
+/* The same of the dictionary's page, before all others. */
+enum lam_status lam_chunk_copy_dictionary(struct lam_chunk_writer *chunk, const struct lam_page_header *header,
+                                          uint64_t offset, uint64_t size, struct lam_error *error);
 /* The name that dictionary-coded pages get: version 1 of the format knows only the old one. */
 enum lam_encoding lam_chunk_index_encoding(const struct lam_chunk_writer *chunk);
 /* Compresses an encoded page; pages of one chunk may be packed by several threads at once. */

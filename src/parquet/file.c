@@ -334,6 +334,17 @@ enum lam_status lam_file_read(const struct lam_file *file, uint64_t offset, void
   return file->store->ops->read(file->input, offset, to, size, error);
 }
 
+enum lam_status lam_file_copy(const struct lam_file *file, uint64_t offset, uint64_t size, struct lam_output *output,
+                              struct lam_error *error) {
+  LAM_CHECK(offset <= file->size && size <= file->size - offset, error,
+            "%s: bytes %" PRIu64 " to %" PRIu64 " are to be copied; the file ends at byte %" PRIu64, file->name, offset,
+            offset + size, file->size);
+  if (offset >= file->tail_offset)
+    return output->store->ops->write(output, file->tail.data + (offset - file->tail_offset), (size_t)size, error);
+  if (!file->opened) LAM_TRY(open_late((struct lam_file *)(uintptr_t)file, error));
+  return lam_store_copy(output, file->input, offset, size, file->mem, error);
+}
+
 static enum lam_status read_source(const void *user, uint64_t offset, void *to, size_t size, struct lam_error *error) {
   return lam_file_read(user, offset, to, size, error);
 }

@@ -44,6 +44,9 @@ uint64_t lam_file_footer_size(const struct lam_file *file); /* without its lengt
  * Any thread. */
 enum lam_status lam_file_read(const struct lam_file *file, uint64_t offset, void *to, size_t size,
                               struct lam_error *error);
+/* Writes bytes [offset, offset + size) of it, which need not pass through this process: see lam_store_copy. */
+enum lam_status lam_file_copy(const struct lam_file *file, uint64_t offset, uint64_t size, struct lam_output *output,
+                              struct lam_error *error);
 
 /* The bytes that a chunk's pages take, [offset, offset + size), from its metadata, with the quirks of writers
  * (dictionary offset absent, 0 or behind; header not counted) allowed for and checked against the file's size. */

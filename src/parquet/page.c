@@ -8,6 +8,7 @@
 enum {
   FIRST_HEADER_BYTES = 512, /* most headers take 20 to 100 bytes; those with statistics more */
   WALK_WINDOW = 1 << 20,    /* bytes */
+  LEAP_BYTES = 8 << 10,     /* less costs less to read than to seek past */
 };
 
 void lam_page_stream_init(struct lam_page_stream *stream, struct lam_mem *mem) {
@@ -276,8 +277,12 @@ static enum lam_status walk(struct lam_page_stream *stream, int64_t expected, st
     struct lam_page page;
     bool more;
     LAM_TRY(lam_check_cancel(context, error));
-    LAM_TRY(lam_page_stream_pass(stream, &page, &more, error));
+    LAM_TRY(lam_page_stream_header(stream, &page, &more, error));
     if (!more) break;
+    /* Payloads that nothing is known of are leapt over. */
+    bool leaps = (!stream->checksums || !page.header.has_crc) && page.header.compressed_size > LEAP_BYTES;
+    stream->window_size = leaps ? FIRST_HEADER_BYTES : WALK_WINDOW;
+    LAM_TRY(lam_page_stream_pass(stream, &page, &more, error));
     if (page.header.kind == LAM_DATA_PAGE || page.header.kind == LAM_DATA_PAGE_V2) values += page.header.values;
     LAM_TRY(each(user, &page, error));
   }
@@ -299,7 +304,8 @@ enum lam_status lam_chunk_walk(const struct lam_file *file, int32_t row_group, i
   struct lam_byte_source source = lam_file_source(file);
   struct lam_page_stream stream;
   lam_page_stream_init(&stream, mem);
-  lam_page_stream_begin(&stream, &source, offset, size, lam_chunk_slack(file, offset + size), WALK_WINDOW, checksums);
+  lam_page_stream_begin(&stream, &source, offset, size, lam_chunk_slack(file, offset + size), FIRST_HEADER_BYTES,
+                        checksums);
   enum lam_status status =
       walk(&stream, meta->row_groups[row_group].chunks[leaf].values, lam_mem_context(mem), each, user, error);
   lam_page_stream_release(&stream);

@@ -267,6 +267,7 @@ static enum lam_status take_page(const struct lam_chunk_writer *chunk, struct la
   }
   (*out)->chunk = chunk;
   (*out)->packed = false;
+  (*out)->copied_from = (*out)->copied_size = 0;
   return LAM_OK;
 }
 
@@ -369,6 +370,22 @@ static enum lam_status keep_page(struct lam_chunk_writer *chunk, struct lam_out_
   return status;
 }
 
+/* Notes bytes of the file that is spliced from, to stand behind what the segments have so far. */
+static enum lam_status keep_run(struct lam_chunk_writer *chunk, uint64_t offset, uint64_t size,
+                                struct lam_error *error) {
+  const struct lam_buf *segments = (const struct lam_buf *)(const void *)chunk->segments.data;
+  struct lam_copied_run run = {0, offset, size}, *last;
+  for (size_t i = 0; i < chunk->segments_used; i++) run.before += segments[i].size;
+  if (chunk->runs.size) {
+    last = (struct lam_copied_run *)(void *)(chunk->runs.data + chunk->runs.size) - 1;
+    if (last->before == run.before && last->offset + last->size == offset) {
+      last->size += size;
+      return LAM_OK;
+    }
+  }
+  return lam_buf_append(&chunk->runs, &run, sizeof run, error);
+}
+
 /* Adds a page, header and payload, to the sums of the chunk. */
 static void count_page(struct lam_chunk_writer *chunk, const struct lam_page_header *header, size_t size) {
   chunk->compressed_size += (int64_t)size;
@@ -376,16 +393,18 @@ static void count_page(struct lam_chunk_writer *chunk, const struct lam_page_hea
 }
 
 enum lam_status lam_chunk_collect(struct lam_chunk_writer *chunk, struct lam_error *error) {
-  bool goes = chunk->outgoing && !chunk->dictionary_on && chunk->dictionary_pages == 0;
+  bool goes = chunk->outgoing && !chunk->dictionary_on && chunk->dictionary_pages == 0 && !chunk->spliced.on;
   struct lam_page_list packed = chunk->packing;
   chunk->packing = (struct lam_page_list){.first = NULL};
   enum lam_status status = LAM_OK;
   for (struct lam_out_page *page; (page = lam_page_list_pop(&packed));) {
-    count_page(chunk, &page->header, page->bytes.size - page->start);
-    lam_index_page_size(&chunk->index, page->bytes.size - page->start);
+    size_t size = page->copied_size ? (size_t)page->copied_size : page->bytes.size - page->start;
+    count_page(chunk, &page->header, size);
+    lam_index_page_size(&chunk->index, size);
+    if (page->copied_size && status == LAM_OK) status = keep_run(chunk, page->copied_from, page->copied_size, error);
     if (goes)
       list_push(chunk->outgoing, page);
-    else if (status == LAM_OK)
+    else if (status == LAM_OK && !page->copied_size)
       status = keep_page(chunk, page, error);
     else
       lam_page_pool_put(chunk->pool, page);
@@ -484,14 +503,23 @@ enum lam_status lam_chunk_end_page(struct lam_chunk_writer *chunk, struct lam_wo
 }
 
 enum lam_status lam_chunk_append_packed(struct lam_chunk_writer *chunk, const struct lam_page_header *header,
-                                        struct lam_buf *bytes, struct lam_error *error) {
+                                        uint64_t offset, uint64_t size, struct lam_error *error) {
   struct lam_out_page *page;
   LAM_TRY(take_page(chunk, &page, error));
   page->header = *header;
   page->packed = true;
-  page->start = 0;
-  swap_bufs(&page->bytes, bytes);
+  page->copied_from = offset;
+  page->copied_size = size;
   list_push(&chunk->encoded, page);
+  return LAM_OK;
+}
+
+enum lam_status lam_chunk_copy_dictionary(struct lam_chunk_writer *chunk, const struct lam_page_header *header,
+                                          uint64_t offset, uint64_t size, struct lam_error *error) {
+  assert(chunk->runs.size == 0 && chunk->segments_used == 0);
+  LAM_TRY(keep_run(chunk, offset, size, error));
+  count_page(chunk, header, size);
+  chunk->spliced.dictionary_size = size;
   return LAM_OK;
 }
 

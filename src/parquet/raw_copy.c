@@ -8,7 +8,6 @@
 #include "parquet/writer_state.h"
 
 enum {
-  COPY_BYTES = 1 << 20,    /* read and written at once */
   BLOOM_HEADER_BYTES = 256 /* more than its header takes */
 };
 
@@ -51,20 +50,6 @@ enum lam_status lam_raw_find(const struct lam_writer *writer, int32_t to, const 
 
 /* ---- bytes ---- */
 
-static enum lam_status copy_bytes(struct lam_writer *writer, const struct lam_file *from, uint64_t offset,
-                                  uint64_t size, struct lam_error *error) {
-  LAM_TRY(lam_buf_reset(&writer->copy, lam_min_u64(size, COPY_BYTES), error));
-  while (size > 0) {
-    size_t some = lam_min_u64(size, COPY_BYTES);
-    LAM_TRY(lam_check_cancel(lam_mem_context(writer->mem), error));
-    LAM_TRY(lam_file_read(from, offset, writer->copy.data, some, error));
-    LAM_TRY(lam_writer_put(writer, writer->copy.data, some, error));
-    offset += some;
-    size -= some;
-  }
-  return LAM_OK;
-}
-
 /* Copies the chunks one behind the other, those that touch together, and sets where each begins. Those of the file that
  * is continued stay where they are, as do their indexes and bloom filters. */
 static enum lam_status copy_pages(struct lam_writer *writer, const struct lam_file *from, struct lam_raw_chunk *chunks,
@@ -81,7 +66,7 @@ static enum lam_status copy_pages(struct lam_writer *writer, const struct lam_fi
       if (chunks[i].size > UINT64_MAX / 2 - size) return lam_fail(error, LAM_CORRUPT, "chunks of more than 2^63 bytes");
       size += chunks[i].size;
     }
-    LAM_TRY(copy_bytes(writer, from, chunks[first].offset, size, error));
+    LAM_TRY(lam_writer_copy(writer, from, chunks[first].offset, size, error));
   }
   return LAM_OK;
 }
@@ -121,7 +106,7 @@ enum lam_status lam_raw_copy_bloom(struct lam_writer *writer, const struct lam_f
   chunk->bloom_offset = (int64_t)writer->position;
   chunk->bloom_length = (int32_t)size;
   chunk->bloom_length_known = true;
-  return copy_bytes(writer, from, offset, size, error);
+  return lam_writer_copy(writer, from, offset, size, error);
 }
 
 /* ---- page indexes ---- */

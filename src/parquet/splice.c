@@ -99,9 +99,10 @@ static enum lam_status find_segments(struct splice *s, const struct lam_ranges *
   return status;
 }
 
-/* Not too many bytes are decoded, and all of them fit the memory there is, on their way twice. */
+/* Not too many bytes are decoded, and those fit the memory there is, several times; the others do not pass through it.
+ */
 static bool is_worth_while(const struct splice *s, uint64_t most) {
-  return s->touched_bytes <= most && s->bytes < lam_mem_available(s->writer->mem) / 3;
+  return s->touched_bytes <= most && s->touched_bytes < lam_mem_available(s->writer->mem) / 8;
 }
 
 /* ---- columns, side by side ---- */

@@ -4,6 +4,8 @@
 
 #include "parquet/page.h"
 
+enum { HEADER_BYTES = 128 /* of a page's header, to begin with */ };
+
 static const struct lam_chunk_meta *chunk_meta(const struct lam_splice_chunk *splice) {
   return &lam_file_meta(splice->from)->row_groups[splice->row_group].chunks[splice->leaf];
 }
@@ -61,8 +63,9 @@ static enum lam_status put_values(struct lam_dictionary *dictionary, struct lam_
   return LAM_OK;
 }
 
-static enum lam_status read_dictionary(struct lam_splice_chunk *splice, struct lam_workspace *workspace, bool *fits,
-                                       struct lam_error *error) {
+/* `as_is`: no value will be put into it, and its page is copied. */
+static enum lam_status read_dictionary(struct lam_splice_chunk *splice, struct lam_workspace *workspace, bool as_is,
+                                       bool *fits, struct lam_error *error) {
   struct lam_chunk_writer *chunk = splice->to;
   const struct lam_byte_source source = lam_file_source(splice->from);
   struct lam_page_stream stream;
@@ -75,8 +78,17 @@ static enum lam_status read_dictionary(struct lam_splice_chunk *splice, struct l
   if (offset >= splice->offsets.pages[0].offset) return LAM_OK; /* it has none */
   lam_page_stream_init(&stream, chunk->mem);
   size_t window = (size_t)(splice->offsets.pages[0].offset - offset);
-  lam_page_stream_begin(&stream, &source, offset, window, 0, window, lam_file_checksums(splice->from));
-  enum lam_status status = lam_page_stream_next(&stream, &page, &payload, &more, error);
+  lam_page_stream_begin(&stream, &source, offset, window, 0, as_is ? HEADER_BYTES : window,
+                        lam_file_checksums(splice->from));
+  enum lam_status status = as_is ? lam_page_stream_header(&stream, &page, &more, error)
+                                 : lam_page_stream_next(&stream, &page, &payload, &more, error);
+  if (status == LAM_OK && more && as_is) {
+    *fits =
+        page.header.kind == LAM_DICTIONARY_PAGE && page.header_size + (uint64_t)page.header.compressed_size == window;
+    if (*fits) status = lam_chunk_copy_dictionary(chunk, &page.header, offset, window, error);
+    lam_page_stream_release(&stream);
+    return status;
+  }
   if (status == LAM_OK && more && page.header.kind == LAM_DICTIONARY_PAGE && page.header.values >= 0) {
     status =
         lam_page_split(&page, payload, chunk->options.codec, &workspace->codec, 0, 0, &workspace->page, &parts, error);
@@ -114,14 +126,15 @@ enum lam_status lam_splice_begin(struct lam_splice_chunk *splice, struct lam_wor
   const struct lam_chunk_meta *meta = chunk_meta(splice);
   bool only_dictionary = meta->encoding_stats_known && meta->all_pages_dictionary;
   chunk->spliced = (struct lam_spliced){.on = true,
+                                        .from = splice->from,
                                         .old_names = meta->encodings & 1u << LAM_PLAIN_DICTIONARY,
                                         .when = chunk->bloom.when,
                                         .dictionary_limit = chunk->dictionary.limit,
                                         .encodings = meta->encodings};
   chunk->next_guess = UINT64_MAX;
-  LAM_TRY(read_dictionary(splice, workspace, fits, error));
-  LAM_TRY(read_bloom(splice, error));
   /* Where the dictionary was given up, new values are not put into it. */
+  LAM_TRY(read_dictionary(splice, workspace, !only_dictionary, fits, error));
+  LAM_TRY(read_bloom(splice, error));
   if (chunk->dictionary.count == 0 || !only_dictionary) chunk->dictionary_on = false;
   if (splice->columns.count < 0) chunk->index.bounds_on = false;
   if (!splice->offsets.unencoded_bytes) chunk->index.sizes_on = false;
@@ -162,35 +175,40 @@ static enum lam_status describe_page(struct lam_splice_chunk *splice, struct lam
   return LAM_OK;
 }
 
+/* *size is 0 where the page ends within its header. */
+static enum lam_status read_header(const struct lam_splice_chunk *splice, const struct lam_page_location *place,
+                                   struct lam_buf *buffer, struct lam_page_header *out, size_t *size,
+                                   struct lam_error *error) {
+  *out = (struct lam_page_header){.values = -1};
+  *size = 0;
+  for (size_t wanted = HEADER_BYTES; *size == 0; wanted *= 8) {
+    size_t some = lam_min_u64(wanted, place->size);
+    LAM_TRY(lam_buf_reset(buffer, some, error));
+    LAM_TRY(lam_file_read(splice->from, place->offset, buffer->data, some, error));
+    LAM_TRY(lam_page_header_parse(lam_bytes_of(buffer->data, some), out, size, error));
+    if (some == place->size) break;
+  }
+  return LAM_OK;
+}
+
 enum lam_status lam_splice_page(struct lam_splice_chunk *splice, struct lam_workspace *workspace, bool *fits,
                                 struct lam_error *error) {
   struct lam_chunk_writer *chunk = splice->to;
   const struct lam_page_location *place = &splice->offsets.pages[splice->page];
   int64_t rows = lam_splice_page_end(splice) - place->first_row;
   struct lam_page_header header;
-  struct lam_buf bytes;
-  size_t header_size = 0;
+  size_t header_size;
   LAM_TRY(lam_chunk_end_page(chunk, workspace, error));
-  lam_buf_init(&bytes, chunk->mem);
-  enum lam_status status = lam_buf_reserve(&bytes, place->size, error);
-  if (status == LAM_OK) status = lam_file_read(splice->from, place->offset, bytes.data, place->size, error);
-  bytes.size = place->size;
-  if (status == LAM_OK)
-    status = lam_page_header_parse(lam_bytes_of(bytes.data, bytes.size), &header, &header_size, error);
-  if (status == LAM_OK) {
-    enum lam_page_kind kind = chunk->options.v2 ? LAM_DATA_PAGE_V2 : LAM_DATA_PAGE;
-    bool dictionary = header.encoding == LAM_PLAIN_DICTIONARY || header.encoding == LAM_RLE_DICTIONARY;
-    *fits = header_size && header.kind == kind && header.compressed_size >= 0 && header.uncompressed_size >= 0 &&
-            header_size + (size_t)header.compressed_size == place->size && header.values == rows &&
-            (dictionary || header.encoding == chunk->plain);
-    if (*fits) status = lam_chunk_append_packed(chunk, &header, &bytes, error);
-    if (*fits && status == LAM_OK) {
-      status = describe_page(splice, error);
-      ++*(dictionary ? &chunk->dictionary_pages : &chunk->plain_pages);
-    }
-  }
-  lam_buf_release(&bytes);
-  return status;
+  LAM_TRY(read_header(splice, place, &workspace->page, &header, &header_size, error));
+  enum lam_page_kind kind = chunk->options.v2 ? LAM_DATA_PAGE_V2 : LAM_DATA_PAGE;
+  bool dictionary = header.encoding == LAM_PLAIN_DICTIONARY || header.encoding == LAM_RLE_DICTIONARY;
+  *fits = header_size && header.kind == kind && header.compressed_size >= 0 && header.uncompressed_size >= 0 &&
+          header_size + (size_t)header.compressed_size == place->size && header.values == rows &&
+          (dictionary || header.encoding == chunk->plain);
+  if (!*fits) return LAM_OK;
+  LAM_TRY(lam_chunk_append_packed(chunk, &header, place->offset, place->size, error));
+  ++*(dictionary ? &chunk->dictionary_pages : &chunk->plain_pages);
+  return describe_page(splice, error);
 }
 
 /* ---- the end ---- */

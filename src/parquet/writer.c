@@ -27,7 +27,39 @@ static enum lam_status flush(struct lam_writer *writer, struct lam_error *error)
   return LAM_OK;
 }
 
+/* Of a file that is continued: where the next bytes come from. */
+static enum lam_status note_span(struct lam_writer *writer, uint64_t offset, uint64_t size, struct lam_error *error) {
+  struct lam_span span = {offset, size}, *last;
+  if (!writer->base || size == 0) return LAM_OK;
+  if (writer->spans.size) {
+    last = (struct lam_span *)(void *)(writer->spans.data + writer->spans.size) - 1;
+    bool follows = last->offset == LAM_SPAN_NEW || offset == LAM_SPAN_NEW ? last->offset == offset
+                                                                          : last->offset + last->size == offset;
+    if (follows) last->size += size;
+    if (follows) return LAM_OK;
+  }
+  return lam_buf_append(&writer->spans, &span, sizeof span, error);
+}
+
+const struct lam_span *lam_writer_spans(const struct lam_writer *writer, size_t *count) {
+  *count = writer->spans.size / sizeof(struct lam_span);
+  return (const struct lam_span *)(const void *)writer->spans.data;
+}
+
+enum lam_status lam_writer_copy(struct lam_writer *writer, const struct lam_file *from, uint64_t offset, uint64_t size,
+                                struct lam_error *error) {
+  if (from == writer->base) {
+    LAM_TRY(note_span(writer, offset, size, error));
+  } else {
+    LAM_TRY(flush(writer, error));
+    LAM_TRY(lam_file_copy(from, offset, size, writer->output, error));
+  }
+  writer->position += size;
+  return LAM_OK;
+}
+
 enum lam_status lam_writer_put(struct lam_writer *writer, const void *data, size_t size, struct lam_error *error) {
+  LAM_TRY(note_span(writer, LAM_SPAN_NEW, size, error));
   if (writer->small.size + size > GATHERED) LAM_TRY(flush(writer, error));
   writer->position += size;
   if (size < SMALL_WRITE) return lam_buf_append(&writer->small, data, size, error);
@@ -204,6 +236,7 @@ static enum lam_status begin_file(struct lam_writer *writer, const struct lam_wr
   writer->meta.created_by = lam_bytes_of_string("lamella version " LAM_VERSION " (build none)");
   if (writer->base) LAM_TRY(lam_writer_continue(writer, writer->base, error));
   LAM_TRY(writer->store->ops->create(writer->store, writer->key, &writer->output, error));
+  if (writer->store->ops->expect_sync) writer->store->ops->expect_sync(writer->output, 0);
   return writer->base ? LAM_OK : lam_writer_put(writer, "PAR1", 4, error);
 }
 
@@ -221,6 +254,7 @@ enum lam_status lam_writer_open_on(struct lam_store *store, const char *key, con
   pthread_mutex_init(&writer->lock, NULL);
   lam_arena_init(&writer->arena, mem);
   lam_buf_init(&writer->small, mem);
+  lam_buf_init(&writer->spans, mem);
   lam_buf_init(&writer->copy, mem);
   lam_buf_init(&writer->packing, mem);
   lam_buf_init(&writer->mix.leaves, mem);
@@ -320,6 +354,7 @@ void lam_writer_close(struct lam_writer *writer) {
   lam_buf_release(&writer->mix.leaves);
   lam_writer_release_workspaces(writer);
   lam_buf_release(&writer->small);
+  lam_buf_release(&writer->spans);
   lam_buf_release(&writer->copy);
   lam_buf_release(&writer->row_groups);
   lam_buf_release(&writer->waiting);

@@ -10,11 +10,23 @@
 static enum lam_status put_segments(struct lam_writer *writer, struct lam_chunk_writer *chunk,
                                     struct lam_error *error) {
   struct lam_buf *segments = (struct lam_buf *)(void *)chunk->segments.data;
+  const struct lam_copied_run *run = (const struct lam_copied_run *)(const void *)chunk->runs.data;
+  size_t runs = chunk->runs.size / sizeof *run;
+  uint64_t before = 0;
   for (size_t i = 0; i < chunk->segments_used; i++) {
-    LAM_TRY(lam_writer_put(writer, segments[i].data, segments[i].size, error));
+    size_t done = 0;
+    for (; runs && run->before < before + segments[i].size; run++, runs--) {
+      size_t some = (size_t)(run->before - before) - done;
+      LAM_TRY(lam_writer_put(writer, segments[i].data + done, some, error));
+      LAM_TRY(lam_writer_copy(writer, chunk->spliced.from, run->offset, run->size, error));
+      done += some;
+    }
+    LAM_TRY(lam_writer_put(writer, segments[i].data + done, segments[i].size - done, error));
+    before += segments[i].size;
     segments[i].size = 0;
   }
-  chunk->segments_used = 0;
+  for (; runs; run++, runs--) LAM_TRY(lam_writer_copy(writer, chunk->spliced.from, run->offset, run->size, error));
+  chunk->segments_used = chunk->runs.size = 0;
   return LAM_OK;
 }
 

@@ -46,6 +46,7 @@ struct lam_writer {
   const struct lam_file *base; /* append.c: the file that is continued; its chunks stay where they are */
 
   uint64_t position;    /* bytes given to `out` and the store */
+  struct lam_buf spans; /* struct lam_span: of what is put behind `base` */
   struct lam_buf small; /* short pieces, gathered for one write */
   struct lam_buf copy;  /* raw_copy.c: bytes on their way */
 
@@ -83,6 +84,9 @@ struct lam_writer {
 
 /* Appends bytes to the file. */
 enum lam_status lam_writer_put(struct lam_writer *writer, const void *data, size_t size, struct lam_error *error);
+/* The same of bytes that a file has. Of the file that is continued they are only noted. */
+enum lam_status lam_writer_copy(struct lam_writer *writer, const struct lam_file *from, uint64_t offset, uint64_t size,
+                                struct lam_error *error);
 /* LAM_INVALID after a failure or the end. */
 enum lam_status lam_writer_check(const struct lam_writer *writer, struct lam_error *error);
 /* The status of a call that may write: a failure gets the file's name and makes the writer of no more use. */

@@ -12,10 +12,10 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/context.h"
+#include "store/descriptors.h"
 #include "store/store.h"
 
 /* The pages a system call may transfer at once (MAX_RW_COUNT) are below this; longer runs take turns. */
@@ -24,6 +24,10 @@
 /* Files of this size and more have blocks set aside before they are written. */
 #define ALLOCATE_FROM ((uint64_t)1 << 20)
 #define ALLOCATE_MOST ((uint64_t)64 << 20)
+
+/* The disk begins to write a file that will be synced whenever there is so much more of it: the sync then waits for the
+ * last of them only. Copies go by as much, so that a cancel is seen. */
+#define BEGIN_SYNC_AT ((uint64_t)4 << 20)
 
 struct local {
   struct lam_store base;
@@ -41,6 +45,8 @@ struct local_output {
   int fd;
   uint64_t size, allocated; /* written; blocks that the file system has set aside, counted from the file's beginning */
   bool no_allocation;       /* the file system knows no such thing, or has no room */
+  bool expects_sync;
+  uint64_t begun; /* bytes that the disk has been told to write */
   char key[];
 };
 struct local_lock {
@@ -347,7 +353,8 @@ static enum lam_status local_create(struct lam_store *store, const char *key, st
   output->base.store = store;
   output->fd = fd;
   output->size = output->allocated = 0;
-  output->no_allocation = false;
+  output->no_allocation = output->expects_sync = false;
+  output->begun = 0;
   memcpy(output->key, key, size);
   *out = &output->base;
   return LAM_OK;
@@ -369,7 +376,8 @@ static enum lam_status local_append(struct lam_store *store, const char *key, st
     close(fd);
     return lam_store_fail(store, key, code ? code : ENOMEM, "append to", error);
   }
-  *output = (struct local_output){{store}, fd, (uint64_t)st.st_size, 0, false};
+  *output =
+      (struct local_output){.base = {store}, .fd = fd, .size = (uint64_t)st.st_size, .begun = (uint64_t)st.st_size};
   memcpy(output->key, key, size);
   if (info) fill_info(&st, info);
   *out = &output->base;
@@ -384,6 +392,14 @@ static enum lam_status local_patch(struct lam_output *base, uint64_t offset, uin
   return lam_store_fail(base->store, output->key, put < 0 ? errno : EIO, "write", error);
 }
 
+/* Blocks from byte `from` on up to `length` bytes behind what is written. */
+static void set_aside(struct local_output *output, uint64_t from, uint64_t length) {
+  if (fallocate(output->fd, FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)(output->size + length - from)) == 0)
+    output->allocated = output->size + length;
+  else
+    output->no_allocation = true; /* whatever it is, write() will tell */
+}
+
 /* Sets blocks aside, as much as there are already and a little more. ext4 then neither looks for them page by page nor
  * writes the file out when it is renamed over another one, which together take as long as all else that it does: 64 MB
  * take 20 ms, not 48. */
@@ -392,11 +408,7 @@ static void allocate(struct local_output *output, size_t more) {
   if (output->no_allocation || end < ALLOCATE_FROM || end <= output->allocated) return;
   uint64_t length = lam_max_u64(more, lam_min_u64(lam_max_u64(output->size, 4 * ALLOCATE_FROM), ALLOCATE_MOST));
   /* From the beginning: one page without a block of its own has the whole file written out at the rename. */
-  uint64_t from = output->allocated ? output->size : 0;
-  if (fallocate(output->fd, FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)(output->size + length - from)) == 0)
-    output->allocated = output->size + length;
-  else
-    output->no_allocation = true; /* whatever it is, write() will tell */
+  set_aside(output, output->allocated ? output->size : 0, length);
 }
 
 /* Gives back what was set aside and not used. */
@@ -405,6 +417,14 @@ static enum lam_status trim(struct local_output *output, struct lam_error *error
   output->allocated = 0;
   if (ftruncate(output->fd, (off_t)output->size) == 0) return LAM_OK;
   return lam_store_fail(output->base.store, output->key, errno, "trim", error);
+}
+
+static void wrote(struct local_output *output, size_t size) {
+  output->size += size;
+  if (!output->expects_sync || output->size - output->begun < BEGIN_SYNC_AT) return;
+  off_t from = (off_t)output->begun, length = (off_t)(output->size - output->begun);
+  output->begun = output->size;
+  (void)sync_file_range(output->fd, from, length, SYNC_FILE_RANGE_WRITE); /* the sync says what fails */
 }
 
 static enum lam_status local_write(struct lam_output *base, const void *data, size_t size, struct lam_error *error) {
@@ -418,7 +438,34 @@ static enum lam_status local_write(struct lam_output *base, const void *data, si
     else if (errno != EINTR)
       return lam_store_fail(base->store, output->key, errno, "write", error);
   }
-  output->size += size;
+  wrote(output, size);
+  return LAM_OK;
+}
+
+static void local_expect_sync(struct lam_output *base, uint64_t size) {
+  struct local_output *output = (struct local_output *)base;
+  output->expects_sync = true;
+  if (size && size <= SIZE_MAX) set_aside(output, output->size, size);
+}
+
+static enum lam_status local_copy(struct lam_output *base, struct lam_input *input_base, uint64_t offset, uint64_t size,
+                                  struct lam_error *error) {
+  struct local_output *output = (struct local_output *)base;
+  struct local_input *input = (struct local_input *)input_base;
+  if (offset > INT64_MAX - size) return LAM_UNSUPPORTED; /* a read says what is wrong */
+  for (uint64_t done = 0; done < size;) {
+    size_t wanted = (size_t)lam_min_u64(size - done, BEGIN_SYNC_AT), some;
+    bool offered;
+    LAM_TRY(lam_check_cancel(base->store->context, error));
+    allocate(output, wanted);
+    int code = lam_fd_copy(input->fd, offset + done, output->fd, wanted, &some, &offered);
+    if (done == 0 && (!offered || (code == 0 && some == 0))) return LAM_UNSUPPORTED;
+    if (code) return lam_store_fail(base->store, output->key, code, "write", error);
+    if (some == 0)
+      return lam_store_fail_short(input_base->store, input->key, offset, (size_t)size, offset + done, error);
+    done += some;
+    wrote(output, some);
+  }
   return LAM_OK;
 }
 
@@ -563,7 +610,7 @@ static bool same_place(const struct place *a, const struct place *b) {
 static int replace_at(const struct place *a, const struct place *b) {
   struct stat source, target;
   if (fstatat(a->dir, a->name, &source, AT_SYMLINK_NOFOLLOW)) return errno;
-  if (S_ISDIR(source.st_mode)) return EISDIR;
+  if (S_ISDIR(source.st_mode)) return renameat(a->dir, a->name, b->dir, b->name) ? errno : 0;
   bool taken = source.st_nlink > 1 && fstatat(b->dir, b->name, &target, AT_SYMLINK_NOFOLLOW) == 0;
   if (renameat(a->dir, a->name, b->dir, b->name)) return errno;
   /* POSIX: a rename between two names of one file does nothing, and leaves both. */
@@ -590,46 +637,6 @@ static enum lam_status local_exchange(struct lam_store *from, const char *from_k
 
 /* ---- attributes ---- */
 
-enum { XATTR_LIST_ROOM = 65536, XATTR_VALUE_ROOM = 65536 }; /* XATTR_LIST_MAX, XATTR_SIZE_MAX of Linux */
-
-static bool has_name(const char *names, ssize_t size, const char *name) {
-  for (const char *p = names; p < names + size; p += strlen(p) + 1)
-    if (strcmp(p, name) == 0) return true;
-  return false;
-}
-
-/* What cannot be read or set is passed over. "security." values (labels, signatures of contents) are
- * the system's to set. */
-static void copy_xattrs(int from, int to, char *room) {
-  char *names = room, *others = room + XATTR_LIST_ROOM, *value = others + XATTR_LIST_ROOM;
-  ssize_t size = flistxattr(from, names, XATTR_LIST_ROOM), old = flistxattr(to, others, XATTR_LIST_ROOM);
-  for (const char *name = others; name < others + old; name += strlen(name) + 1)
-    if (strncmp(name, "security.", 9) != 0 && !has_name(names, size, name)) fremovexattr(to, name);
-  for (const char *name = names; name < names + size; name += strlen(name) + 1) {
-    if (strncmp(name, "security.", 9) == 0) continue;
-    ssize_t length = fgetxattr(from, name, value, XATTR_VALUE_ROOM);
-    if (length >= 0) fsetxattr(to, name, value, (size_t)length, 0);
-  }
-}
-
-/* 0, or an errno value for what is not a matter of rights. */
-static int copy_attributes_at(int from, int to) {
-  struct stat source, target;
-  if (fstat(from, &source) || fstat(to, &target)) return errno;
-  if (source.st_uid != target.st_uid || source.st_gid != target.st_gid) {
-    /* Who may not give a file away may still be in its group. */
-    if (fchown(to, source.st_uid, source.st_gid) && fchown(to, (uid_t)-1, source.st_gid) && errno != EPERM)
-      return errno;
-  }
-  if (fchmod(to, source.st_mode & 07777) && errno != EPERM) return errno;
-  if (flistxattr(from, NULL, 0) <= 0 && flistxattr(to, NULL, 0) <= 0) return 0;
-  char *room = malloc(2 * XATTR_LIST_ROOM + XATTR_VALUE_ROOM);
-  if (!room) return ENOMEM;
-  copy_xattrs(from, to, room);
-  free(room);
-  return 0;
-}
-
 static enum lam_status open_for_attributes(struct lam_store *store, const char *key, int *out,
                                            struct lam_error *error) {
   int root;
@@ -647,7 +654,7 @@ static enum lam_status local_copy_attributes(struct lam_store *from, const char 
   LAM_TRY(open_for_attributes(from, from_key, &source, error));
   enum lam_status status = open_for_attributes(to, to_key, &target, error);
   if (status == LAM_OK) {
-    int code = copy_attributes_at(source, target);
+    int code = lam_fd_copy_attributes(source, target);
     if (code) status = lam_store_fail(to, to_key, code, "set the attributes of", error);
     close(target);
   }
@@ -748,6 +755,8 @@ static const struct lam_store_ops local_ops = {
     .unmap = local_unmap,
     .create = local_create,
     .write = local_write,
+    .copy = local_copy,
+    .expect_sync = local_expect_sync,
     .sync = local_sync,
     .close_output = local_close_output,
     .append = local_append,

@@ -9,7 +9,8 @@
 #include "base/uuid.h"
 
 enum { MOST_RETRIES = 16 };
-enum { LOCK_POLL_MS = 20 }; /* between two tries for a lock that another holds */
+enum { LOCK_POLL_MS = 20 };     /* between two tries for a lock that another holds */
+enum { COPY_WINDOW = 1 << 20 }; /* bytes */
 
 enum lam_status lam_key_check(const char *key, struct lam_error *error) {
   if (!key) return lam_fail(error, LAM_INVALID, "no key was given");
@@ -203,6 +204,27 @@ enum lam_status lam_store_put(struct lam_store *store, const char *key, struct l
 enum lam_status lam_store_put_cache(struct lam_store *store, const char *key, struct lam_bytes bytes,
                                     struct lam_error *error) {
   return put_new(store, key, bytes, false, error);
+}
+
+enum lam_status lam_store_copy(struct lam_output *output, struct lam_input *input, uint64_t offset, uint64_t size,
+                               struct lam_mem *mem, struct lam_error *error) {
+  const struct lam_store_ops *to = output->store->ops, *from = input->store->ops;
+  struct lam_buf window;
+  enum lam_status status = LAM_UNSUPPORTED;
+  if (to->copy && to == from) status = to->copy(output, input, offset, size, error);
+  if (status != LAM_UNSUPPORTED) return status;
+  lam_buf_init(&window, mem);
+  status = lam_buf_reserve(&window, (size_t)lam_min_u64(size, COPY_WINDOW), error);
+  while (status == LAM_OK && size > 0) {
+    size_t some = (size_t)lam_min_u64(size, COPY_WINDOW);
+    status = lam_check_cancel(output->store->context, error);
+    if (status == LAM_OK) status = from->read(input, offset, window.data, some, error);
+    if (status == LAM_OK) status = to->write(output, window.data, some, error);
+    offset += some;
+    size -= some;
+  }
+  lam_buf_release(&window);
+  return status;
 }
 
 /* One pass over a directory of a tree that is removed. `key` is where the walk stands; a directory

@@ -72,6 +72,13 @@ struct lam_store_ops {
    * bytes durable (not the name: that is sync_directory). close_output without sync is allowed. */
   enum lam_status (*create)(struct lam_store *store, const char *key, struct lam_output **out, struct lam_error *error);
   enum lam_status (*write)(struct lam_output *output, const void *data, size_t size, struct lam_error *error);
+  /* Bytes [offset, offset + size) of an object that is open, as write; within the kernel. LAM_UNSUPPORTED: not here,
+   * and nothing was written. NULL: nowhere. Called by lam_store_copy. */
+  enum lam_status (*copy)(struct lam_output *output, struct lam_input *input, uint64_t offset, uint64_t size,
+                          struct lam_error *error);
+  /* A hint that what is written will be synced: the disk may begin while there is more to write; and of how many bytes
+   * come, 0 where that is not known. May be NULL. */
+  void (*expect_sync)(struct lam_output *output, uint64_t size);
   enum lam_status (*sync)(struct lam_output *output, struct lam_error *error);
   enum lam_status (*close_output)(struct lam_output *output, struct lam_error *error);
   /* Opens a file that is there to be written behind its end, with `write`. `info` may be NULL. */
@@ -91,7 +98,8 @@ struct lam_store_ops {
   /* Replaces nothing: LAM_EXISTS where `to_key` is taken. Files and directories. */
   enum lam_status (*rename)(struct lam_store *from, const char *from_key, struct lam_store *to, const char *to_key,
                             struct lam_error *error);
-  /* Moves a file to `to_key` and atomically replaces the file there, if there is one. */
+  /* Moves a file to `to_key` and atomically replaces the file there, if there is one; a directory replaces an empty
+   * one, LAM_EXISTS where it is not empty. */
   enum lam_status (*replace)(struct lam_store *from, const char *from_key, struct lam_store *to, const char *to_key,
                              struct lam_error *error);
   /* Swaps two entries atomically. LAM_UNSUPPORTED where the system cannot; nothing has changed then. */
@@ -177,6 +185,15 @@ void lam_store_put_drop(const struct lam_put *put);
 enum lam_status lam_store_put_cache(struct lam_store *store, const char *key, struct lam_bytes bytes,
                                     struct lam_error *error);
 #define LAM_STORE_TEMPORARY ".tmp-" /* in the key of an object while it is put, before a UUID */
+/* Writes bytes [offset, offset + size) of an object that is open, from where they are to where they go. */
+enum lam_status lam_store_copy(struct lam_output *output, struct lam_input *input, uint64_t offset, uint64_t size,
+                               struct lam_mem *mem, struct lam_error *error);
+/* Bytes of an object that is put together: of another one, or new ones that stand one behind the other in a third. */
+struct lam_span {
+  uint64_t offset; /* LAM_SPAN_NEW: they are new */
+  uint64_t size;
+};
+#define LAM_SPAN_NEW UINT64_MAX
 /* Removes an object or a tree; nothing there is fine. Links are removed, not followed. */
 enum lam_status lam_store_remove_tree(struct lam_store *store, const char *key, struct lam_error *error);
 

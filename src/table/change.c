@@ -155,16 +155,18 @@ enum lam_status lam_change_read(struct lam_change *change, const struct lam_data
   return add_file(change, &change->reads, &change->read_count, &change->read_room, file, error);
 }
 
-enum lam_status lam_change_tail(struct lam_change *change, const char *staged, const struct lam_data_file *file,
-                                struct lam_error *error) {
+enum lam_status lam_change_tail(struct lam_change *change, const char *staged, const struct lam_span *spans,
+                                size_t span_count, const struct lam_data_file *file, struct lam_error *error) {
   void *items = change->tails;
-  struct lam_change_tail tail = {.identity = file->identity};
+  struct lam_change_tail tail = {.identity = file->identity, .span_count = span_count};
   LAM_TRY(lam_key_check(staged, error));
   LAM_TRY(refuse_link(file, error));
   LAM_TRY(lam_vector_grow(&change->arena, &items, change->tail_count, &change->tail_room, sizeof tail, error));
   change->tails = items;
   LAM_TRY(copy(change, staged, &tail.staged, error));
   LAM_TRY(copy(change, file->key, &tail.key, error));
+  LAM_TRY(lam_arena_array(&change->arena, span_count, sizeof *spans, (void **)&tail.spans, error));
+  lam_copy(tail.spans, spans, span_count * sizeof *spans);
   change->tails[change->tail_count++] = tail;
   return LAM_OK;
 }
@@ -203,8 +205,9 @@ enum lam_status lam_change_merge(struct lam_change *to, const struct lam_change 
     LAM_TRY(lam_change_read(to, &file, error));
   }
   for (size_t i = 0; i < from->tail_count; i++) {
-    struct lam_data_file file = {.key = from->tails[i].key, .identity = from->tails[i].identity};
-    LAM_TRY(lam_change_tail(to, from->tails[i].staged, &file, error));
+    const struct lam_change_tail *tail = &from->tails[i];
+    struct lam_data_file file = {.key = tail->key, .identity = tail->identity};
+    LAM_TRY(lam_change_tail(to, tail->staged, tail->spans, tail->span_count, &file, error));
   }
   for (size_t i = 0; i < from->scope_count; i++) LAM_TRY(lam_change_scope(to, from->scope[i], error));
   return LAM_OK;

@@ -10,7 +10,7 @@
 /* ---- stage: where an operation writes ---- */
 
 enum { LAM_LEASE_SECONDS = 3600, LAM_GRACE_SECONDS = 600 };
-#define LAM_STAGE_TREE "root" /* in the stage: the new root of lam_commit_root */
+#define LAM_STAGE_TREE "root"  /* in the stage: the new root of lam_commit_root */
 
 struct lam_stage {
   struct lam_directory *directory;
@@ -48,9 +48,11 @@ struct lam_change_file {
   struct lam_identity identity; /* as it was read */
 };
 struct lam_change_tail {
-  const char *staged; /* key in the meta store: the bytes, made for the file as it was read */
+  const char *staged; /* key in the meta store: the new bytes, made for the file as it was read */
   const char *key;
   struct lam_identity identity; /* as it was read */
+  struct lam_span *spans;       /* what is appended, in order: bytes of the file, and new ones */
+  size_t span_count;            /* 0: all new ones */
 };
 /* New files go into directories by these columns, which were the table's after the commit `sequence`. A conflict where
  * a later one has partitioned it anew. */
@@ -90,10 +92,10 @@ enum lam_status lam_change_return(struct lam_change *change, const char *staged,
                                   struct lam_error *error);
 enum lam_status lam_change_remove(struct lam_change *change, const struct lam_data_file *file, struct lam_error *error);
 enum lam_status lam_change_read(struct lam_change *change, const struct lam_data_file *file, struct lam_error *error);
-/* Appends the staged bytes (lam_writer_append_in) to the file in place. It has one name only, which the commit looks
- * at: another one is somebody's backup, and a conflict. */
-enum lam_status lam_change_tail(struct lam_change *change, const char *staged, const struct lam_data_file *file,
-                                struct lam_error *error);
+/* Appends the staged bytes (lam_writer_append_in, lam_writer_spans) to the file in place. It has one name only, which
+ * the commit looks at: another one is somebody's backup, and a conflict. */
+enum lam_status lam_change_tail(struct lam_change *change, const char *staged, const struct lam_span *spans,
+                                size_t span_count, const struct lam_data_file *file, struct lam_error *error);
 enum lam_status lam_change_scope(struct lam_change *change, const char *directory, struct lam_error *error);
 /* What becomes of the files of this directory does not matter. Called in ascending order. */
 enum lam_status lam_change_outside(struct lam_change *change, const char *directory, struct lam_error *error);

@@ -221,30 +221,71 @@ enum lam_status lam_in_place_begin(struct lam_directory *directory, const struct
   return lam_head_write(directory, head, error);
 }
 
-static enum lam_status append_bytes(struct lam_directory *directory, const struct lam_change_tail *append,
-                                    struct lam_input *staged, uint64_t size, struct lam_error *error) {
+/* Where the bytes that are appended come from. */
+struct sources {
+  const struct lam_change_tail *append;
+  struct lam_input *staged, *file;
+  uint64_t staged_size, size; /* of what is staged; of all that is appended */
+};
+
+/* Bytes of the file itself do not pass through this process where the system can copy them. */
+static enum lam_status append_spans(struct lam_directory *directory, const struct sources *from,
+                                    struct lam_output *output, struct lam_error *error) {
+  uint64_t at = 0; /* in what is staged */
+  uint32_t sum;
+  for (size_t i = 0; i < from->append->span_count; i++) {
+    const struct lam_span *span = &from->append->spans[i];
+    if (span->offset != LAM_SPAN_NEW) {
+      LAM_TRY(lam_store_copy(output, from->file, span->offset, span->size, directory->mem, error));
+      continue;
+    }
+    LAM_TRY(pass_bytes(from->staged, at, at + span->size, output, true, &sum, directory->mem, error));
+    at += span->size;
+  }
+  return pass_bytes(from->staged, at, from->staged_size, output, true, &sum, directory->mem, error);
+}
+
+static enum lam_status append_bytes(struct lam_directory *directory, const struct sources *from,
+                                    struct lam_error *error) {
   struct lam_store *data = directory->data;
   struct lam_output *output;
   struct lam_object_info info;
-  uint32_t sum;
-  LAM_TRY(data->ops->append(data, append->key, &output, &info, error));
-  enum lam_status status = lam_identity_equal(lam_identity_of(&info), append->identity)
-                               ? pass_bytes(staged, 0, size, output, true, &sum, directory->mem, error)
-                               : changed_since(directory, append->key, error);
+  LAM_TRY(data->ops->append(data, from->append->key, &output, &info, error));
+  if (data->ops->expect_sync) data->ops->expect_sync(output, from->size);
+  enum lam_status status = lam_identity_equal(lam_identity_of(&info), from->append->identity)
+                               ? append_spans(directory, from, output, error)
+                               : changed_since(directory, from->append->key, error);
   enum lam_status closed = data->ops->close_output(output, status == LAM_OK ? error : NULL);
   return status == LAM_OK ? closed : status;
 }
 
+static enum lam_status open_sources(struct lam_directory *directory, const struct lam_change_tail *append,
+                                    struct sources *out, struct lam_error *error) {
+  struct lam_store *meta = directory->meta, *data = directory->data;
+  struct lam_object_info info;
+  *out = (struct sources){.append = append};
+  LAM_TRY(meta->ops->open(meta, append->staged, &out->staged, &info, error));
+  out->staged_size = out->size = info.size;
+  for (size_t i = 0; i < append->span_count; i++)
+    if (append->spans[i].offset != LAM_SPAN_NEW) out->size += append->spans[i].size;
+  if (out->size == info.size) return LAM_OK;
+  return data->ops->open(data, append->key, &out->file, &info, error);
+}
+
+static void close_sources(struct sources *sources) {
+  if (sources->staged) sources->staged->store->ops->close_input(sources->staged);
+  if (sources->file) sources->file->store->ops->close_input(sources->file);
+}
+
 static enum lam_status append_one(struct lam_directory *directory, const struct lam_change_tail *append,
                                   struct lam_journal_file *file, struct lam_error *error) {
-  struct lam_store *meta = directory->meta;
-  struct lam_input *staged;
   struct lam_object_info info;
-  LAM_TRY(meta->ops->open(meta, append->staged, &staged, &info, error));
-  enum lam_status status = append_bytes(directory, append, staged, info.size, error);
-  meta->ops->close_input(staged);
+  struct sources sources;
+  enum lam_status status = open_sources(directory, append, &sources, error);
+  if (status == LAM_OK) status = append_bytes(directory, &sources, error);
+  close_sources(&sources);
   LAM_TRY(status);
-  uint64_t size = append->identity.size + info.size;
+  uint64_t size = append->identity.size + sources.size;
   LAM_TRY(directory->data->ops->stat(directory->data, append->key, &info, error));
   file->identity = lam_identity_of(&info);
   bool fine = info.size == size && info.inode == append->identity.inode;

@@ -91,7 +91,7 @@ static enum lam_status stage(struct driver *d, struct lam_stage *stage, const st
   LAM_TRY(lam_writer_finish(writer, NULL, error));
   lam_writer_close(writer);
   lam_schema_release(&schema);
-  return lam_change_tail(change, staged, &snapshot->files[0], error);
+  return lam_change_tail(change, staged, NULL, 0, &snapshot->files[0], error);
 }
 
 static enum lam_status append(struct driver *d, int64_t generation, struct lam_error *error) {

@@ -88,7 +88,7 @@ static enum lam_status stage_tail(struct work *work, const char *key, int32_t gr
   }
   lam_schema_release(&schema);
   lam_file_close(file);
-  return status == LAM_OK ? lam_change_tail(&work->change, staged, data, error) : status;
+  return status == LAM_OK ? lam_change_tail(&work->change, staged, NULL, 0, data, error) : status;
 }
 
 static enum lam_status stage_new(struct work *work, const char *key, int64_t id, struct lam_error *error) {

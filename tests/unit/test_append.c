@@ -278,10 +278,10 @@ static void test_pays(void **state) {
                {{true, false, true, true, false}, false},
                {{true, true, true, true, true}, false}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    OK(lam_append_pays(file, cases[i].replaced, mem, &pays, &error));
+    OK(lam_append_pays(file, cases[i].replaced, NULL, mem, &pays, &error));
     assert_int_equal(pays, cases[i].pays);
   }
-  OK(lam_append_pays(one, (bool[]){true}, mem, &pays, &error));
+  OK(lam_append_pays(one, (bool[]){true}, NULL, mem, &pays, &error));
   assert_false(pays);
   lam_file_close(file);
   lam_file_close(one);
