@@ -117,7 +117,7 @@ static void test_faults(void **state) {
 static void test_many_words(void **state) {
   (void)state;
   struct string_list list = {.count = 0};
-  char texts[5000][8];
+  char texts[5000][16];
   for (int i = 0; i < 5000; i++) {
     snprintf(texts[i], sizeof texts[i], "%d", i);
     assert_int_equal(list_add(&list, texts[i], NULL), LAM_OK);
