@@ -187,7 +187,7 @@ static enum lam_status write_pack(struct making *m, int64_t taken_ns, struct lam
   enum lam_status status = lam_pack_finish(m->builder, taken_ns, m->snapshot.sequence, &bytes, error);
   m->counts.bytes = bytes.size;
   if (status == LAM_OK)
-    status = lam_store_put(m->directory->meta, LAM_PACK_KEY, lam_bytes_of(bytes.data, bytes.size), error);
+    status = lam_store_put_cache(m->directory->meta, LAM_PACK_KEY, lam_bytes_of(bytes.data, bytes.size), error);
   lam_buf_release(&bytes);
   return status;
 }
