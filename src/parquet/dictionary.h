@@ -13,6 +13,11 @@ struct lam_dictionary {
   struct lam_buf ends;   /* BYTE_ARRAY: uint32_t per value, where it ends in `values` */
   struct lam_buf slots;  /* uint64_t each, 0 empty: a part of the hash above, index + 1 below */
   int slot_bits;         /* their number as a power of 2 */
+  /* Integers of 4 or 8 bytes that lie near one another are looked up in a table of them, and not in the slots. */
+  struct lam_buf near; /* uint32_t for each value from `near_first` on: index + 1, 0 where it is none */
+  uint64_t near_first;
+  size_t near_count; /* 0: there is no such table */
+  uint32_t hashed;   /* values in the slots */
 };
 
 void lam_dictionary_init(struct lam_dictionary *dictionary, struct lam_mem *mem, size_t width, size_t limit);

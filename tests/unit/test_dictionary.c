@@ -76,6 +76,75 @@ static void test_limit(void **state) {
   lam_dictionary_release(&dictionary);
 }
 
+/* Integers that lie near one another, and some or many, from `turn` on, that do not: each is once in the dictionary. */
+static void near_and_far(size_t width, int64_t first, uint64_t range, uint32_t far_of_100, size_t turn,
+                         struct lam_dictionary *dictionary, uint64_t *random) {
+  enum { COUNT = 20000 };
+  uint8_t *values = calloc(COUNT, width);
+  uint32_t *indices = calloc(2 * COUNT, sizeof *indices);
+  for (size_t i = 0; i < COUNT; i++) {
+    uint64_t value = (uint64_t)first + next_random(random) % range;
+    if (next_random(random) % 100 < (i < turn ? 1 : far_of_100))
+      value += UINT64_C(77777777) * (next_random(random) % 500);
+    memcpy(values + i * width, &value, width);
+  }
+  uint32_t next = 0;
+  for (size_t pass = 0; pass < 2; pass++) { /* the second finds what the first has put */
+    for (size_t at = 0, done; at < COUNT; at += done) {
+      size_t some = lam_min_u64(256 + next_random(random) % 700, COUNT - at);
+      OK(lam_dictionary_put(dictionary, values + at * width, some, indices + pass * COUNT + at, &done, &error));
+      assert_int_equal(done, some);
+    }
+    next = pass ? next : dictionary->count;
+  }
+  assert_int_equal(dictionary->count, next);
+  assert_memory_equal(indices, indices + COUNT, COUNT * sizeof *indices);
+  next = 0;
+  for (size_t i = 0; i < COUNT; i++) {
+    assert_true(indices[i] <= next);
+    if (indices[i] == next) next++;
+    assert_memory_equal(lam_dictionary_plain(dictionary, indices[i]).data, values + i * width, width);
+  }
+  lam_dictionary_clear(dictionary);
+  free(values), free(indices);
+}
+
+static void test_near(void **state) {
+  (void)state;
+  uint64_t random = seed_of_test();
+  for (size_t width = 4; width <= 8; width += 4) {
+    struct lam_dictionary dictionary;
+    lam_dictionary_init(&dictionary, mem, width, 1 << 24);
+    near_and_far(width, 1000, 5000, 1, 0, &dictionary, &random);
+    near_and_far(width, -100, 200, 10, 9000, &dictionary, &random);
+    near_and_far(width, width == 4 ? INT32_MAX - 50 : INT64_MAX - 50, 40, 1, 0, &dictionary, &random);
+    near_and_far(width, width == 4 ? INT32_MIN : INT64_MIN, 1, 90, 8000, &dictionary, &random);
+    near_and_far(width, 7, 60000, 60, 5000, &dictionary, &random);
+    near_and_far(width, 0, 1, 100, 300, &dictionary, &random);
+    lam_dictionary_release(&dictionary);
+  }
+}
+
+/* The limit is the same for near values; where there is no memory for their table there is none. */
+static void test_near_limit(void **state) {
+  (void)state;
+  struct lam_dictionary dictionary;
+  uint64_t values[1024];
+  uint32_t indices[1024];
+  size_t done;
+  for (uint64_t i = 0; i < 1024; i++) values[i] = i % 2 ? i * 7 : i << (i < 256 ? 0 : 40);
+  lam_dictionary_init(&dictionary, mem, 8, 3000);
+  OK(lam_dictionary_put(&dictionary, (const uint8_t *)values, 1024, indices, &done, &error));
+  assert_int_equal(done, 375);
+  assert_int_equal(dictionary.count, 375);
+  lam_dictionary_clear(&dictionary);
+  dictionary.reserve = UINT64_MAX / 2;
+  lam_buf_release(&dictionary.near);
+  OK(lam_dictionary_put(&dictionary, (const uint8_t *)values, 256, indices, &done, &error));
+  assert_int_equal(dictionary.near_count, 0);
+  lam_dictionary_release(&dictionary);
+}
+
 /* Values made so that all of them fall into one slot do not make the table slow: it gives up. */
 static void test_crafted_collisions(void **state) {
   (void)state;
@@ -97,7 +166,7 @@ static void test_crafted_collisions(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {MEM_TEST(test_round_trips), MEM_TEST(test_limit),
-                                     MEM_TEST(test_crafted_collisions)};
+  const struct CMUnitTest tests[] = {MEM_TEST(test_round_trips), MEM_TEST(test_limit), MEM_TEST(test_near),
+                                     MEM_TEST(test_near_limit), MEM_TEST(test_crafted_collisions)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
