@@ -6,7 +6,7 @@
 #include "arrow/value_text.h"
 #include "base/options.h"
 #include "parquet/pull.h"
-#include "sidecar/sidecar.h"
+#include "sidecar/pm_decode.h"
 
 struct decoding {
   struct lam_sidecar *sidecar;
@@ -16,7 +16,7 @@ struct decoding {
   struct lam_leaf leaf;
   int32_t node; /* of the leaf */
   struct lam_chunk_source source;
-  struct lam_bytes bytes;
+  struct pm_given_chunk given;
   struct lam_range *rows;
   int64_t row_count;
   struct lam_shared *buffers[3]; /* validity, then offsets and values, or values */
@@ -41,21 +41,23 @@ static enum lam_status find_leaf(struct decoding *d, int32_t column, struct lam_
   LAM_CHECK(leaf >= 0 && leaf < d->meta.leaf_count, error, "%s: its schema has column %" PRId32 " in another place",
             sidecar->name, column);
   d->node = d->meta.leaves[leaf];
-  LAM_TRY(lam_leaf_of_node(&d->meta, d->node, &d->leaf, error));
-  if (d->leaf.max_repetition > 0)
-    return lam_fail(error, LAM_UNSUPPORTED, "%s: column %" PRId32 " is repeated, and is not decoded alone",
-                    sidecar->name, column);
+  d->given.meta = &d->meta;
+  d->given.leaf = leaf;
+  return lam_leaf_of_node(&d->meta, d->node, &d->leaf, error);
+}
+
+enum lam_status pm_given_read(const struct pm_given_chunk *chunk, uint64_t offset, void *to, size_t size,
+                              struct lam_error *error) {
+  uint64_t from = offset - chunk->offset;
+  LAM_CHECK(offset >= chunk->offset && from <= chunk->bytes.size && size <= chunk->bytes.size - from, error,
+            "%zu bytes at byte %" PRIu64 " of the file are asked for; %zu from byte %" PRIu64 " on were given", size,
+            offset, chunk->bytes.size, chunk->offset);
+  lam_copy(to, chunk->bytes.data + from, size);
   return LAM_OK;
 }
 
 static enum lam_status read_bytes(const void *user, uint64_t offset, void *to, size_t size, struct lam_error *error) {
-  const struct decoding *d = user;
-  uint64_t from = offset - d->source.offset;
-  LAM_CHECK(offset >= d->source.offset && from <= d->bytes.size && size <= d->bytes.size - from, error,
-            "%zu bytes at byte %" PRIu64 " of the file are asked for; %zu from byte %" PRIu64 " on were given", size,
-            offset, d->bytes.size, d->source.offset);
-  lam_copy(to, d->bytes.data + from, size);
-  return LAM_OK;
+  return pm_given_read(&((const struct decoding *)user)->given, offset, to, size, error);
 }
 
 static enum lam_status describe_source(struct decoding *d, int32_t row_group, int32_t column, struct lam_error *error) {
@@ -63,14 +65,17 @@ static enum lam_status describe_source(struct decoding *d, int32_t row_group, in
   uint64_t rows;
   LAM_TRY(pm_chunk(d->sidecar, row_group, column, &chunk, NULL, error));
   LAM_TRY(pm_rows(d->sidecar, row_group, &rows, error));
-  if (chunk.size != d->bytes.size)
+  struct lam_bytes bytes = d->given.bytes;
+  if (chunk.size != bytes.size)
     return lam_fail(error, LAM_INVALID, "%zu bytes were given; row group %" PRId32 ", column %" PRId32 " has %" PRIu64,
-                    d->bytes.size, row_group, column, chunk.size);
-  LAM_CHECK(chunk.values == rows, error,
+                    bytes.size, row_group, column, chunk.size);
+  d->given.offset = chunk.offset;
+  d->given.row_group = row_group;
+  LAM_CHECK(chunk.values == rows || d->leaf.max_repetition > 0, error,
             "%s: row group %" PRId32 ", column %" PRId32 ": %" PRIu64 " values in %" PRIu64 " rows", d->sidecar->name,
             row_group, column, chunk.values, rows);
   d->source = (struct lam_chunk_source){
-      .bytes = {.read = read_bytes, .user = d, .resident = d->bytes, .resident_offset = chunk.offset},
+      .bytes = {.read = read_bytes, .user = d, .resident = bytes, .resident_offset = chunk.offset},
       .offset = chunk.offset,
       .size = chunk.size,
       .window = 1 << 16,
@@ -124,7 +129,7 @@ static enum lam_status decode_buffers(struct decoding *d, struct lam_decode_buff
   bool binary = lam_type_is_binary(d->leaf.type.id);
   int width = lam_type_bits(&d->leaf.type);
   if (d->leaf.type.id == LAM_TYPE_FIXED_BINARY) width = d->leaf.type_length * 8;
-  size_t values = binary ? d->bytes.size + 64 : rows * (size_t)(width ? width : 64) / 8 + 64;
+  size_t values = binary ? d->given.bytes.size + 64 : rows * (size_t)(width ? width : 64) / 8 + 64;
   LAM_TRY(lam_shared_create(mem, bits, &d->buffers[0], error));
   if (binary) LAM_TRY(lam_shared_create(mem, (rows + 1) * sizeof(int32_t), &d->buffers[1], error));
   struct lam_shared **last = &d->buffers[binary ? 2 : 1];
@@ -176,6 +181,15 @@ static enum lam_status decode_column(struct decoding *d, struct ArrowSchema *sch
   return status;
 }
 
+static enum lam_status decode_repeated(struct decoding *d, struct ArrowSchema *schema, struct ArrowArray *array,
+                                       struct lam_error *error) {
+  struct lam_mem *mem = d->sidecar->mem;
+  d->given.rows = d->rows;
+  d->given.range_count = d->options->row_count;
+  LAM_TRY(lam_arena_string(&d->arena, lam_bytes_of_string(d->sidecar->name), &d->given.name, error));
+  return pm_decode_nested(&d->given, d->options, lam_mem_context(mem), schema, array, error);
+}
+
 enum lam_status lam_sidecar_decode(struct lam_sidecar *sidecar, int32_t row_group, int32_t column, const void *bytes,
                                    size_t size, const struct lam_sidecar_decode_options *given,
                                    struct ArrowSchema *schema, struct ArrowArray *array, struct lam_error *error) {
@@ -183,12 +197,15 @@ enum lam_status lam_sidecar_decode(struct lam_sidecar *sidecar, int32_t row_grou
   schema->release = NULL;
   array->release = NULL;
   LAM_TRY(lam_options_read(given, "LAM_SIDECAR_DECODE_OPTIONS_INIT", &options, sizeof options, error));
-  struct decoding d = {.sidecar = sidecar, .options = &options, .bytes = lam_bytes_of(bytes, size)};
+  struct decoding d = {.sidecar = sidecar, .options = &options};
+  d.given = (struct pm_given_chunk){.bytes = lam_bytes_of(bytes, size), .mem = sidecar->mem};
   lam_arena_init(&d.arena, sidecar->mem);
-  enum lam_status status = describe_source(&d, row_group, column, error);
-  if (status == LAM_OK) status = find_leaf(&d, column, error);
+  enum lam_status status = find_leaf(&d, column, error);
+  if (status == LAM_OK) status = describe_source(&d, row_group, column, error);
   if (status == LAM_OK) status = take_rows(&d, error);
-  if (status == LAM_OK) status = decode_column(&d, schema, array, error);
+  if (status == LAM_OK)
+    status =
+        d.leaf.max_repetition ? decode_repeated(&d, schema, array, error) : decode_column(&d, schema, array, error);
   for (int i = 0; i < 3; i++) lam_shared_release(d.buffers[i]);
   lam_arena_release(&d.arena);
   return lam_fail_in(error, status, "decoding row group %" PRId32 ", column %" PRId32, row_group, column);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "condition_support.h"
+#include "json_support.h"
 #include "parquet/writer.h"
 #include "sidecar/sidecar.h"
 
@@ -16,17 +17,12 @@ struct made {
   struct lam_sidecar *sidecar;
 };
 
-static void make(uint64_t *seed, struct made *m) {
-  struct lam_write_options options = LAM_WRITE_OPTIONS_INIT;
+/* The file of `rows`, and its sidecar. */
+static void write_file(struct made *m, const struct lam_write_options *options) {
   struct lam_sidecar_source source;
   struct lam_writer *writer;
   OK(lam_store_memory(context, &m->store, &error));
-  random_columns(seed, &m->columns);
-  columns_schema(&m->columns, &m->schema);
-  random_batch(seed, &m->columns, ROWS, &m->rows);
-  options.row_group_rows = GROUP;
-  options.page_rows = 50 + below(seed, 900);
-  OK(lam_writer_open_in(m->store, "t", &m->schema, &options, mem, &writer, &error));
+  OK(lam_writer_open_in(m->store, "t", &m->schema, options, mem, &writer, &error));
   OK(lam_writer_write(writer, &m->rows, &error));
   OK(lam_writer_finish(writer, NULL, &error));
   lam_writer_close(writer);
@@ -34,6 +30,15 @@ static void make(uint64_t *seed, struct made *m) {
   OK(lam_sidecar_source_of(m->file, mem, &source, &error));
   OK(lam_sidecar_put(&source, &(struct lam_sidecar_format){0}, m->store, "_pm", mem, NULL, &error));
   OK(lam_sidecar_open_in(m->store, "_pm", &(struct lam_sidecar_open_options){0}, mem, &m->sidecar, &error));
+}
+static void make(uint64_t *seed, struct made *m) {
+  struct lam_write_options options = LAM_WRITE_OPTIONS_INIT;
+  random_columns(seed, &m->columns);
+  columns_schema(&m->columns, &m->schema);
+  random_batch(seed, &m->columns, ROWS, &m->rows);
+  options.row_group_rows = GROUP;
+  options.page_rows = 50 + below(seed, 900);
+  write_file(m, &options);
 }
 static void drop(struct made *m) {
   lam_sidecar_close(m->sidecar);
@@ -119,10 +124,7 @@ static void types_are_overridden(void **state) {
   struct ArrowArray array;
   struct lam_type type = {.id = LAM_TYPE_BINARY, .timezone = ""};
   struct lam_builder builder;
-  struct lam_writer *writer;
-  struct lam_sidecar_source source;
   size_t size;
-  OK(lam_store_memory(context, &m.store, &error));
   OK(lam_schema_init_struct("", 1, &m.schema, &error));
   OK(lam_schema_init(&type, "b", true, m.schema.children[0], &error));
   OK(lam_array_init_struct(4, 1, &m.rows, &error));
@@ -135,14 +137,7 @@ static void types_are_overridden(void **state) {
   }
   OK(lam_builder_finish(&builder, m.rows.children[0], &error));
   lam_builder_release(&builder);
-  OK(lam_writer_open_in(m.store, "t", &m.schema, NULL, mem, &writer, &error));
-  OK(lam_writer_write(writer, &m.rows, &error));
-  OK(lam_writer_finish(writer, NULL, &error));
-  lam_writer_close(writer);
-  OK(lam_file_open_in(m.store, "t", NULL, mem, &m.file, &error));
-  OK(lam_sidecar_source_of(m.file, mem, &source, &error));
-  OK(lam_sidecar_put(&source, &(struct lam_sidecar_format){0}, m.store, "_pm", mem, NULL, &error));
-  OK(lam_sidecar_open_in(m.store, "_pm", &(struct lam_sidecar_open_options){0}, mem, &m.sidecar, &error));
+  write_file(&m, NULL);
   uint8_t *bytes = chunk_bytes(&m, 0, 0, &size);
   options.type = LAM_DECODE_STRINGS;
   FAILS(lam_sidecar_decode(m.sidecar, 0, 0, bytes, size, &options, &schema, &array, &error), LAM_CORRUPT, "row 3");
@@ -162,7 +157,84 @@ static void types_are_overridden(void **state) {
   drop(&m);
 }
 
+/* The rows of a decoded chunk as JSON lines. */
+static char *json_of_chunk(struct made *m, int32_t group, int32_t column,
+                           const struct lam_sidecar_decode_options *options, char *format) {
+  struct ArrowSchema all, *leaf;
+  struct ArrowArray batch;
+  size_t size;
+  uint8_t *bytes = chunk_bytes(m, group, column, &size);
+  OK(lam_schema_init_struct("", 1, &all, &error));
+  OK(lam_array_init_struct(0, 1, &batch, &error));
+  OK(lam_sidecar_decode(m->sidecar, group, column, bytes, size, options, all.children[0], batch.children[0], &error));
+  free(bytes);
+  batch.length = batch.children[0]->length;
+  for (leaf = all.children[0]; leaf->n_children;) leaf = leaf->children[0];
+  strcpy(format, leaf->format);
+  char *text = json_of_batch(&all, &batch);
+  lam_array_release(&batch);
+  lam_schema_release(&all);
+  return text;
+}
+
+/* Leaves of repeated columns come with what is above them, all rows or some, of any row group. */
+static void repeated_columns(void **state) {
+  (void)state;
+  static const char rows[] =
+      "{\"l\":[{\"a\":1,\"s\":\"x\"},{\"a\":null,\"s\":\"yy\"}],\"n\":[[1,2],[],null]}\n"
+      "{\"l\":null,\"n\":[]}\n"
+      "{\"l\":[],\"n\":[[3]]}\n"
+      "{\"l\":[null,{\"a\":4,\"s\":null}],\"n\":null}\n"
+      "{\"l\":[{\"a\":5,\"s\":\"z\"}],\"n\":[[null]]}\n";
+  static const struct {
+    int32_t group, column;
+    const char *rows;
+    bool some; /* the first and the last of three */
+    int type;
+    const char *format;
+  } cases[] = {
+      {0, 0, "{\"l\":[{\"a\":1},{\"a\":null}]}\n{\"l\":null}\n{\"l\":[]}\n", false, LAM_DECODE_AS_STORED, "l"},
+      {0, 1, "{\"l\":[{\"s\":\"x\"},{\"s\":\"yy\"}]}\n{\"l\":[]}\n", true, LAM_DECODE_STRINGS, "u"},
+      {0, 2, "{\"n\":[[1,2],[],null]}\n{\"n\":[[3]]}\n", true, LAM_DECODE_AS_STORED, "l"},
+      {1, 0, "{\"l\":[null,{\"a\":4}]}\n{\"l\":[{\"a\":5}]}\n", false, LAM_DECODE_AS_STORED, "l"},
+      {1, 2, "{\"n\":null}\n{\"n\":[[null]]}\n", false, LAM_DECODE_AS_STORED, "l"},
+  };
+  static const struct lam_plan_rows some[] = {{0, 1}, {2, 3}};
+  struct made m;
+  struct lam_write_options options = LAM_WRITE_OPTIONS_INIT;
+  struct ArrowSchema schema;
+  struct ArrowArray array;
+  char format[16];
+  batch_of_json(rows, &m.schema, &m.rows);
+  options.row_group_rows = 3;
+  write_file(&m, &options);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct lam_sidecar_decode_options decode = LAM_SIDECAR_DECODE_OPTIONS_INIT;
+    decode.type = cases[i].type;
+    decode.rows = cases[i].some ? some : NULL;
+    decode.row_count = cases[i].some ? 2 : 0;
+    char *text = json_of_chunk(&m, cases[i].group, cases[i].column, &decode, format);
+    assert_string_equal(text, cases[i].rows);
+    assert_string_equal(format, cases[i].format);
+    free(text);
+  }
+  struct lam_sidecar_decode_options binaries = LAM_SIDECAR_DECODE_OPTIONS_INIT;
+  binaries.type = LAM_DECODE_BINARIES;
+  free(json_of_chunk(&m, 0, 1, &binaries, format));
+  assert_string_equal(format, "z");
+  size_t size;
+  uint8_t *bytes = chunk_bytes(&m, 0, 0, &size);
+  FAILS(lam_sidecar_decode(m.sidecar, 0, 0, bytes, size, &binaries, &schema, &array, &error), LAM_INVALID,
+        "neither strings nor binaries");
+  FAILS(lam_sidecar_decode(m.sidecar, 0, 0, bytes, size - 1, NULL, &schema, &array, &error), LAM_INVALID, "were given");
+  bytes[size - 1] ^= 1;
+  assert_int_not_equal(lam_sidecar_decode(m.sidecar, 0, 0, bytes, size, NULL, &schema, &array, NULL), LAM_OK);
+  free(bytes);
+  drop(&m);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {MEM_TEST(random_chunks), MEM_TEST(types_are_overridden)};
+  const struct CMUnitTest tests[] = {MEM_TEST(random_chunks), MEM_TEST(types_are_overridden),
+                                     MEM_TEST(repeated_columns)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
