@@ -144,10 +144,12 @@ struct lam_repartition_result {
   uint64_t partitions_before, partitions_after;
   uint64_t runs_spilled;
   uint64_t sequence;
+  uint64_t retries; /* begun anew because another writer had changed the table that is replaced or appended to */
 };
 #define LAM_REPARTITION_RESULT_INIT \
   { .struct_size = sizeof(struct lam_repartition_result) }
-/* Writes the rows of `source` to `target`, which may be `source` itself, and appears by one commit or not at all. */
+/* Writes the rows of `source` to `target`, which may be `source` itself, and appears by one commit or not at all. With
+ * partitions of the change and `source` itself only these are written anew, by the columns that the table has. */
 LAM_API enum lam_status lam_repartition(struct lam_context *context, const char *source, const char *target,
                                         const struct lam_repartition_options *options,
                                         struct lam_repartition_result *result, struct lam_error *error);

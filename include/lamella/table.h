@@ -169,7 +169,8 @@ LAM_API const char *lam_plan_rule_name(enum lam_plan_rule rule);
 
 struct lam_partitions_options {
   uint32_t struct_size;
-  const char *const *columns; /* whose min and max are wanted, as expressions name them; NULL: of none */
+  const char *const *columns; /* whose min and max are wanted, as expressions name them; NULL: of the first column by
+                                 which the files say they are sorted, or of none */
   int32_t column_count;
   uint64_t small_size; /* files below it are small; 0: 96 MB, as compact takes them */
 };

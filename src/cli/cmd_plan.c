@@ -18,6 +18,8 @@ struct plan_arguments {
   bool check_files;
 };
 
+enum { PARTITION_TITLES = 7, MOST_TITLES = 32 };
+
 /* What the callbacks write to. JSON waits until all is known: after a failure an error takes its place. */
 struct listing {
   struct cli *cli;
@@ -25,6 +27,8 @@ struct listing {
   struct lam_buf text; /* of one cell */
   bool any;            /* something is in the JSON list */
   struct sheet sheet;
+  const char *titles[MOST_TITLES]; /* of partitions */
+  char sort_key[256];              /* one of them, which nobody has asked for */
   enum lam_status status;
   struct lam_error *error;
   const struct plan_arguments *arguments;
@@ -350,9 +354,26 @@ static void bounds_cell(struct listing *l, const struct lam_partition_column *co
   if (l->status == LAM_OK) sheet_text(&l->sheet, lam_bytes_of(text->data, text->size));
 }
 
+/* Without --columns only the library knows which column there is: it comes with the first partition. */
+static void begin_partitions(struct listing *l, const struct lam_partition_info *p) {
+  static const char *const head[PARTITION_TITLES] = {"partition", "files", "small", "row groups",
+                                                     "rows",      "bytes", "dead"};
+  const struct string_list *columns = &l->arguments->columns;
+  int32_t count = PARTITION_TITLES;
+  memcpy(l->titles, head, sizeof head);
+  for (int32_t i = 0; i < columns->count; i++) l->titles[count++] = columns->texts[i];
+  if (p && p->column_count > columns->count) {
+    snprintf(l->sort_key, sizeof l->sort_key, "%s", p->columns[0].name);
+    l->titles[count++] = l->sort_key;
+  }
+  sheet_begin(&l->sheet, l->json.mem, false, l->titles, count, l->error);
+  l->any = true;
+}
+
 static bool partition_line(void *user, const struct lam_partition_info *p) {
   struct listing *l = user;
   struct sheet *sheet = &l->sheet;
+  if (!l->any) begin_partitions(l, p);
   sheet_whole(sheet, *p->directory ? p->directory : ".");
   sheet_number(sheet, (int64_t)p->files);
   sheet_number(sheet, (int64_t)p->small_files);
@@ -370,16 +391,12 @@ static bool partition_line(void *user, const struct lam_partition_info *p) {
 static enum lam_status list_partitions(struct lam_table *table, struct listing *l,
                                        const struct lam_partitions_options *options,
                                        struct lam_partitions_result *result, struct lam_error *error) {
-  enum { HEAD = 7, MOST = 32 };
-  static const char *const head[HEAD] = {"partition", "files", "small", "row groups", "rows", "bytes", "dead"};
-  const char *titles[MOST];
-  if (options->column_count > MOST - HEAD)
+  const int32_t most = MOST_TITLES - PARTITION_TITLES;
+  if (options->column_count > most)
     return lam_fail(error, LAM_LIMIT, "%d columns do not fit into a line; at most %d, or use --json",
-                    options->column_count, MOST - HEAD);
-  memcpy(titles, head, sizeof head);
-  for (int32_t i = 0; i < options->column_count; i++) titles[HEAD + i] = options->columns[i];
-  sheet_begin(&l->sheet, l->json.mem, false, titles, HEAD + options->column_count, error);
+                    options->column_count, most);
   enum lam_status status = lam_partitions(table, options, l->cli->quiet ? NULL : partition_line, l, result, error);
+  if (!l->any) begin_partitions(l, NULL);
   return end_sheet(l, status != LAM_OK ? status : l->status);
 }
 

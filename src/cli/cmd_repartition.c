@@ -22,6 +22,7 @@ static enum lam_status print_repartition(struct cli *cli, const struct lam_repar
       {"partitions_before", RESULT_COUNT, r->partitions_before, NULL},
       {"partitions_after", RESULT_COUNT, r->partitions_after, NULL},
       {"runs_spilled", RESULT_COUNT, r->runs_spilled, NULL},
+      {"retries", RESULT_COUNT, r->retries, NULL},
       {"sequence", RESULT_COUNT, r->sequence, NULL},
       {"seconds", RESULT_SECONDS, ms, NULL},
   };

@@ -7,8 +7,6 @@
 #include "parquet/codec.h"
 #include "table/where.h"
 
-enum { MOST_RETRIES = 3 };
-
 /* ---- for the operations ---- */
 
 void lam_edit_add_counts(struct lam_edit_result *to, const struct lam_edit_result *from) {
@@ -244,7 +242,7 @@ static enum lam_status run_attempts(struct lam_edit *edit, const struct operatio
   for (;;) {
     bool again;
     enum lam_status status = attempt(edit, operation, &again, error);
-    if (!again || edit->options->no_wait || edit->result.retries == MOST_RETRIES) return status;
+    if (!again || edit->options->no_wait || edit->result.retries == LAM_MOST_RETRIES) return status;
     edit->result.retries++;
     if (error) lam_log(edit->context, LAM_LOG_INFO, "%s is begun anew: %s", edit->name, error->message);
   }

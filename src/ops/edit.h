@@ -13,6 +13,8 @@
 #include "table/commit.h"
 #include "table/table.h"
 
+enum { LAM_MOST_RETRIES = 3 }; /* that an operation makes after conflicts */
+
 struct lam_edit {
   struct lam_context *context;
   struct lam_mem *mem; /* the operation's one account of the budget; tasks on threads share it */

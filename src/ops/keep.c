@@ -194,9 +194,13 @@ static bool keeps_place(const struct lam_snapshot *snapshot, const char *stem, s
 enum lam_status lam_keep_stem(const struct lam_snapshot *snapshot, size_t first, size_t count, struct lam_arena *arena,
                               char **out, struct lam_error *error) {
   const char *name = name_of(snapshot, first), *dot = strrchr(name, '.');
-  size_t size = dot ? (size_t)(dot - name) : strlen(name), shorter = lam_uuid_stem(name, size);
-  if (shorter < size && lam_uuid_stem(name, shorter) < shorter) size = shorter;
-  if (!keeps_place(snapshot, name, size, first, count)) size = strlen(name);
+  size_t whole = strlen(name), base = dot ? (size_t)(dot - name) : whole, shorter = lam_uuid_stem(name, base);
+  if (shorter == base || lam_uuid_stem(name, shorter) == shorter) shorter = base;
+  /* The shortest that keeps its place: of two outputs of one change the first keeps its UUID, or it would pass the
+   * second. */
+  size_t size = keeps_place(snapshot, name, shorter, first, count) ? shorter
+                : keeps_place(snapshot, name, base, first, count)  ? base
+                                                                   : whole;
   if (size > LONGEST_STEM) {
     size = LONGEST_STEM;
     while (size > 1 && ((uint8_t)name[size] & 0xc0) == 0x80) size--; /* not within a character */

@@ -38,7 +38,7 @@ bool lam_same_column(const struct lam_file_meta *a, int32_t a_column, const stru
 
 /* What outputs are named after ("<stem>-<uuid>.parquet"), so that they stand where files [first, first + count) of a
  * partition stood in the order of names: the name of the first without ".parquet" and without a UUID of an earlier
- * change ("part-<uuid>" keeps its first UUID); the whole of it where that would pass a neighbour. */
+ * change ("part-<uuid>" keeps its first UUID); with that UUID, or the whole of it, where it would pass a neighbour. */
 enum lam_status lam_keep_stem(const struct lam_snapshot *snapshot, size_t first, size_t count, struct lam_arena *arena,
                               char **out, struct lam_error *error);
 

@@ -13,6 +13,8 @@ struct lam_new_rows {
   struct lam_partition_writer *writer;
   bool anywhere, scope;
   uint64_t fresh; /* partitions that there were not */
+  const struct ArrowSchema *schema;
+  struct lam_content_hash given, written; /* with verify_full */
 };
 
 static bool has(const char *const *columns, int32_t count, const char *column) {
@@ -64,6 +66,7 @@ static enum lam_status open_writer(struct lam_new_rows *rows, const struct lam_n
       .write = LAM_WRITE_OPTIONS_INIT,
       .target_size = LAM_TARGET_SIZE,
       .run_bytes = given->room,
+      .hash = rows->given.mem ? &rows->written : NULL,
   };
   LAM_TRY(lam_partition_columns(&edit->table->snapshot, &rows->arena, (const char ***)(uintptr_t)&options.partition_by,
                                 &options.partition_count, error));
@@ -76,6 +79,12 @@ static enum lam_status open_writer(struct lam_new_rows *rows, const struct lam_n
   return lam_partition_writer_open(edit->mem, &options, &rows->writer, error);
 }
 
+static enum lam_status open_hashes(struct lam_new_rows *rows, int64_t columns, struct lam_error *error) {
+  if (!rows->edit->options->verify_full || !rows->edit->stage) return LAM_OK;
+  LAM_TRY(lam_content_hash_init(&rows->written, rows->edit->mem, columns, error));
+  return lam_content_hash_init(&rows->given, rows->edit->mem, columns, error);
+}
+
 enum lam_status lam_new_rows_open(struct lam_edit *edit, const struct lam_new_rows_options *options,
                                   struct lam_new_rows **out, struct lam_error *error) {
   struct lam_new_rows *rows;
@@ -83,8 +92,10 @@ enum lam_status lam_new_rows_open(struct lam_edit *edit, const struct lam_new_ro
   LAM_TRY(lam_alloc_zero(edit->mem, sizeof *rows, (void **)&rows, error));
   rows->edit = edit;
   rows->anywhere = options->anywhere;
+  rows->schema = options->schema;
   lam_arena_init(&rows->arena, edit->mem);
-  enum lam_status status = open_writer(rows, options, error);
+  enum lam_status status = open_hashes(rows, options->written_columns, error);
+  if (status == LAM_OK) status = open_writer(rows, options, error);
   if (status == LAM_OK)
     *out = rows;
   else
@@ -95,12 +106,17 @@ enum lam_status lam_new_rows_open(struct lam_edit *edit, const struct lam_new_ro
 void lam_new_rows_close(struct lam_new_rows *rows) {
   if (!rows) return;
   lam_partition_writer_close(rows->writer);
+  lam_content_hash_release(&rows->given);
+  lam_content_hash_release(&rows->written);
   lam_arena_release(&rows->arena);
   lam_free(rows->edit->mem, rows, sizeof *rows);
 }
 
 enum lam_status lam_new_rows_write(struct lam_new_rows *rows, struct ArrowArray *batch, struct lam_error *error) {
-  return lam_partition_writer_write(rows->writer, batch, error);
+  enum lam_status status = rows->given.mem ? lam_content_hash_add(&rows->given, rows->schema, batch, error) : LAM_OK;
+  if (status == LAM_OK) return lam_partition_writer_write(rows->writer, batch, error);
+  lam_array_release(batch);
+  return status;
 }
 
 static enum lam_status check_filter(struct lam_new_rows *rows, const char *directory, struct lam_error *error) {

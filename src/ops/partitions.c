@@ -6,6 +6,7 @@
 #include "base/options.h"
 #include "base/threads.h"
 #include "expr/facts.h"
+#include "ops/keep.h"
 #include "parquet/append.h"
 #include "sidecar/pack.h"
 #include "table/known.h"
@@ -31,6 +32,7 @@ struct survey {
   struct lam_table *table;
   struct lam_arena arena;
   struct lam_partitions_options options;
+  const char *sort_key;            /* where no columns were asked for */
   const struct lam_expr **columns; /* bound to the table's schema */
   lam_partition_fn each;
   void *user;
@@ -349,6 +351,28 @@ static enum lam_status survey_table(struct survey *survey, struct lam_error *err
   return status;
 }
 
+/* What nobody has asked for is the column by which the first file says that its rows are sorted: the overlap of that
+ * one is what sorting is for. Where that cannot be told there is none. */
+static void choose_column(struct survey *survey) {
+  struct lam_table *table = survey->table;
+  const struct lam_snapshot *snapshot = &table->snapshot;
+  struct lam_sort_key *keys;
+  struct lam_file *file;
+  int32_t count = 0;
+  survey->options.column_count = 0;
+  if (!snapshot->file_count || lam_snapshot_file(table->directory, snapshot, &snapshot->files[0], &table->file_options,
+                                                 table->mem, &file, NULL) != LAM_OK)
+    return;
+  if (lam_file_read_footer(file, NULL) == LAM_OK &&
+      lam_keep_sorting(file, &survey->arena, &keys, &count, NULL) == LAM_OK && count > 0 &&
+      lam_schema_find(&table->merge.schema, keys[0].column) >= 0) {
+    survey->sort_key = keys[0].column;
+    survey->options.columns = &survey->sort_key;
+    survey->options.column_count = 1;
+  }
+  lam_file_close(file);
+}
+
 enum lam_status lam_partitions(struct lam_table *table, const struct lam_partitions_options *options,
                                lam_partition_fn each, void *user, struct lam_partitions_result *result,
                                struct lam_error *error) {
@@ -358,10 +382,10 @@ enum lam_status lam_partitions(struct lam_table *table, const struct lam_partiti
                           .options = LAM_PARTITIONS_OPTIONS_INIT,
                           .result = LAM_PARTITIONS_RESULT_INIT};
   LAM_TRY(lam_options_read(options, "LAM_PARTITIONS_OPTIONS_INIT", &survey.options, sizeof survey.options, error));
-  if (!survey.options.columns) survey.options.column_count = 0;
   if (survey.options.small_size == 0) survey.options.small_size = SMALL_SIZE;
   lam_arena_init(&survey.arena, table->mem);
   lam_arena_init(&survey.partition_arena, table->mem);
+  if (!survey.options.columns) choose_column(&survey);
   enum lam_status status = survey_table(&survey, error);
   lam_arena_release(&survey.partition_arena);
   lam_arena_release(&survey.arena);

@@ -10,6 +10,7 @@
 #include "base/options.h"
 #include "ops/derive.h"
 #include "ops/discard_store.h"
+#include "ops/edit.h"
 #include "ops/keep.h"
 #include "ops/task.h"
 #include "table/root.h"
@@ -28,9 +29,11 @@ struct repartition {
   struct lam_repartition_result *result;
   bool in_place;
 
+  /* Of this attempt. */
   struct lam_arena arena;
-  struct lam_table *table;     /* the source */
-  struct lam_snapshot present; /* of the target, where that is another table */
+  struct lam_table *table;            /* the source */
+  struct lam_partition_filter filter; /* the partitions of it that were asked for */
+  struct lam_snapshot present;        /* of the target, where that is another table */
   struct lam_partition_spec spec;
   struct lam_derive *derive;
   struct lam_partition_writer_options writing;
@@ -38,6 +41,8 @@ struct repartition {
   struct lam_stage *stage; /* NULL: a dry run */
   struct lam_store *store;
   struct lam_change change;
+  struct lam_commit_result committed;
+  bool source_changed;
   uint64_t rows;                          /* that were given to the writer */
   struct lam_content_hash given, written; /* with verify_full */
 };
@@ -57,13 +62,13 @@ static enum lam_status check_options(const struct repartition *r, struct lam_err
     return lam_fail(error, LAM_INVALID, "the rows that the condition leaves out would be lost with the source");
   if (!r->in_place) return LAM_OK;
   if (o->append || o->delete_source)
-    return lam_fail(error, LAM_INVALID, "%s is the source and the target: its old files are replaced in any case",
+    return lam_fail(error, LAM_INVALID, "%s is the source and the target: its old files are replaced in any case; %s",
+                    r->source->name, o->append ? "do not ask to append" : "do not ask to delete the source");
+  if (o->where)
+    return lam_fail(error, LAM_INVALID,
+                    "%s is the source and the target: rows for which the condition is not TRUE would be lost; delete "
+                    "them first, change rows of a condition by update, or name whole partitions",
                     r->source->name);
-  if (o->where || o->change.partition_count)
-    return lam_fail(
-        error, LAM_INVALID,
-        "%s is the source and the target: rows that a condition leaves out would be lost; delete them first",
-        r->source->name);
   return LAM_OK;
 }
 
@@ -79,9 +84,14 @@ static enum lam_status check_source(const struct repartition *r, struct lam_erro
   return LAM_OK;
 }
 
+static bool same_columns(const struct lam_snapshot *snapshot, const struct lam_partition_spec *spec) {
+  bool same = snapshot->column_count == (size_t)spec->count;
+  for (int32_t i = 0; same && i < spec->count; i++) same = strcmp(snapshot->columns[i], spec->names[i]) == 0;
+  return same;
+}
+
 static enum lam_status check_target(const struct repartition *r, struct lam_error *error) {
   const struct lam_snapshot *present = &r->present;
-  const struct lam_partition_spec *spec = &r->spec;
   if (r->in_place) return LAM_OK;
   if (present->foreign)
     return lam_fail(error, LAM_UNSUPPORTED, "%s holds %s: it is another format's table, which is not changed",
@@ -91,12 +101,28 @@ static enum lam_status check_target(const struct repartition *r, struct lam_erro
     return lam_fail(error, LAM_EXISTS,
                     "%s has %zu data files already: say whether to append to them or to replace them", r->target->name,
                     present->file_count);
-  bool same = present->column_count == (size_t)spec->count;
-  for (int32_t i = 0; same && i < spec->count; i++) same = strcmp(present->columns[i], spec->names[i]) == 0;
-  if (same) return LAM_OK;
+  if (same_columns(present, &r->spec)) return LAM_OK;
   return lam_fail(error, LAM_INVALID, "%s is partitioned by %s%s, and what is appended must be as well",
                   r->target->name, present->column_count ? present->columns[0] : "nothing",
                   present->column_count > 1 ? " and other columns" : "");
+}
+
+/* Partitions of a table that are written anew in it must look like those that stay. */
+static enum lam_status check_scope(struct repartition *r, struct lam_error *error) {
+  const struct lam_table *table = r->table;
+  if (!r->in_place || !r->filter.count) return LAM_OK;
+  if (!same_columns(&table->snapshot, &r->spec))
+    return lam_fail(error, LAM_INVALID,
+                    "the partitions of %s that were not asked for stay in their directories, so the others must be "
+                    "partitioned by the same columns; without partitions all of it is partitioned anew",
+                    r->source->name);
+  if (lam_derive_schema(r->derive)->n_children != table->merge.schema.n_children)
+    return lam_fail(error, LAM_INVALID,
+                    "the partitions of %s that were not asked for would lack the new column; add it to the table "
+                    "first (lamella schema)",
+                    r->source->name);
+  r->writing.written_columns = table->data_columns;
+  return LAM_OK;
 }
 
 /* Columns of a table that is appended to must go with those that come. */
@@ -172,13 +198,25 @@ static enum lam_status open_writer(struct repartition *r, struct lam_partition_w
   return lam_partition_writer_open(r->mem, &to, out, error);
 }
 
+/* The next batch. A file that another program has replaced since it was listed makes a new attempt worth while, and
+ * whether there is one depends on nothing that was written. */
+static enum lam_status next_batch(struct repartition *r, struct lam_scan *scan, struct ArrowArray *batch,
+                                  struct lam_error *error) {
+  enum lam_status status = lam_scan_next(scan, batch, error);
+  if (status != LAM_NOT_FOUND) return status;
+  r->source_changed = true;
+  return lam_fail(error, LAM_CONFLICT,
+                  "a file of %s was replaced by another program before it was read; nothing was changed",
+                  r->source->name);
+}
+
 static enum lam_status pass_rows(struct repartition *r, struct lam_scan *scan, struct lam_partition_writer *writer,
                                  struct lam_error *error) {
   for (;;) {
     struct ArrowArray batch, whole;
     LAM_TRY(lam_check_cancel(r->context, error));
     if (r->stage) LAM_TRY(lam_stage_renew(r->stage, error));
-    LAM_TRY(lam_scan_next(scan, &batch, error));
+    LAM_TRY(next_batch(r, scan, &batch, error));
     if (!batch.release) return LAM_OK;
     LAM_TRY(lam_derive_batch(r->derive, &batch, &whole, error));
     r->rows += (uint64_t)whole.length;
@@ -236,8 +274,9 @@ static enum lam_status move_rows(struct repartition *r, struct lam_error *error)
 }
 
 static enum lam_status hash_and_move(struct repartition *r, struct lam_error *error) {
-  int64_t columns = lam_derive_schema(r->derive)->n_children;
+  int64_t columns = r->writing.written_columns;
   if (!r->options->change.verify_full) return move_rows(r, error);
+  if (!columns) columns = lam_derive_schema(r->derive)->n_children;
   LAM_TRY(lam_content_hash_init(&r->given, r->mem, columns, error));
   enum lam_status status = lam_content_hash_init(&r->written, r->mem, columns, error);
   if (status == LAM_OK) status = move_rows(r, error);
@@ -248,11 +287,13 @@ static enum lam_status hash_and_move(struct repartition *r, struct lam_error *er
 
 /* ---- commits ---- */
 
-static enum lam_status remove_files(struct lam_change *change, const struct lam_snapshot *snapshot,
+static enum lam_status remove_files(struct repartition *r, const struct lam_snapshot *snapshot,
                                     struct lam_error *error) {
+  struct lam_change *change = &r->change;
   for (size_t i = 0; i < snapshot->file_count; i++) LAM_TRY(lam_change_remove(change, &snapshot->files[i], error));
   LAM_TRY(lam_change_scope(change, "", error));
   change->known = snapshot;
+  if (r->in_place && r->filter.count) change->within = &r->filter;
   return LAM_OK;
 }
 
@@ -268,15 +309,18 @@ static bool is_new(const struct repartition *r) {
   return !present->file_count && !present->other_files;
 }
 
-static enum lam_status commit(struct repartition *r, struct lam_store *backup, struct lam_commit_result *committed,
-                              struct lam_error *error) {
+static enum lam_status commit(struct repartition *r, struct lam_store *backup, struct lam_error *error) {
   const struct lam_commit_options options = commit_options(r, backup);
   const struct lam_snapshot *present = target_snapshot(r);
-  if (present->file_count && r->options->append) return lam_commit(r->stage, &r->change, &options, committed, error);
-  LAM_TRY(remove_files(&r->change, present, error));
+  const struct lam_change_layout layout = {r->spec.names, (size_t)r->spec.count, present->sequence};
+  r->change.layout = &layout;
+  if (present->file_count && r->options->append)
+    return lam_commit(r->stage, &r->change, &options, &r->committed, error);
+  LAM_TRY(remove_files(r, present, error));
   r->result->files_removed = present->file_count;
-  return is_new(r) ? lam_commit_root(r->stage, &r->change, &options, committed, error)
-                   : lam_commit(r->stage, &r->change, &options, committed, error);
+  if (is_new(r)) return lam_commit_root(r->stage, &r->change, &options, &r->committed, error);
+  if (!r->filter.count) r->change.layout = NULL; /* all other files go */
+  return lam_commit(r->stage, &r->change, &options, &r->committed, error);
 }
 
 /* Once the target is there: the source's files go as they were read, in a commit of the source. */
@@ -299,15 +343,14 @@ static enum lam_status delete_source(struct repartition *r, struct lam_store *ba
 
 static enum lam_status run_staged(struct repartition *r, struct lam_store *backup, struct lam_error *error) {
   struct lam_stage stage;
-  struct lam_commit_result committed = {.sequence = 0};
   LAM_TRY(lam_stage_begin(r->target, &stage, error));
   stage.as_tree = is_new(r);
   r->stage = &stage;
   r->store = r->target->meta;
   enum lam_status status = hash_and_move(r, error);
-  if (status == LAM_OK) status = commit(r, r->in_place || r->options->replace ? backup : NULL, &committed, error);
-  r->result->sequence = committed.sequence;
-  lam_stage_end(&stage, &committed);
+  if (status == LAM_OK) status = commit(r, r->in_place || r->options->replace ? backup : NULL, error);
+  r->result->sequence = r->committed.sequence;
+  lam_stage_end(&stage, &r->committed);
   r->stage = NULL;
   if (status == LAM_OK && r->options->delete_source) status = delete_source(r, backup, error);
   return status;
@@ -339,13 +382,17 @@ static enum lam_status run_with_backup(struct repartition *r, struct lam_error *
 
 static enum lam_status run_table(struct repartition *r, struct lam_error *error) {
   const struct lam_snapshot *snapshot = &r->table->snapshot;
+  const struct lam_change_options *change = &r->options->change;
   LAM_TRY(check_source(r, error));
+  LAM_TRY(
+      lam_partition_filter_parse(&r->arena, change->partitions, (size_t)change->partition_count, &r->filter, error));
   LAM_TRY(lam_partition_spec_parse(r->options->by, &r->arena, &r->spec, error));
   LAM_TRY(check_target(r, error));
   LAM_TRY(lam_derive_open(r->mem, &r->table->merge.schema, r->options->set, &r->spec, &r->derive, error));
   LAM_TRY(check_schema(r, error));
   LAM_TRY(lam_repartition_writing(r->options, r->table, &r->spec, lam_derive_schema(r->derive), &r->arena, &r->writing,
                                   error));
+  LAM_TRY(check_scope(r, error));
   r->result->files_read = snapshot->file_count;
   r->result->bytes_read = snapshot->bytes;
   r->result->partitions_before = snapshot->partition_count;
@@ -372,6 +419,32 @@ static enum lam_status open_tables(struct repartition *r, struct lam_error *erro
   return status == LAM_NOT_FOUND && change->dry_run ? LAM_OK : status; /* a table yet to be made */
 }
 
+/* *again: nothing was changed, and a new attempt may succeed. A target that was new and is not any more is not ours. */
+static enum lam_status attempt(struct repartition *r, bool *again, struct lam_error *error) {
+  const struct lam_repartition_options *o = r->options;
+  uint64_t retries = r->result->retries;
+  *r->result = (struct lam_repartition_result)LAM_REPARTITION_RESULT_INIT;
+  r->result->retries = retries;
+  r->committed = (struct lam_commit_result){.sequence = 0};
+  r->rows = 0;
+  r->source_changed = false;
+  lam_arena_init(&r->arena, r->mem);
+  lam_change_init(&r->change, r->mem);
+  enum lam_status status = open_tables(r, error);
+  if (status == LAM_OK) status = run_table(r, error);
+  lam_derive_close(r->derive);
+  lam_change_release(&r->change);
+  if (r->present.arena.mem) lam_snapshot_release(&r->present);
+  lam_table_close(r->table);
+  lam_arena_release(&r->arena);
+  r->derive = NULL;
+  r->table = NULL;
+  r->present = (struct lam_snapshot){.sequence = 0};
+  *again = status == LAM_CONFLICT && !r->committed.committed && !r->committed.in_doubt &&
+           (r->in_place || o->append || o->replace || r->source_changed);
+  return status;
+}
+
 enum lam_status lam_repartition_directory(struct lam_directory *source, struct lam_directory *target,
                                           const struct lam_repartition_options *given,
                                           struct lam_repartition_result *result, struct lam_error *error) {
@@ -387,16 +460,14 @@ enum lam_status lam_repartition_directory(struct lam_directory *source, struct l
       .result = &counts,
       .in_place = source == target,
   };
+  enum lam_status status;
+  bool again;
   LAM_TRY(check_options(&r, error));
-  lam_arena_init(&r.arena, r.mem);
-  lam_change_init(&r.change, r.mem);
-  enum lam_status status = open_tables(&r, error);
-  if (status == LAM_OK) status = run_table(&r, error);
-  lam_derive_close(r.derive);
-  lam_change_release(&r.change);
-  if (r.present.arena.mem) lam_snapshot_release(&r.present);
-  lam_table_close(r.table);
-  lam_arena_release(&r.arena);
+  while ((status = attempt(&r, &again, error)) != LAM_OK) {
+    if (!again || options.change.no_wait || counts.retries == LAM_MOST_RETRIES) break;
+    counts.retries++;
+    if (error) lam_log(r.context, LAM_LOG_INFO, "the repartition is begun anew: %s", error->message);
+  }
   lam_result_write(&counts, sizeof counts, result);
   return status;
 }

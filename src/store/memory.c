@@ -530,6 +530,13 @@ enum pair_kind { PAIR_LINK, PAIR_RENAME, PAIR_REPLACE, PAIR_EXCHANGE };
 
 static const char *const pair_verbs[] = {"link", "rename", "rename", "exchange"};
 
+/* As rename(2) has it. */
+static int check_replaced(bool by_directory, const struct lam_memory_node *node) {
+  if (node->kind != LAM_OBJECT_DIRECTORY) return by_directory ? ENOTDIR : 0;
+  if (!by_directory) return EISDIR;
+  return node->entries.count ? ENOTEMPTY : 0;
+}
+
 /* 0, or what forbids it. */
 static int check_pair(enum pair_kind kind, const struct place *a, const struct place *b) {
   if (!a->node) return ENOENT;
@@ -538,7 +545,7 @@ static int check_pair(enum pair_kind kind, const struct place *a, const struct p
   switch (kind) {
     case PAIR_LINK: return directory ? EINVAL : b->node ? EEXIST : 0;
     case PAIR_RENAME: return b->node ? EEXIST : 0;
-    case PAIR_REPLACE: return directory || (b->node && b->node->kind == LAM_OBJECT_DIRECTORY) ? EISDIR : 0;
+    case PAIR_REPLACE: return !b->node ? 0 : check_replaced(directory, b->node);
     case PAIR_EXCHANGE: return b->node ? 0 : ENOENT;
   }
   return EINVAL;

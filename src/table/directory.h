@@ -28,10 +28,12 @@ struct lam_directory {
   struct lam_context *context;
   struct lam_mem *mem;
   struct lam_store *data;
-  struct lam_store *meta; /* NULL where the table is a single file or a glob: those are only read */
-  const char *pattern;    /* for those: the glob that keys must match; NULL: all data files */
-  char *name;             /* what messages call the table: the path as given */
-  bool single;            /* the pattern is one file's key */
+  struct lam_store *meta;   /* NULL where the table is a single file or a glob: those are only read */
+  const char *pattern;      /* for those: the glob that keys must match; NULL: all data files */
+  char *name;               /* what messages call the table: the path as given */
+  struct lam_store *parent; /* what holds the root, as `root_name`: of tests; NULL: found by the path */
+  const char *root_name;
+  bool single; /* the pattern is one file's key */
   bool owns_stores;
   enum lam_pack_use {
     LAM_PACK_UNUSED,

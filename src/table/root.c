@@ -17,6 +17,7 @@ struct root {
   struct lam_commit_result *result;
   struct lam_store *parent; /* of the table's directory, which is called `name` there */
   const char *name;
+  char *path; /* for both; NULL where the directory has them */
   char *tree; /* key of the new root in the meta store */
   struct lam_arena arena;
 };
@@ -53,16 +54,17 @@ static enum lam_status make_tree(struct root *root, struct lam_error *error) {
   return LAM_OK;
 }
 
-/* The commit point is the rename. The empty directory makes room for it: a rename replaces nothing. */
+/* The commit point is the rename, which takes the place of the empty directory. */
 static enum lam_status swap_in(struct root *root, struct lam_error *error) {
-  struct lam_store *meta = root->directory->meta, *parent = root->parent;
-  LAM_TRY(lam_check_cancel(root->directory->context, error));
-  LAM_TRY(parent->ops->remove_directory(parent, root->name, error));
-  enum lam_status status = meta->ops->rename(meta, root->tree, parent, root->name, error);
-  if (status != LAM_OK) {
-    parent->ops->make_directory(parent, root->name, NULL);
-    return status;
-  }
+  struct lam_directory *directory = root->directory;
+  struct lam_store *meta = directory->meta, *parent = root->parent;
+  LAM_TRY(meta->ops->copy_attributes(directory->data, "", meta, root->tree, error));
+  LAM_TRY(lam_check_cancel(directory->context, error));
+  enum lam_status status = meta->ops->replace(meta, root->tree, parent, root->name, error);
+  if (status == LAM_EXISTS)
+    return lam_fail(error, LAM_CONFLICT, "'%s' was empty and is not any more: another writer came; nothing was changed",
+                    directory->name);
+  LAM_TRY(status);
   root->result->committed = true;
   return root->options->no_sync ? LAM_OK : parent->ops->sync_directory(parent, "", error);
 }
@@ -94,18 +96,34 @@ static enum lam_status stop(void *user, const char *name, const struct lam_objec
   return LAM_EXISTS;
 }
 
-/* False where the table's directory cannot be replaced: no local directory, a mount point, or not empty. */
-static bool find_parent(struct root *root, char *path, struct lam_error *error) {
+/* What holds the table's directory, by its resolved path. False where the stores are not of the file system. */
+static bool find_parent(struct root *root, struct lam_error *error) {
   struct lam_directory *directory = root->directory;
-  struct lam_object_info own, above;
-  char *slash = strrchr(path, '/');
+  if (directory->parent) {
+    root->parent = directory->parent;
+    root->name = directory->root_name;
+    return true;
+  }
+  if (strcmp(directory->data->ops->kind, "local") != 0) return false;
+  root->path = realpath(directory->data->root, NULL);
+  char *slash = root->path ? strrchr(root->path, '/') : NULL;
   if (!slash || !slash[1]) return false;
   *slash = 0;
   root->name = slash + 1;
-  if (lam_store_local(directory->context, *path ? path : "/", &root->parent, error) != LAM_OK) return false;
-  return root->parent->ops->stat(root->parent, "", &above, NULL) == LAM_OK &&
-         directory->data->ops->stat(directory->data, "", &own, NULL) == LAM_OK && own.device == above.device &&
-         directory->data->ops->list(directory->data, "", stop, NULL, NULL) == LAM_OK;
+  return lam_store_local(directory->context, *root->path ? root->path : "/", &root->parent, error) == LAM_OK;
+}
+
+/* Whether the table's directory can be replaced: it is empty, and no mount point. */
+static bool can_replace(const struct root *root) {
+  struct lam_store *data = root->directory->data, *parent = root->parent;
+  struct lam_object_info own, above;
+  return parent->ops->stat(parent, "", &above, NULL) == LAM_OK && data->ops->stat(data, "", &own, NULL) == LAM_OK &&
+         own.device == above.device && data->ops->list(data, "", stop, NULL, NULL) == LAM_OK;
+}
+
+static void close_parent(struct root *root) {
+  if (root->parent != root->directory->parent) lam_store_close(root->parent);
+  free(root->path);
 }
 
 enum lam_status lam_commit_root(struct lam_stage *stage, const struct lam_change *change,
@@ -115,11 +133,8 @@ enum lam_status lam_commit_root(struct lam_stage *stage, const struct lam_change
       .stage = stage, .directory = stage->directory, .change = change, .options = options, .result = result};
   struct lam_store *meta = stage->directory->meta;
   struct lam_lock *lock;
-  bool local = strcmp(stage->directory->data->ops->kind, "local") == 0;
-  char *path = local ? realpath(stage->directory->data->root, NULL) : NULL;
-  if (!path || change->add_count == 0 || change->remove_count || !find_parent(&root, path, NULL)) {
-    lam_store_close(root.parent);
-    free(path);
+  if (change->add_count == 0 || change->remove_count || !find_parent(&root, NULL) || !can_replace(&root)) {
+    close_parent(&root);
     return lam_commit(stage, change, options, result, error);
   }
   *result = (struct lam_commit_result){0};
@@ -130,7 +145,6 @@ enum lam_status lam_commit_root(struct lam_stage *stage, const struct lam_change
     meta->ops->unlock(lock);
   }
   lam_arena_release(&root.arena);
-  lam_store_close(root.parent);
-  free(path);
+  close_parent(&root);
   return status;
 }

@@ -1,5 +1,5 @@
-/* Repartitioning in place, and into a table whose files it replaces, stopped as crash_compact.c stops a
- * compaction. A new table, which appears by a rename of its directory, is in test_repartition.py. */
+/* Repartitioning in place, into a table whose files it replaces, and into a new one, which appears by a rename of its
+ * directory, stopped as crash_compact.c stops a compaction. */
 #include "ops_crash.h"
 
 #include "ops/repartition.h"
@@ -16,7 +16,7 @@ static enum lam_status repartition(struct lam_directory *source, struct lam_dire
   struct lam_repartition_options options = LAM_REPARTITION_OPTIONS_INIT;
   struct lam_repartition_result result = LAM_REPARTITION_RESULT_INIT;
   options.by = source == target ? "value" : "part";
-  options.replace = source != target;
+  options.replace = source != target && !target->parent;
   enum lam_status status = lam_repartition_directory(source, target, &options, &result, error);
   *sequence = result.sequence;
   return status;
@@ -45,6 +45,18 @@ static const struct crash_scenario replace = {
     .run = run_replace,
     .before = "part=a:1,2,;part=b:3,;",
     .after = "part=a:7+,;part=c:8+,;",
+};
+
+static void set_up_nothing(struct lam_store *data) {
+  (void)data;
+}
+static const struct crash_scenario appears = {
+    .name = "repartition, into a new table",
+    .set_up = set_up_nothing,
+    .run = run_replace,
+    .before = "",
+    .after = "part=a:7+,;part=c:8+,;",
+    .appears = true,
 };
 
 /* A file that comes into the table meanwhile is no part of the change, which depends on there being none. */
@@ -91,9 +103,12 @@ static int tear_down(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       CRASH_TEST_WITH(errors, in_place, set_up, tear_down),
+      CRASH_TEST_WITH(errors, appears, set_up, tear_down),
       CRASH_TEST_WITH(full_disk, replace, set_up, tear_down),
+      CRASH_TEST_WITH(full_disk, appears, set_up, tear_down),
       CRASH_TEST_WITH(power_cut, in_place, set_up, tear_down),
       CRASH_TEST_WITH(power_cut, replace, set_up, tear_down),
+      CRASH_TEST_WITH(power_cut, appears, set_up, tear_down),
       CRASH_TEST_WITH(recovery, in_place, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_arrivals, set_up, tear_down),
   };

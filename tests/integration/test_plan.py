@@ -135,6 +135,19 @@ def test_partitions_text_and_filter(lamella, write, tmp_path):
     assert [p["values"]["day"] for p in found["partitions"]] == ["2025-11-26", "2025-11-27"]
 
 
+def test_partitions_by_the_sort_key(lamella, write):
+    """What nobody asks for is the column that the files are sorted by: its overlap says what a lookup costs."""
+    lamella("import", write("a.parquet", {"x": [3, 1], "y": [0, 0]}), "--into", "t", "--sort-by", "x,y")
+    lamella("import", write("b.parquet", {"x": [2, 9], "y": [0, 0]}), "--into", "t", "--sort-by", "x")
+    (part,) = lamella.json("partitions", "t")["partitions"]
+    assert [(c["name"], c["min"], c["max"], c["overlap"]) for c in part["columns"]] == [("x", 1, 9, 2)]
+    assert "1 … 9 ×2" in lamella("partitions", "t").text
+    (part,) = lamella.json("partitions", "t", "--columns", "y")["partitions"]
+    assert [c["name"] for c in part["columns"]] == ["y"]
+    write("u/a.parquet", {"x": [3, 1]})
+    assert lamella.json("partitions", "u")["partitions"][0]["columns"] == []
+
+
 def test_text(lamella, write):
     write("t/g=1/" + 40 * "long-" + ".parquet", flat(100))
     write("t/g=2/b.parquet", flat(100))

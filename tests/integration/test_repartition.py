@@ -133,8 +133,38 @@ def test_in_place(lamella, write, tmp_path):
     done = lamella.json("repartition", "t", "t", "--by", "", "--sort-by", "id desc")
     (path,) = files_of(tmp_path / "t")
     assert pq.ParquetFile(path).read()["id"].to_pylist() == list(range(399, -1, -1)) and done["partitions_after"] == 1
-    for option in (["--append"], ["--where", "id > 5"], ["--delete-source"], ["--partition", "p=1"]):
+    for option in (["--append"], ["--where", "id > 5"], ["--delete-source"]):
         assert "source and the target" in lamella("repartition", "t", "t", "--by", "p", *option, status=1).err
+    assert "no partition column" in lamella("repartition", "t", "t", "--by", "p", "--partition", "p=1", status=1).err
+
+
+def test_in_place_some_partitions(lamella, write, tmp_path):
+    """They are written anew by the columns that the table has; files of the others are not touched."""
+    for part in range(3):
+        for name in "ab":
+            write(f"t/p={part}/{name}.parquet", ticks(100, part * 200 + 100 * (name == "b")))
+    scope = ["--partition", "p=1"]
+    assert "same columns" in lamella("repartition", "t", "t", "--by", "hour(ts)", *scope, status=1).err
+    assert "schema" in lamella("repartition", "t", "t", "--by", "p", "--set", "w = v", *scope, status=1).err
+    assert "p=9" in lamella("repartition", "t", "t", "--by", "p", "--partition", "p=9", status=1).err
+    before = bytes_of(tmp_path / "t")
+    command = ["repartition", "t", "t", "--by", "p", "--sort-by", "id desc", "--verify", "full", *scope,
+               "--set", "v = v * 2, p = CASE WHEN id >= 390 THEN 2 ELSE p END"]  # fmt: skip
+    dry = lamella.json(*command, "--dry-run")
+    assert bytes_of(tmp_path / "t") == before
+    done = lamella.json(*command)
+    assert {**dry, "seconds": 0, "sequence": 0} == {**done, "operation": dry["operation"], "seconds": 0, "sequence": 0}
+    assert (done["rows_read"], done["files_removed"], done["partitions_before"], done["partitions_after"]) == (200, 2, 1, 2)
+    after = bytes_of(tmp_path / "t")
+    assert {k: v for k, v in before.items() if "p=1" not in str(k)}.items() <= after.items()
+    found = {r["id"]: r for r in rows(tmp_path / "t")}
+    for r in ticks(600).to_pylist():
+        assert found.pop(r["id"]) == {**r, "v": r["v"] * (2 if 200 <= r["id"] < 400 else 1)}
+    assert not found
+    assert {r["id"] for r in rows(tmp_path / "t" / "p=2")} == set(range(390, 600))
+    (path,) = [p for p in files_of(tmp_path / "t") if "p=1" in str(p)]
+    assert pq.ParquetFile(path).read()["id"].to_pylist() == list(range(389, 199, -1))
+    assert lamella.json("verify", "t", "--full")["faults"] == 0
 
 
 def test_paths_that_overlap_and_delete_source(lamella, write, tmp_path):

@@ -18,13 +18,14 @@ struct crash_scenario {
   const char *before, *after; /* as rows_of_reader has them */
   bool by_files;              /* files are renamed one by one: a plain reader may miss rows for a moment */
   bool in_place;              /* files are appended to: a plain reader may fail for a moment */
+  bool appears;               /* the table is new: its directory is replaced by another one */
 };
 
 struct crash_world {
   struct powercut *cut;
   struct fault *fault;
-  struct lam_store *data, *meta, *backup;             /* as they are */
-  struct lam_store *bad_data, *bad_meta, *bad_backup; /* wrapped */
+  struct lam_store *data, *meta, *backup, *place;                 /* as they are; the last holds a table that appears */
+  struct lam_store *bad_data, *bad_meta, *bad_backup, *bad_place; /* wrapped */
   struct lam_store_ops ops;
   bool by_files;
 };
@@ -45,7 +46,12 @@ static inline void begin_world(struct crash_world *w, const struct crash_scenari
   w->by_files = without || scenario->by_files;
   crash_now = (int64_t)time(NULL);
   OK(powercut_create(context, &w->cut, &error));
-  OK(powercut_open(w->cut, "trades", &w->data, &error));
+  w->place = w->bad_place = NULL;
+  if (scenario->appears) {
+    OK(powercut_open(w->cut, "place", &w->place, &error));
+    OK(w->place->ops->make_directory(w->place, "trades", &error));
+  }
+  OK(powercut_open(w->cut, scenario->appears ? "place/trades" : "trades", &w->data, &error));
   OK(powercut_open(w->cut, "trades.lamella", &w->meta, &error));
   OK(powercut_open(w->cut, "backup", &w->backup, &error));
   scenario->set_up(w->data);
@@ -55,20 +61,34 @@ static inline void begin_world(struct crash_world *w, const struct crash_scenari
   fault_wrap(w->fault, w->data, &w->bad_data);
   fault_wrap(w->fault, w->meta, &w->bad_meta);
   fault_wrap(w->fault, w->backup, &w->bad_backup);
+  if (w->place) fault_wrap(w->fault, w->place, &w->bad_place);
   crash_backup = w->bad_backup;
   if (!without) return;
   w->ops = *w->bad_meta->ops;
   w->ops.exchange = no_exchange;
   w->bad_data->ops = w->bad_meta->ops = w->bad_backup->ops = &w->ops;
+  if (w->place) w->bad_place->ops = &w->ops;
+}
+/* The stores are of the directory that they were opened with; the name may mean another one by now. It always means
+ * one. */
+static inline void find_table_again(struct crash_world *w) {
+  if (!w->place) return;
+  lam_store_close(w->bad_data);
+  lam_store_close(w->data);
+  OK(powercut_open(w->cut, "place/trades", &w->data, &error));
+  fault_wrap(w->fault, w->data, &w->bad_data);
+  w->bad_data->ops = w->bad_meta->ops;
 }
 static inline void end_world(struct crash_world *w) {
   lam_store_close(w->bad_data);
   lam_store_close(w->bad_meta);
   lam_store_close(w->bad_backup);
+  lam_store_close(w->bad_place);
   fault_free(w->fault);
   lam_store_close(w->data);
   lam_store_close(w->meta);
   lam_store_close(w->backup);
+  lam_store_close(w->place);
   powercut_free(w->cut);
 }
 static inline struct lam_directory *open_world(struct lam_store *data, struct lam_store *meta) {
@@ -80,8 +100,11 @@ static inline enum lam_status run_in_world(struct crash_world *w, const struct c
                                            uint64_t *sequence, struct lam_error *error) {
   struct lam_directory *directory = open_world(w->bad_data, w->bad_meta);
   *sequence = 0;
+  directory->parent = w->bad_place;
+  directory->root_name = "trades";
   enum lam_status status = scenario->run(directory, sequence, error);
   lam_directory_close(directory);
+  find_table_again(w);
   return status;
 }
 
@@ -196,6 +219,7 @@ static inline bool stop_at(const struct crash_scenario *scenario, const struct c
   bool is_new = want_reader(&w, scenario);
   if (variant->cut >= 0) {
     powercut_crash(w.cut, (enum powercut_mode)variant->cut, variant->seed * 7919 + at);
+    find_table_again(&w);
     want_plain(&w, scenario);
     is_new = want_reader(&w, scenario);
   }

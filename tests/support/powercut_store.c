@@ -459,8 +459,30 @@ static enum lam_status root_store(struct powercut *cut, const char *name, struct
   return LAM_OK;
 }
 
+/* A directory of a root, as the root of a store. */
+static enum lam_status open_below(struct powercut *cut, const char *path, const char *slash, struct lam_store **out,
+                                  struct lam_error *error) {
+  char root[32];
+  struct lam_memory_store *held, *store;
+  snprintf(root, sizeof root, "%.*s", (int)(slash - path), path);
+  LAM_TRY(root_store(cut, root, &held, error));
+  pthread_mutex_lock(&cut->fs->lock);
+  struct lam_memory_node *node = lam_memory_find(held, slash + 1);
+  assert(node);
+  shadow_of(cut, node);
+  pthread_mutex_unlock(&cut->fs->lock);
+  LAM_TRY(lam_memory_store_create(cut->fs, cut->context, node, &store, error));
+  store->base.ops = &powercut_ops;
+  store->base.root = (char *)(uintptr_t)path;
+  store->owner = cut;
+  *out = &store->base;
+  return LAM_OK;
+}
+
 enum lam_status powercut_open(struct powercut *cut, const char *root, struct lam_store **out, struct lam_error *error) {
   struct lam_memory_store *held, *store;
+  const char *slash = strchr(root, '/');
+  if (slash) return open_below(cut, root, slash, out, error);
   LAM_TRY(root_store(cut, root, &held, error));
   LAM_TRY(lam_memory_store_create(cut->fs, cut->context, held->root, &store, error));
   store->base.ops = &powercut_ops;

@@ -26,7 +26,8 @@ enum powercut_mode {
 };
 
 enum lam_status powercut_create(struct lam_context *context, struct powercut **out, struct lam_error *error);
-/* The root of this name, made at the first call. Closing the store does not touch the file system. */
+/* The root of this name, made at the first call; or "root/directory", which is there, by a name that outlives the
+ * store: a store of what it names now. Closing the store does not touch the file system. */
 enum lam_status powercut_open(struct powercut *cut, const char *root, struct lam_store **out, struct lam_error *error);
 void powercut_crash(struct powercut *cut, enum powercut_mode mode, uint64_t seed);
 /* Operations on names that a crash could take back now. */

@@ -132,7 +132,9 @@ static void test_stems(void **state) {
       {{"a.parquet", "b.parquet", "c.parquet"}, 0, 2, "a"},
       {{"a-" UUID ".parquet", "b.parquet", "c.parquet"}, 0, 1, "a-" UUID},          /* that of an import stays, */
       {{"a-" UUID "-" UUID ".parquet", "b.parquet", "c.parquet"}, 0, 1, "a-" UUID}, /* that of a change goes, */
-      /* but where its neighbour would come first */
+      /* but where its neighbour, another output of that change, would come first */
+      {{"a-" UUID "-" UUID ".parquet", "a-" UUID "-0124.parquet", "c.parquet"}, 0, 1, "a-" UUID "-" UUID},
+      {{"a-1.parquet", "a.parquet", "b.parquet"}, 1, 1, "a.parquet"}, /* '-' comes before '.' */
       {{"a-" UUID "-" UUID ".parquet", "a-" UUID "-01.parquet", "c.parquet"}, 0, 1, "a-" UUID "-" UUID ".parquet"},
       {{"a.b.parquet", "b.parquet", "c.parquet"}, 0, 1, "a.b"},
   };

@@ -175,8 +175,8 @@ static void failures_have_their_status(void) {
       {RENAME, "d", "d/x", LAM_INVALID, "/d"},
       {RENAME, "", "x", LAM_INVALID, ""},
       {REPLACE, "f", "e", LAM_INVALID, "/e"},
-      {REPLACE, "d", "e", LAM_INVALID, "/e"},
-      {REPLACE, "d", "x", LAM_INVALID, "/x"},
+      {REPLACE, "e", "d", LAM_EXISTS, "/d"},
+      {REPLACE, "d", "f", LAM_NOT_FOUND, "/f"},
       {REPLACE, "none", "f", LAM_NOT_FOUND, "none"},
       {EXCHANGE, "f", "none", LAM_NOT_FOUND, "none"},
       {EXCHANGE, "none", "f", LAM_NOT_FOUND, "none"},
@@ -302,6 +302,15 @@ static void names_move(void) {
   want_bytes(f.meta, "d2/g", "hello");
   assert_false(there(f.data, "f"));
   OK(ops->replace(f.meta, "d2/g", f.data, "f", &error)); /* where nothing is */
+
+  OK(ops->make_directory(f.data, "n", &error));
+  put_object(f.data, "n/y", "below");
+  uint64_t n = info_of(f.data, "n").inode;
+  OK(ops->replace(f.data, "n", f.meta, "d2", &error)); /* an empty directory */
+  want_bytes(f.meta, "d2/y", "below");
+  assert_int_equal(info_of(f.meta, "d2").inode, n);
+  assert_false(there(f.data, "n"));
+  OK(ops->remove(f.meta, "d2/y", &error));
 
   put_object(f.data, "e/x", "new");
   uint64_t e = info_of(f.data, "e").inode, d = info_of(f.meta, "d2").inode;
