@@ -9,6 +9,7 @@
 #include "cli/inspect_names.h"
 #include "cli/sheet.h"
 #include "parquet/page_index.h"
+#include "parquet/size_statistics.h"
 #include "parquet/statistics.h"
 
 struct inspect {
@@ -252,6 +253,38 @@ static void encodings_cell(struct sheet *sheet, uint32_t encodings) {
   sheet_list(sheet, names, count);
 }
 
+/* Numbers of entries by level, from level 0 on. */
+static void levels_cell(struct inspect *x, struct sheet *sheet, const int64_t *counts, uint32_t count,
+                        struct lam_error *error) {
+  struct lam_buf *text = &x->text;
+  text->size = 0;
+  if (count == 0) {
+    sheet_none(sheet);
+    return;
+  }
+  for (uint32_t i = 0; i < count && sheet->status == LAM_OK; i++) {
+    char digits[32];
+    int size = snprintf(digits, sizeof digits, "%s%" PRId64, i ? "," : x->cli->json ? "[" : "", counts[i]);
+    sheet->status = lam_buf_append(text, digits, (size_t)size, error);
+  }
+  if (sheet->status == LAM_OK)
+    sheet->status = lam_buf_append(text, x->cli->json ? "]" : "", x->cli->json ? 2 : 1, error);
+  if (sheet->status == LAM_OK) (x->cli->json ? sheet_literal : sheet_whole)(sheet, (const char *)text->data);
+}
+
+/* Size statistics that are damaged are as good as none. */
+static void size_cells(struct inspect *x, struct sheet *sheet, struct lam_bytes bytes, struct lam_error *error) {
+  struct lam_size_statistics sizes = {.unencoded_bytes = -1};
+  struct lam_arena arena;
+  lam_arena_init(&arena, x->mem);
+  if (bytes.size && lam_size_statistics_parse(bytes, &arena, &sizes, NULL) != LAM_OK)
+    sizes = (struct lam_size_statistics){.unencoded_bytes = -1};
+  count_or_none(sheet, sizes.unencoded_bytes);
+  levels_cell(x, sheet, sizes.repetition.counts, sizes.repetition.count, error);
+  levels_cell(x, sheet, sizes.definition.counts, sizes.definition.count, error);
+  lam_arena_release(&arena);
+}
+
 static void chunk_row(struct inspect *x, struct sheet *sheet, int32_t group, int32_t leaf, struct lam_error *error) {
   const struct lam_chunk_meta *chunk = &x->meta->row_groups[group].chunks[leaf];
   sheet_number(sheet, group);
@@ -264,14 +297,17 @@ static void chunk_row(struct inspect *x, struct sheet *sheet, int32_t group, int
   sheet_string(sheet, lam_codec_name((enum lam_codec)chunk->codec));
   encodings_cell(sheet, chunk->encodings);
   sheet_number(sheet, chunk->values);
-  const struct lam_statistics statistics = lam_chunk_statistics(chunk);
-  count_or_none(sheet, statistics.null_count);
-  count_or_none(sheet, statistics.distinct_count);
+  struct lam_chunk_details details;
+  lam_chunk_details(chunk, &details);
+  count_or_none(sheet, details.statistics.null_count);
+  count_or_none(sheet, details.statistics.nan_count);
+  count_or_none(sheet, details.statistics.distinct_count);
   sheet_number(sheet, chunk->compressed_size);
   sheet_number(sheet, chunk->uncompressed_size);
   count_or_none(sheet, chunk->has_dictionary_offset ? chunk->dictionary_page_offset : -1);
   sheet_number(sheet, chunk->data_page_offset);
-  bound_cells(x, sheet, leaf, &statistics, error);
+  bound_cells(x, sheet, leaf, &details.statistics, error);
+  size_cells(x, sheet, details.size_statistics, error);
   count_or_none(sheet, chunk->bloom_offset ? chunk->bloom_offset : -1);
   count_or_none(sheet, chunk->bloom_offset && chunk->bloom_length_known ? chunk->bloom_length : -1);
   count_or_none(sheet, chunk->column_index_length ? chunk->column_index_offset : -1);
@@ -280,11 +316,32 @@ static void chunk_row(struct inspect *x, struct sheet *sheet, int32_t group, int
 }
 
 static enum lam_status print_chunks(struct inspect *x, struct lam_error *error) {
-  static const char *const titles[] = {"row group",       "column",   "codec",      "encodings",    "values",
-                                       "nulls",           "distinct", "compressed", "uncompressed", "dictionary at",
-                                       "data at",         "min",      "max",        "min exact",    "max exact",
-                                       "deprecated",      "trusted",  "bloom at",   "bloom bytes",  "column index at",
-                                       "offset index at", "encrypted"};
+  static const char *const titles[] = {"row group",
+                                       "column",
+                                       "codec",
+                                       "encodings",
+                                       "values",
+                                       "nulls",
+                                       "nans",
+                                       "distinct",
+                                       "compressed",
+                                       "uncompressed",
+                                       "dictionary at",
+                                       "data at",
+                                       "min",
+                                       "max",
+                                       "min exact",
+                                       "max exact",
+                                       "deprecated",
+                                       "trusted",
+                                       "string bytes",
+                                       "repetition levels",
+                                       "definition levels",
+                                       "bloom at",
+                                       "bloom bytes",
+                                       "column index at",
+                                       "offset index at",
+                                       "encrypted"};
   struct sheet sheet;
   if (!x->meta->row_group_count && !x->cli->json) return LAM_OK;
   LAM_TRY(title(x, "chunks", error));
@@ -305,7 +362,33 @@ struct page_walk {
   int32_t data; /* data pages so far */
   struct lam_offset_index offsets;
   struct lam_column_index columns;
+  struct lam_histogram levels[2]; /* of repetition and definition, of all pages; count 0 where they are of no use */
 };
+
+/* The histograms of the page indexes, where they are of as many pages and levels as there are. */
+static enum lam_status find_levels(struct page_walk *walk, struct lam_arena *arena, struct lam_error *error) {
+  const struct lam_schema_node *leaf = &walk->x->meta->nodes[walk->x->meta->leaves[walk->leaf]];
+  if (walk->columns.count <= 0) return LAM_OK;
+  for (int i = 0; i < 2; i++) {
+    struct lam_bytes list = i ? walk->columns.definition_levels : walk->columns.repetition_levels;
+    int64_t slots = 1 + (i ? leaf->max_definition : leaf->max_repetition);
+    enum lam_status status = lam_histogram_parse(list, arena, &walk->levels[i], error);
+    if (status != LAM_OK && status != LAM_CORRUPT) return status;
+    if (status != LAM_OK || walk->levels[i].count != slots * walk->columns.count) walk->levels[i].count = 0;
+  }
+  return LAM_OK;
+}
+
+/* What the page indexes say of a page's sizes; `number` -1: nothing. */
+static void page_size_cells(struct page_walk *walk, int32_t number, struct lam_error *error) {
+  const int64_t *nans = walk->columns.count > 0 ? walk->columns.nan_counts : NULL;
+  count_or_none(walk->sheet, number >= 0 && nans ? nans[number] : -1);
+  count_or_none(walk->sheet, number >= 0 && walk->offsets.unencoded_bytes ? walk->offsets.unencoded_bytes[number] : -1);
+  for (int i = 0; i < 2; i++) {
+    uint32_t slots = number >= 0 && walk->levels[i].count ? walk->levels[i].count / (uint32_t)walk->columns.count : 0;
+    levels_cell(walk->x, walk->sheet, slots ? walk->levels[i].counts + (size_t)number * slots : NULL, slots, error);
+  }
+}
 
 /* What the page indexes say of the page. */
 static void index_cells(struct page_walk *walk, const struct lam_page *page, struct lam_error *error) {
@@ -320,6 +403,7 @@ static void index_cells(struct page_walk *walk, const struct lam_page *page, str
                 known && walk->columns.count > 0 && walk->columns.null_counts ? walk->columns.null_counts[number] : -1);
   bound_cell(walk->x, walk->sheet, walk->leaf, bounds ? walk->columns.min[number] : none, error);
   bound_cell(walk->x, walk->sheet, walk->leaf, bounds ? walk->columns.max[number] : none, error);
+  page_size_cells(walk, known ? number : -1, error);
 }
 
 static enum lam_status page_row(void *user, const struct lam_page *page, struct lam_error *error) {
@@ -351,6 +435,7 @@ static enum lam_status walk_chunk(struct inspect *x, struct sheet *sheet, int32_
   struct lam_arena arena;
   lam_arena_init(&arena, x->mem);
   enum lam_status status = lam_page_indexes_read(x->file, group, &leaf, 1, &arena, &walk.offsets, &walk.columns, error);
+  if (status == LAM_OK) status = find_levels(&walk, &arena, error);
   if (status == LAM_OK) status = lam_chunk_walk(x->file, group, leaf, false, x->mem, page_row, &walk, error);
   lam_arena_release(&arena);
   return status;
@@ -368,9 +453,27 @@ static enum lam_status walk_chunks(struct inspect *x, struct sheet *sheet, struc
 }
 
 static enum lam_status print_pages(struct inspect *x, struct lam_error *error) {
-  static const char *const titles[] = {"row group", "column",    "page",        "offset", "kind",       "encoding",
-                                       "values",    "nulls",     "rows",        "header", "compressed", "uncompressed",
-                                       "crc",       "first row", "index nulls", "min",    "max"};
+  static const char *const titles[] = {"row group",
+                                       "column",
+                                       "page",
+                                       "offset",
+                                       "kind",
+                                       "encoding",
+                                       "values",
+                                       "nulls",
+                                       "rows",
+                                       "header",
+                                       "compressed",
+                                       "uncompressed",
+                                       "crc",
+                                       "first row",
+                                       "index nulls",
+                                       "min",
+                                       "max",
+                                       "index nans",
+                                       "string bytes",
+                                       "repetition levels",
+                                       "definition levels"};
   struct sheet sheet;
   LAM_TRY(title(x, "pages", error));
   SHEET(sheet, x, titles, error);

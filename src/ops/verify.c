@@ -7,7 +7,7 @@
 #include "arrow/value_text.h"
 #include "base/context.h"
 #include "base/options.h"
-#include "ops/verify_index.h"
+#include "ops/verify_sizes.h"
 #include "parquet/statistics.h"
 #include "parquet/store_value.h"
 #include "table/sidecars.h"
@@ -96,6 +96,7 @@ struct check {
   int64_t rows, nulls; /* values, of nested leaves */
   struct lam_statistics before;
   struct lam_index_check index;
+  struct lam_size_check sizes;
 };
 
 static enum lam_status add_value(struct check *check, struct lam_bytes value, struct lam_error *error) {
@@ -294,7 +295,8 @@ struct column_run {
   int32_t column; /* of the top level */
   int32_t row_group, count;
   struct check *checks;
-  struct lam_arena arena; /* of bounds */
+  struct lam_arena arena; /* of bounds and paths */
+  struct lam_buf paths;   /* struct lam_shred_path of each leaf */
 };
 
 /* Where the values of each row end among the list's elements. */
@@ -347,6 +349,8 @@ static enum lam_status decode_column(struct column_run *c, const struct ArrowSch
   while ((status = lam_reader_next(reader, &batch, error)) == LAM_OK && batch.release) {
     struct check *next = c->checks;
     status = check_leaves(&next, schema, batch.children[0], NULL, batch.length, error);
+    for (int32_t i = 0; i < c->count && status == LAM_OK; i++)
+      status = lam_size_check_rows(&c->checks[i].sizes, batch.children[0], batch.length, error);
     lam_array_release(&batch);
     if (status != LAM_OK) break;
   }
@@ -391,6 +395,8 @@ static const struct ArrowSchema *leaf_schema(const struct ArrowSchema *schema, i
 
 static enum lam_status verify_leaves(struct column_run *c, const struct ArrowSchema *schema, struct lam_error *error) {
   struct verify_run *run = c->checks->chunk.run;
+  LAM_TRY(lam_shred_paths(schema, &c->arena, &c->paths, error));
+  const struct lam_shred_path *paths = (const struct lam_shred_path *)(const void *)c->paths.data;
   for (int32_t i = 0; i < c->count; i++) {
     struct check *check = &c->checks[i];
     int32_t number = i;
@@ -402,6 +408,8 @@ static enum lam_status verify_leaves(struct column_run *c, const struct ArrowSch
     LAM_TRY(lam_chunk_walk(check->chunk.file, c->row_group, check->chunk.leaf, !run->options->table.no_checksums,
                            run->mem, count_page, check, error));
     lam_index_check_walked(&check->index);
+    if (c->paths.size == (size_t)c->count * sizeof *paths) /* groups without members would have none */
+      LAM_TRY(lam_size_check_begin(&check->sizes, &check->index, &paths[i], error));
     LAM_TRY(bounds_of(check, &c->arena, &check->before, error));
   }
   LAM_TRY(decode_column(c, schema, error));
@@ -409,6 +417,7 @@ static enum lam_status verify_leaves(struct column_run *c, const struct ArrowSch
     struct lam_statistics after;
     LAM_TRY(bounds_of(&c->checks[i], &c->arena, &after, error));
     end_check(&c->checks[i], &after);
+    lam_size_check_end(&c->checks[i].sizes);
   }
   return LAM_OK;
 }
@@ -425,6 +434,7 @@ static enum lam_status verify_column(const struct chunk_run *of, int32_t column,
   LAM_TRY(lam_alloc_zero(mem, size, &memory, error));
   c.checks = memory;
   lam_arena_init(&c.arena, mem);
+  lam_buf_init(&c.paths, mem);
   for (int32_t i = 0; i < c.count; i++) {
     c.checks[i].chunk = *of;
     c.checks[i].chunk.leaf = node->leaf + i;
@@ -434,8 +444,10 @@ static enum lam_status verify_column(const struct chunk_run *of, int32_t column,
   for (int32_t i = 0; i < c.count; i++) {
     if (c.checks[i].node) lam_bounds_release(&c.checks[i].bounds);
     lam_buf_release(&c.checks[i].physical);
+    lam_size_check_release(&c.checks[i].sizes);
     lam_index_check_release(&c.checks[i].index);
   }
+  lam_buf_release(&c.paths);
   lam_arena_release(&c.arena);
   lam_free(mem, memory, size);
   return status;

@@ -7,8 +7,7 @@
 #include "base/checksum.h"
 #include "parquet/bloom.h"
 
-static void fault(const struct lam_index_check *check, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void fault(const struct lam_index_check *check, const char *format, ...) {
+void lam_index_fault(const struct lam_index_check *check, const char *format, ...) {
   char message[512];
   va_list arguments;
   va_start(arguments, format);
@@ -17,11 +16,10 @@ static void fault(const struct lam_index_check *check, const char *format, ...) 
   check->fault(check->user, message);
 }
 
-/* A failure that is about the file is a fault. */
-static enum lam_status as_fault(const struct lam_index_check *check, enum lam_status status,
-                                const struct lam_error *error) {
+enum lam_status lam_index_as_fault(const struct lam_index_check *check, enum lam_status status,
+                                   const struct lam_error *error) {
   if (status != LAM_CORRUPT) return status;
-  fault(check, "%s", error->message);
+  lam_index_fault(check, "%s", error->message);
   return LAM_OK;
 }
 
@@ -50,8 +48,8 @@ static enum lam_status begin_page(struct lam_index_check *check, struct lam_erro
   if (!has_bounds(check)) return LAM_OK;
   struct lam_bytes min = check->columns.min[check->page], max = check->columns.max[check->page];
   if (!bound_fits(check, min) || !bound_fits(check, max)) {
-    fault(check, "page %" PRId32 ": the bounds of the column index have %zu and %zu bytes; a value has %d", check->page,
-          min.size, max.size, check->bounds.width);
+    lam_index_fault(check, "page %" PRId32 ": the bounds of the column index have %zu and %zu bytes; a value has %d",
+                    check->page, min.size, max.size, check->bounds.width);
     check->bounds_on = false;
     return LAM_OK;
   }
@@ -77,8 +75,8 @@ static void end_bound(const struct lam_index_check *check, struct lam_bytes stat
   if (!stated.data || lam_bytes_equal(stated, found)) return;
   bound_text(check, found, texts[0]);
   bound_text(check, stated, texts[1]);
-  fault(check, "page %" PRId32 ": a value lies %s of the column index: found %s, expected at %s %s", check->page, where,
-        texts[0], expected, texts[1]);
+  lam_index_fault(check, "page %" PRId32 ": a value lies %s of the column index: found %s, expected at %s %s",
+                  check->page, where, texts[0], expected, texts[1]);
 }
 
 static enum lam_status end_page(struct lam_index_check *check, struct lam_error *error) {
@@ -86,11 +84,11 @@ static enum lam_status end_page(struct lam_index_check *check, struct lam_error 
   int32_t page = check->page;
   if (page >= columns->count) return LAM_OK;
   if (columns->null_pages[page] && check->values > 0)
-    fault(check, "page %" PRId32 ": the column index says that it has only nulls; it has %" PRId64 " values", page,
-          check->values);
+    lam_index_fault(check, "page %" PRId32 ": the column index says that it has only nulls; it has %" PRId64 " values",
+                    page, check->values);
   if (columns->null_counts && check->counts_nulls && columns->null_counts[page] != check->nulls)
-    fault(check, "page %" PRId32 ": the column index says %" PRId64 " nulls; there are %" PRId64, page,
-          columns->null_counts[page], check->nulls);
+    lam_index_fault(check, "page %" PRId32 ": the column index says %" PRId64 " nulls; there are %" PRId64, page,
+                    columns->null_counts[page], check->nulls);
   if (!check->stated.min.data) return LAM_OK;
   struct lam_statistics found;
   LAM_TRY(lam_bounds_finish(&check->bounds, &check->page_arena, &found, error));
@@ -109,8 +107,8 @@ static void check_order(const struct lam_index_check *check) {
     if (columns->null_pages[i] || !bound_fits(check, columns->min[i]) || !bound_fits(check, columns->max[i])) continue;
     if (last >= 0 && (sign * lam_compare_bounds(check->bounds.compare, columns->min[last], columns->min[i]) > 0 ||
                       sign * lam_compare_bounds(check->bounds.compare, columns->max[last], columns->max[i]) > 0)) {
-      fault(check, "page %" PRId32 ": its bounds are not %s, as the column index says", i,
-            sign > 0 ? "ascending" : "descending");
+      lam_index_fault(check, "page %" PRId32 ": its bounds are not %s, as the column index says", i,
+                      sign > 0 ? "ascending" : "descending");
       return;
     }
     last = i;
@@ -131,12 +129,14 @@ enum lam_status lam_index_check_begin(struct lam_index_check *check, const struc
   lam_bounds_init(&check->bounds, mem, node);
   check->counts_nulls = node->max_repetition == 0;
   struct lam_arena *arena = &check->arena;
-  LAM_TRY(as_fault(check, lam_offset_index_read(file, row_group, leaf, arena, &check->offsets, error), error));
-  LAM_TRY(as_fault(check, lam_column_index_read(file, row_group, leaf, arena, &check->columns, error), error));
-  LAM_TRY(as_fault(check, lam_bloom_read(file, row_group, leaf, arena, &check->bloom, error), error));
+  LAM_TRY(
+      lam_index_as_fault(check, lam_offset_index_read(file, row_group, leaf, arena, &check->offsets, error), error));
+  LAM_TRY(
+      lam_index_as_fault(check, lam_column_index_read(file, row_group, leaf, arena, &check->columns, error), error));
+  LAM_TRY(lam_index_as_fault(check, lam_bloom_read(file, row_group, leaf, arena, &check->bloom, error), error));
   if (check->columns.count >= 0 && check->offsets.count >= 0 && check->columns.count != check->offsets.count) {
-    fault(check, "the column index has %" PRId32 " pages, the offset index %" PRId32, check->columns.count,
-          check->offsets.count);
+    lam_index_fault(check, "the column index has %" PRId32 " pages, the offset index %" PRId32, check->columns.count,
+                    check->offsets.count);
     check->columns.count = -1;
   }
   check->bounds_on = check->columns.count > 0 && check->bounds.compare != LAM_COMPARE_NONE &&
@@ -161,27 +161,29 @@ void lam_index_check_page(struct lam_index_check *check, const struct lam_page *
   if (count < 0) return;
   int64_t size = (int64_t)page->header_size + header->compressed_size;
   if (number >= count) {
-    if (number == count) fault(check, "the offset index has %" PRId32 " pages; the chunk has more", count);
+    if (number == count) lam_index_fault(check, "the offset index has %" PRId32 " pages; the chunk has more", count);
     return;
   }
   const struct lam_page_location *location = &check->offsets.pages[number];
   if (location->offset != page->offset || location->size != size)
-    fault(check,
-          "page %" PRId32 ": the offset index has %" PRIu32 " bytes at offset %" PRIu64 "; it is %" PRId64
-          " bytes at offset %" PRIu64,
-          number, location->size, location->offset, size, page->offset);
+    lam_index_fault(check,
+                    "page %" PRId32 ": the offset index has %" PRIu32 " bytes at offset %" PRIu64 "; it is %" PRId64
+                    " bytes at offset %" PRIu64,
+                    number, location->size, location->offset, size, page->offset);
   int64_t rows =
       lam_page_end_row(&check->offsets, number, lam_file_meta(check->file)->row_groups[check->row_group].rows) -
       location->first_row;
   bool knows_rows = header->kind == LAM_DATA_PAGE_V2 || check->counts_nulls;
   int64_t found = header->kind == LAM_DATA_PAGE_V2 ? header->rows : header->values;
   if (knows_rows && rows != found)
-    fault(check, "page %" PRId32 ": the offset index gives it %" PRId64 " rows; it has %" PRId64, number, rows, found);
+    lam_index_fault(check, "page %" PRId32 ": the offset index gives it %" PRId64 " rows; it has %" PRId64, number,
+                    rows, found);
 }
 
 void lam_index_check_walked(const struct lam_index_check *check) {
   if (check->walked < check->offsets.count)
-    fault(check, "the offset index has %" PRId32 " pages; the chunk has %" PRId32, check->offsets.count, check->walked);
+    lam_index_fault(check, "the offset index has %" PRId32 " pages; the chunk has %" PRId32, check->offsets.count,
+                    check->walked);
 }
 
 /* ---- values ---- */
@@ -196,7 +198,7 @@ static void miss(struct lam_index_check *check, struct lam_bytes value) {
   char text[72];
   if (lam_bloom_may_contain(check->bloom.data, check->bloom.size, lam_hash64(value.data, value.size))) return;
   bound_text(check, value, text);
-  fault(check, "the bloom filter does not have the value %s", text);
+  lam_index_fault(check, "the bloom filter does not have the value %s", text);
   check->bloom_missed = true;
 }
 

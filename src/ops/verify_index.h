@@ -32,6 +32,13 @@ struct lam_index_check {
   struct lam_arena page_arena;
 };
 
+/* Tells of a fault. */
+void lam_index_fault(const struct lam_index_check *check, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* A failure that is about the file is a fault, and LAM_OK. */
+enum lam_status lam_index_as_fault(const struct lam_index_check *check, enum lam_status status,
+                                   const struct lam_error *error);
+
 /* Reads what there is; what cannot be read for what it is is a fault. */
 enum lam_status lam_index_check_begin(struct lam_index_check *check, const struct lam_file *file, int32_t row_group,
                                       int32_t leaf, struct lam_mem *mem, lam_index_fault_fn fault, void *user,

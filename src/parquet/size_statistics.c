@@ -38,7 +38,7 @@ static enum lam_status parse_histogram(struct lam_thrift *in, struct lam_thrift_
 
 enum lam_status lam_size_statistics_parse(struct lam_bytes bytes, struct lam_arena *arena,
                                           struct lam_size_statistics *out, struct lam_error *error) {
-  struct lam_thrift reader = lam_thrift_of(bytes, "size statistics", error), *in = &reader;
+  struct lam_thrift reader = lam_thrift_of(bytes, "struct of size statistics", error), *in = &reader;
   struct lam_thrift_field field = {0};
   *out = (struct lam_size_statistics){.unencoded_bytes = -1};
   for (;;) {

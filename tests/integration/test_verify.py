@@ -63,6 +63,55 @@ def test_wrong_statistics(lamella, write):
     done = lamella("verify", "a.parquet", status=4)
     assert '"x"' in done.text and "above the maximum of the statistics: found \"99\", expected at most \"90\"" in done.text
 
+# How the counts of `nested` stand in a file that we write: field heads, then numbers (zigzag); and what verify says once
+# the last number of `of` has become that of `to`.
+COUNTS = {
+    "bytes": ("16 0c 19 26 08 02", "16 0e 19 26 08 02", 1, ["the size statistics say 7 bytes of strings; there are 6"]),
+    "bytes of a page": ("19 16 0c 00", "19 16 0e 00", 1, [
+        "page 0: the offset index says 7 bytes of strings; there are 6"]),
+    "levels": ("19 46 02 02 00 06", "19 46 02 04 00 06", 2, [
+        "the size statistics say 2 entries of definition level 1; there are 1",
+        "page 0: the column index says 2 entries of definition level 1; there are 1"]),
+    "repetition": ("19 26 08 02", "19 26 08 04", 2, [
+        "the size statistics say 2 entries of repetition level 1; there are 1",
+        "page 0: the column index says 2 entries of repetition level 1; there are 1"]),
+    "number of levels": ("19 36 00 02 06", "19 26 00 02 06", 0, []),
+    "nan": ("36 04 00", "36 02 00", 1, ["the statistics say 1 NaN; there are 2"]),
+    "nan of a page": ("39 16 04 00", "39 16 06 00", 1, ["page 0: the column index says 3 NaN; there are 2"]),
+}
+
+
+@pytest.mark.parametrize("counts", COUNTS)
+def test_wrong_counts(lamella, write, counts):
+    write("a.parquet", pa.table({"l": [["a", "bb"], [], None, ["ccc"]], "d": [1.0, float("nan"), None, float("nan")]}))
+    lamella("import", "a.parquet", "--into", "t")
+    (path,) = files_of(lamella.directory / "t")
+    lamella("verify", "t")
+    of, to, count, faults = COUNTS[counts]
+    data = path.read_bytes()
+    assert data.count(bytes.fromhex(of)) == count
+    path.write_bytes(data.replace(bytes.fromhex(of), bytes.fromhex(to)))
+    done = lamella("verify", "t", status=4 if faults else 0)
+    lines = [l for l in done.text.splitlines() if "row group 0, column" in l]
+    assert len(lines) == len(faults) and all(any(f in l for l in lines) for f in faults), done.text
+
+
+def test_damaged_size_statistics(lamella, write):
+    """A histogram of too few levels, and one that is none."""
+    write("a.parquet", pa.table({"l": [["a", "bb"], [], None, ["ccc"]]}))
+    lamella("import", "a.parquet", "--into", "t", "--no-page-index")
+    (path,) = files_of(lamella.directory / "t")
+    data = path.read_bytes()
+    sizes = bytes.fromhex("16 0c 19 26 08 02 19 46 02 02 00 06 00")
+    assert data.count(sizes) == 1
+    for wrong, fault in (("16 0c 19 26 08 02 19 36 02 02 86 00 00", "3 numbers of definition levels; there are 4"),
+                         ("16 0c 19 28 00 00 19 46 02 02 00 06 00", "the struct of size statistics is malformed")):
+        path.write_bytes(data.replace(sizes, bytes.fromhex(wrong)))
+        done = lamella("verify", "t", status=4)
+        assert fault in done.text and "faults      1" in done.text
+        (chunk,) = lamella.json("inspect", path)["chunks"]
+        assert (chunk["string_bytes"] is None) == ("malformed" in fault)
+
 
 def test_lesson_14_path_that_disagrees(lamella, write):
     """Lesson 14."""
