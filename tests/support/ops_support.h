@@ -68,14 +68,25 @@ static inline void rows_schema(struct ArrowSchema *schema) {
   set_column(schema, 1, "text", LAM_TYPE_STRING);
   set_column(schema, 2, "value", LAM_TYPE_FLOAT64);
 }
-static inline void rows_batch(const struct ArrowSchema *schema, const int64_t *ids, int64_t count,
-                              struct ArrowArray *out) {
-  struct lam_builder builders[3];
+/* Builders of the three columns of such a schema, and the batch that they give. */
+static inline void begin_columns(const struct ArrowSchema *schema, struct lam_builder *builders) {
   for (int c = 0; c < 3; c++) {
     struct lam_type type;
     OK(lam_type_parse(schema->children[c], &type, &error));
     OK(lam_builder_init(&builders[c], mem, &type, &error));
   }
+}
+static inline void end_columns(struct lam_builder *builders, int64_t count, struct ArrowArray *out) {
+  OK(lam_array_init_struct(count, 3, out, &error));
+  for (int c = 0; c < 3; c++) {
+    OK(lam_builder_finish(&builders[c], out->children[c], &error));
+    lam_builder_release(&builders[c]);
+  }
+}
+static inline void rows_batch(const struct ArrowSchema *schema, const int64_t *ids, int64_t count,
+                              struct ArrowArray *out) {
+  struct lam_builder builders[3];
+  begin_columns(schema, builders);
   for (int64_t i = 0; i < count; i++) {
     char text[32];
     double value = (double)ids[i] / 4;
@@ -87,11 +98,7 @@ static inline void rows_batch(const struct ArrowSchema *schema, const int64_t *i
       OK(lam_builder_bytes(&builders[1], lam_bytes_of(text, (size_t)size), &error));
     OK(lam_builder_fixed(&builders[2], &value, &error));
   }
-  OK(lam_array_init_struct(count, 3, out, &error));
-  for (int c = 0; c < 3; c++) {
-    OK(lam_builder_finish(&builders[c], out->children[c], &error));
-    lam_builder_release(&builders[c]);
-  }
+  end_columns(builders, count, out);
 }
 
 /* A file of one batch, its directories made, instead of what is there. */

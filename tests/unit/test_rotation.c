@@ -25,16 +25,21 @@ static void end(struct table *t) {
   lam_schema_release(&t->schema);
 }
 
+static struct lam_rotation_options options_of(struct table *t) {
+  return (struct lam_rotation_options){.stage = &t->stage,
+                                       .store = t->meta,
+                                       .directory = "",
+                                       .stem = "part",
+                                       .schema = &t->schema,
+                                       .write = LAM_WRITE_OPTIONS_INIT,
+                                       .target_size = 1 << 20};
+}
+
 /* Rows with texts that do not shrink. */
 static void noise_batch(const struct ArrowSchema *schema, uint64_t *random, int64_t first, int64_t count,
                         struct ArrowArray *out) {
   struct lam_builder builders[3];
-  OK(lam_array_init_struct(count, 3, out, &error));
-  for (int c = 0; c < 3; c++) {
-    struct lam_type type;
-    OK(lam_type_parse(schema->children[c], &type, &error));
-    OK(lam_builder_init(&builders[c], mem, &type, &error));
-  }
+  begin_columns(schema, builders);
   for (int64_t i = first; i < first + count; i++) {
     char text[96];
     size_t size = 60 + next_random(random) % 30;
@@ -44,10 +49,7 @@ static void noise_batch(const struct ArrowSchema *schema, uint64_t *random, int6
     OK(lam_builder_bytes(&builders[1], lam_bytes_of(text, size), &error));
     OK(lam_builder_fixed(&builders[2], &value, &error));
   }
-  for (int c = 0; c < 3; c++) {
-    OK(lam_builder_finish(&builders[c], out->children[c], &error));
-    lam_builder_release(&builders[c]);
-  }
+  end_columns(builders, count, out);
 }
 
 /* All files but the last within 10 % of the target, whatever the row groups are. */
@@ -62,15 +64,9 @@ static void test_target(void **state) {
     struct table t;
     struct lam_rotation rotation;
     begin(&t);
-    struct lam_rotation_options options = {
-        .stage = &t.stage,
-        .store = t.meta,
-        .directory = "p=1",
-        .stem = "part",
-        .schema = &t.schema,
-        .write = LAM_WRITE_OPTIONS_INIT,
-        .target_size = cases[i].target,
-    };
+    struct lam_rotation_options options = options_of(&t);
+    options.directory = "p=1";
+    options.target_size = cases[i].target;
     options.write.row_group_rows = cases[i].group_rows;
     options.write.row_group_bytes = cases[i].group_bytes;
     options.write.page_bytes = 8 << 10;
@@ -115,17 +111,9 @@ static void test_rows_per_file(void **state) {
   begin(&t);
   OK(lam_content_hash_init(&before, mem, 3, &error));
   OK(lam_content_hash_init(&after, mem, 3, &error));
-  struct lam_rotation_options options = {
-      .stage = &t.stage,
-      .store = t.meta,
-      .directory = "",
-      .stem = "part",
-      .schema = &t.schema,
-      .write = LAM_WRITE_OPTIONS_INIT,
-      .target_size = 1 << 20,
-      .rows_per_file = 7,
-      .hash = &after,
-  };
+  struct lam_rotation_options options = options_of(&t);
+  options.rows_per_file = 7;
+  options.hash = &after;
   lam_rotation_init(&rotation, &options, mem);
   for (int64_t first = 1; first <= 30; first += 10) {
     int64_t ids[10];
@@ -163,13 +151,7 @@ static void test_no_rows(void **state) {
     struct table t;
     struct lam_rotation rotation;
     begin(&t);
-    struct lam_rotation_options options = {.stage = &t.stage,
-                                           .store = t.meta,
-                                           .directory = "",
-                                           .stem = "s",
-                                           .schema = &t.schema,
-                                           .write = LAM_WRITE_OPTIONS_INIT,
-                                           .target_size = 1 << 20};
+    struct lam_rotation_options options = options_of(&t);
     lam_rotation_init(&rotation, &options, mem);
     OK(lam_rotation_finish(&rotation, one, &error));
     assert_int_equal(rotation.file_count, one);
@@ -191,13 +173,8 @@ static void test_discarded(void **state) {
     struct ArrowArray batch;
     static const int64_t ids[] = {1, 2, 3};
     OK(lam_store_discard(context, &discard, &error));
-    struct lam_rotation_options options = {.stage = dry ? NULL : &t.stage,
-                                           .store = dry ? discard : t.meta,
-                                           .directory = "",
-                                           .stem = "s",
-                                           .schema = &t.schema,
-                                           .write = LAM_WRITE_OPTIONS_INIT,
-                                           .target_size = 1 << 20};
+    struct lam_rotation_options options = options_of(&t);
+    if (dry) options.stage = NULL, options.store = discard;
     lam_rotation_init(&rotation, &options, mem);
     rows_batch(&t.schema, ids, 3, &batch);
     OK(lam_rotation_write(&rotation, &batch, &error));
@@ -231,13 +208,7 @@ static void test_damaged(void **state) {
   struct lam_store_ops ops = *t.meta->ops;
   true_ops = t.meta->ops;
   ops.read = flipped_read;
-  struct lam_rotation_options options = {.stage = &t.stage,
-                                         .store = t.meta,
-                                         .directory = "",
-                                         .stem = "s",
-                                         .schema = &t.schema,
-                                         .write = LAM_WRITE_OPTIONS_INIT,
-                                         .target_size = 1 << 20};
+  struct lam_rotation_options options = options_of(&t);
   lam_rotation_init(&rotation, &options, mem);
   rows_batch(&t.schema, ids, 3, &batch);
   OK(lam_rotation_write(&rotation, &batch, &error));

@@ -35,12 +35,7 @@ static int close_spilling(void **state) {
 static void make_batch(const struct ArrowSchema *schema, const int64_t *keys, int64_t first, int64_t count,
                        struct ArrowArray *out) {
   struct lam_builder builders[3];
-  OK(lam_array_init_struct(count, 3, out, &error));
-  for (int c = 0; c < 3; c++) {
-    struct lam_type type;
-    OK(lam_type_parse(schema->children[c], &type, &error));
-    OK(lam_builder_init(&builders[c], mem, &type, &error));
-  }
+  begin_columns(schema, builders);
   for (int64_t i = first; i < first + count; i++) {
     double value = (double)keys[i];
     char text[64];
@@ -52,10 +47,7 @@ static void make_batch(const struct ArrowSchema *schema, const int64_t *keys, in
     else
       OK(lam_builder_fixed(&builders[2], &value, &error));
   }
-  for (int c = 0; c < 3; c++) {
-    OK(lam_builder_finish(&builders[c], out->children[c], &error));
-    lam_builder_release(&builders[c]);
-  }
+  end_columns(builders, count, out);
 }
 
 struct row {
@@ -157,12 +149,7 @@ static int pairs_in_order(const void *a, const void *b) {
 static void make_pairs(const struct ArrowSchema *schema, const struct pair *rows, int64_t count,
                        struct ArrowArray *out) {
   struct lam_builder builders[3];
-  OK(lam_array_init_struct(count, 3, out, &error));
-  for (int c = 0; c < 3; c++) {
-    struct lam_type type;
-    OK(lam_type_parse(schema->children[c], &type, &error));
-    OK(lam_builder_init(&builders[c], mem, &type, &error));
-  }
+  begin_columns(schema, builders);
   for (int64_t i = 0; i < count; i++) {
     double real = real_of(&rows[i]);
     OK(lam_builder_fixed(&builders[0], &rows[i].number, &error));
@@ -172,10 +159,7 @@ static void make_pairs(const struct ArrowSchema *schema, const struct pair *rows
     else
       OK(lam_builder_fixed(&builders[2], &real, &error));
   }
-  for (int c = 0; c < 3; c++) {
-    OK(lam_builder_finish(&builders[c], out->children[c], &error));
-    lam_builder_release(&builders[c]);
-  }
+  end_columns(builders, count, out);
 }
 
 static void sort_pairs(struct pair *rows, int64_t count, int64_t batch_rows, uint64_t run_bytes) {
