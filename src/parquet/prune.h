@@ -61,11 +61,7 @@ const struct lam_prune_counts *lam_prune_counted(const struct lam_prune *prune);
 enum lam_status lam_file_facts(const struct lam_file *file, int32_t leaf, struct lam_arena *arena,
                                struct lam_facts_column *out, struct lam_error *error);
 
-/* A bound in its PLAIN form (statistics, page index, dictionary entry) as a value of the leaf's Arrow type; bytes are
- * borrowed or in the arena. *valid is false where it cannot be one (wrong length, NaN). */
-enum lam_status lam_bound_scalar(const struct lam_file_meta *meta, int32_t leaf, struct lam_bytes bound,
-                                 struct lam_arena *arena, struct lam_scalar *out, bool *valid, struct lam_error *error);
-/* The reverse, for hashing: appends the PLAIN form that the leaf's writer would have given the value (a BYTE_ARRAY
+/* For hashing: appends the PLAIN form that the leaf's writer would have given the value (a BYTE_ARRAY
  * without its length). *exact is false where no value of the leaf equals it, or where several forms do. */
 enum lam_status lam_scalar_plain(const struct lam_file_meta *meta, int32_t leaf, const struct lam_scalar *value,
                                  struct lam_buf *out, bool *exact, struct lam_error *error);

@@ -53,16 +53,6 @@ static bool bound_scalar(const struct lam_leaf *leaf, struct lam_bytes bound, st
   return true;
 }
 
-enum lam_status lam_bound_scalar(const struct lam_file_meta *meta, int32_t leaf, struct lam_bytes bound,
-                                 struct lam_arena *arena, struct lam_scalar *out, bool *valid,
-                                 struct lam_error *error) {
-  struct lam_leaf type;
-  (void)arena;
-  LAM_TRY(lam_leaf_of_node(meta, meta->leaves[leaf], &type, error));
-  *valid = bound_scalar(&type, bound, out) && !is_nan(out);
-  return LAM_OK;
-}
-
 /* ---- the PLAIN form ---- */
 
 static enum lam_status append_big_endian(const struct lam_scalar *value, size_t width, struct lam_buf *out, bool *exact,
