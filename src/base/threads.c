@@ -17,6 +17,8 @@
  * to hand out, and its caller returns when no helper is inside. All fields are under the pool's lock. */
 struct loop {
   struct loop *next;
+  const struct lam_pool *pool;
+  struct loop *outer; /* of which a task has begun this one */
   size_t count, taken;
   uint32_t running, width;
   lam_task_fn task;
@@ -35,6 +37,9 @@ struct lam_pool {
   pthread_t workers[]; /* threads - 1 */
 };
 
+/* The loop of which this thread runs a task. */
+static _Thread_local struct loop *inside;
+
 static bool has_work(const struct loop *loop) {
   return loop->taken < loop->count && loop->running < loop->width;
 }
@@ -45,7 +50,10 @@ static void run_one(struct lam_pool *pool, struct loop *loop) {
   loop->running++;
   pthread_mutex_unlock(&pool->lock);
   struct lam_error error = LAM_ERROR_INIT;
+  struct loop *before = inside;
+  inside = loop;
   enum lam_status status = loop->task(loop->user, index, &error);
+  inside = before;
   pthread_mutex_lock(&pool->lock);
   loop->running--;
   if (status != LAM_OK && loop->status == LAM_OK) {
@@ -71,6 +79,15 @@ static void *worker(void *argument) {
   return NULL;
 }
 
+/* A loop with work that a task of `loop` has begun, or a task of that one: what whoever waits for `loop` may help with,
+ * and nothing else, since a task of another may want what the waiting thread holds. */
+static struct loop *find_inner(struct lam_pool *pool, const struct loop *loop) {
+  for (struct loop *inner = pool->loops; inner; inner = inner->next)
+    for (const struct loop *outer = inner->outer; outer && has_work(inner); outer = outer->outer)
+      if (outer == loop) return inner;
+  return NULL;
+}
+
 static void unlink_loop(struct lam_pool *pool, struct loop *loop) {
   struct loop **link = &pool->loops;
   while (*link != loop) link = &(*link)->next;
@@ -84,16 +101,24 @@ enum lam_status lam_pool_run(struct lam_pool *pool, size_t count, uint32_t width
     for (size_t i = 0; i < count; i++) LAM_TRY(task(user, i, error));
     return LAM_OK;
   }
-  struct loop loop = {.count = count, .width = width, .task = task, .user = user, .status = LAM_OK, .error = error};
+  struct loop loop = {.pool = pool,
+                      .outer = inside && inside->pool == pool ? inside : NULL,
+                      .count = count,
+                      .width = width,
+                      .task = task,
+                      .user = user,
+                      .status = LAM_OK,
+                      .error = error};
   pthread_cond_init(&loop.done, NULL);
   pthread_mutex_lock(&pool->lock);
   loop.next = pool->loops;
   pool->loops = &loop;
   pthread_cond_broadcast(&pool->work);
-  while (has_work(&loop)) run_one(pool, &loop);
+  for (struct loop *outer = loop.outer; outer; outer = outer->outer) pthread_cond_broadcast(&outer->done);
   while (loop.running > 0 || loop.taken < loop.count) {
-    if (has_work(&loop))
-      run_one(pool, &loop);
+    struct loop *next = has_work(&loop) ? &loop : find_inner(pool, &loop);
+    if (next)
+      run_one(pool, next);
     else
       pthread_cond_wait(&loop.done, &pool->lock);
   }

@@ -19,7 +19,7 @@ typedef enum lam_status (*lam_task_fn)(void *user, size_t index, struct lam_erro
 
 /* Calls `task(user, index)` once for each index below `count`, in order of index but at the same
  * time, on at most `width` threads (0: all). The first failure is returned; tasks not yet begun are
- * then skipped. */
+ * then skipped. Who waits for the last tasks helps with the loops that those have begun. */
 enum lam_status lam_pool_run(struct lam_pool *pool, size_t count, uint32_t width, lam_task_fn task, void *user,
                              struct lam_error *error);
 

@@ -147,12 +147,57 @@ static void a_limit_of_address_space_counts(void **state) {
 }
 #endif
 
+/* Two tasks, the first of which is done when the second begins an inner loop of two that wait for one another: whoever
+ * did the first, and has nothing else to do, takes one of them, be it a worker or the thread that waits for the end. */
+struct meeting {
+  struct lam_pool *pool;
+  _Atomic int begun, ended, met;
+};
+
+static void wait_for(_Atomic int *count, int wanted) {
+  for (int i = 0; i < 20000 && atomic_load(count) < wanted; i++) usleep(500);
+  assert_int_equal(atomic_load(count), wanted);
+}
+
+static enum lam_status meet_other(void *user, size_t index, struct lam_error *error) {
+  struct meeting *meeting = user;
+  (void)index, (void)error;
+  atomic_fetch_add(&meeting->met, 1);
+  wait_for(&meeting->met, 2);
+  return LAM_OK;
+}
+
+static enum lam_status begin_or_end(void *user, size_t index, struct lam_error *error) {
+  struct meeting *meeting = user;
+  atomic_fetch_add(&meeting->begun, 1);
+  wait_for(&meeting->begun, 2);
+  if (index == 0) {
+    atomic_store(&meeting->ended, 1);
+    return LAM_OK;
+  }
+  wait_for(&meeting->ended, 1);
+  usleep(200); /* the other one waits by now, mostly */
+  return lam_pool_run(meeting->pool, 2, 0, meet_other, meeting, error);
+}
+
+static void waits_by_helping(void **state) {
+  (void)state;
+  for (int round = 0; round < 200; round++) {
+    struct meeting meeting = {.pool = NULL};
+    assert_int_equal(lam_pool_create(2, &meeting.pool, NULL), LAM_OK);
+    assert_int_equal(lam_pool_run(meeting.pool, 2, 0, begin_or_end, &meeting, NULL), LAM_OK);
+    assert_int_equal(meeting.met, 2);
+    lam_pool_free(meeting.pool);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(runs_each_index_once),
     cmocka_unit_test(the_first_failure_wins),
     cmocka_unit_test(loops_nest),
     cmocka_unit_test(works_at_the_same_time),
+    cmocka_unit_test(waits_by_helping),
     cmocka_unit_test(a_pool_of_none_is_one_of_one),
     cmocka_unit_test(knows_the_machine),
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
