@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 import uuid
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -94,6 +95,45 @@ def test_page_indexes(lamella, tmp_path):
     chunk = found["chunks"][0]
     assert chunk["bloom_bytes"] > 32 and chunk["bloom_at"] > chunk["data_at"]
     assert chunk["column_index_at"] < chunk["offset_index_at"] and found["chunks"][1]["bloom_at"] is None
+
+
+def test_sizes_are_those_of_pyarrow(lamella, write):
+    """Bytes of strings and levels of each chunk and page, where pyarrow and we write the same rows; and where our pages
+    are copied as bytes."""
+    lists = [None if i % 7 == 0 else [["x" * (k % 4), None][(i + k) % 5 == 0] for k in range(i % 4)] for i in range(500)]
+    table = pa.table({
+        "l": lists, "ll": [None if v is None else [v, [], None] for v in lists],
+        "s": [None if i % 11 == 0 else {"a": i % 3, "b": None if i % 5 == 0 else "é" * (i % 2)} for i in range(500)],
+        "m": pa.array([[("k", i)] * (i % 3) for i in range(500)], pa.map_(pa.string(), pa.int64())), "t": ["abc"] * 500})
+    theirs = write("theirs.parquet", table, write_page_index=True, data_page_version="2.0")
+    lamella("cat", theirs, "--format", "parquet", "-o", "ours.parquet")
+    lamella("import", "ours.parquet", "--into", "t")
+    (copied,) = (lamella.directory / "t").glob("*.parquet")
+    keys = ("column", "nulls", "string_bytes", "repetition_levels", "definition_levels")
+    found = []
+    for path in (theirs, "ours.parquet", copied):
+        lines = lamella.json("inspect", path, "--pages")
+        pages = [p for p in lines["pages"] if p["kind"].startswith("DATA_PAGE")]
+        found.append([[c[k] for k in keys] for c in lines["chunks"]] +
+                     [[p[k] for k in ("column", "index_nulls", *keys[2:])] for p in pages])
+        assert lamella("verify", path, "--full").code == 0
+    for line in found[0]:  # what nulls and values say is not said twice by us
+        line[3], line[4] = line[3] if line[3] and len(line[3]) > 1 else None, line[4] if line[4] and len(line[4]) > 2 else None
+    assert found[0] == found[1] == found[2] and sum(line[3] is not None for line in found[0]) >= 8
+
+
+def test_nan_counts(lamella, write):
+    nan = float("nan")
+    write("x.parquet", pa.table({"d": [nan, 1.0, None, nan], "f": pa.array([1.0, 2.0, 3.0, 4.0], pa.float32()), "i": [1, 2, 3, 4]}))
+    lamella("cat", "x.parquet", "--format", "parquet", "-o", "ours.parquet")
+    found = lamella.json("inspect", "ours.parquet", "--pages")
+    assert [(c["nans"], c["min"], c["max"]) for c in found["chunks"]] == [(2, 1.0, 1.0), (0, 1.0, 4.0), (None, 1, 4)]
+    assert [p["index_nans"] for p in found["pages"] if p["kind"] == "DATA_PAGE"] == [2, 0, None]
+    # Peers that do not know the counts have the bounds all the same.
+    group = pq.ParquetFile(lamella.directory / "ours.parquet").metadata.row_group(0)
+    assert [group.column(i).statistics.max for i in range(3)] == [1.0, 4.0, 4]
+    rows = duckdb.sql(f"SELECT stats_min_value, stats_max_value FROM parquet_metadata('{lamella.directory}/ours.parquet')")
+    assert [tuple(map(float, r)) for r in rows.fetchall()] == [(1.0, 1.0), (1.0, 4.0), (1.0, 4.0)]
 
 
 def test_text_is_aligned(lamella, path):
