@@ -55,9 +55,6 @@ uint64_t lam_file_size(const struct lam_file *file) {
 uint64_t lam_file_footer_size(const struct lam_file *file) {
   return file->footer_size;
 }
-bool lam_file_is_described(const struct lam_file *file) {
-  return file->described;
-}
 bool lam_file_checksums(const struct lam_file *file) {
   return file->checksums;
 }

@@ -29,7 +29,6 @@ enum lam_status lam_file_open_described(struct lam_store *store, const char *key
                                         const struct lam_file_options *options,
                                         const struct lam_file_describer *describer, struct lam_mem *mem,
                                         struct lam_file **out, struct lam_error *error);
-bool lam_file_is_described(const struct lam_file *file); /* its metadata are not from its footer */
 /* Makes the metadata those of the footer, reading it now if they are not: a describer leaves out what only copying
  * needs (page encoding counts, size statistics, key-values of chunks). What was handed out before stays until the file
  * is closed. Not while another thread uses the metadata. */

@@ -60,7 +60,6 @@ static void the_footer_is_not_read(void **state) {
   guard(store, footer);
   OK(lam_sidecar_file_open(&guarded.base, "t.parquet", NULL, NULL, sidecars, "_pm", f.mem, &file, &used, NULL));
   assert_int_equal(used.use, LAM_SIDECAR_USED);
-  assert_true(lam_file_is_described(file));
   assert_int_equal(lam_file_rows(file), 3 * FILE_ROWS);
   assert_int_equal(lam_file_footer_size(file), lam_file_size(file) - footer - 8);
   OK(lam_reader_open_in(file, NULL, f.mem, &reader, NULL));
@@ -77,8 +76,9 @@ static void the_footer_is_not_read(void **state) {
   lam_file_close(file);
   assert_int_equal(guarded.refused, 1);
   /* Without a sidecar. */
-  assert_int_equal(lam_sidecar_file_open(&guarded.base, "t.parquet", NULL, NULL, sidecars, "none", f.mem, &file, &used, NULL),
-                   LAM_IO);
+  assert_int_equal(
+      lam_sidecar_file_open(&guarded.base, "t.parquet", NULL, NULL, sidecars, "none", f.mem, &file, &used, NULL),
+      LAM_IO);
   assert_int_equal(used.use, LAM_SIDECAR_MISSING);
   lam_store_close(sidecars);
   lam_store_close(store);
@@ -131,7 +131,7 @@ static void flip_each_byte(bool plain) {
     put_object(sidecars, "_pm", lam_bytes_of(bytes.data, bytes.size));
     bytes.data[i] ^= (uint8_t)(1 + i % 255);
     OK(lam_sidecar_file_open(store, "t.parquet", NULL, NULL, sidecars, "_pm", f.mem, &file, &used, NULL));
-    used_count += lam_file_is_described(file);
+    used_count += used.use == LAM_SIDECAR_USED;
     assert_true(sum_of(file, f.mem, &found));
     if (found != expected) fail_msg("byte %zu of %zu: other rows", i, bytes.size);
     lam_file_close(file);
@@ -184,7 +184,6 @@ static void failing_sidecars(void **state) {
     OK(lam_sidecar_file_open(store, "t.parquet", NULL, NULL, sidecars, "_pm", f.mem, &file, &used, NULL));
     bool fired = fault_fired(fault);
     fault_arm(fault, NULL);
-    assert_int_equal(lam_file_is_described(file), used.use == LAM_SIDECAR_USED);
     assert_true(fired || used.use == LAM_SIDECAR_USED);
     assert_true(sum_of(file, f.mem, &found));
     assert_int_equal(found, expected);
