@@ -89,43 +89,49 @@ LAM_KERNEL static void copy_bits(const uint8_t *from, int64_t offset, const int3
 
 enum { SHORT = 16 }; /* bytes copied without asking for the length, where both sides have them */
 
-static void copy_binary(const uint8_t *from, int64_t end, const int64_t *ends64, const int32_t *ends32,
-                        const struct lam_selection *selection, int64_t total, struct lam_shared *const *to) {
-  uint8_t *data = to[2]->data;
-  int64_t at = 0;
-  for (int64_t i = 0; i < selection->count; i++) {
-    int64_t row = selection->indices[i];
-    int64_t begin = ends32 ? ends32[row] : ends64[row], size = (ends32 ? ends32[row + 1] : ends64[row + 1]) - begin;
-    if (size <= SHORT && begin + SHORT <= end && at + SHORT <= total)
-      memcpy(data + at, from + begin, SHORT);
-    else
-      lam_copy(data + at, from + begin, (size_t)size);
-    if (ends32)
-      ((int32_t *)(void *)to[1]->data)[i] = (int32_t)at;
-    else
-      ((int64_t *)(void *)to[1]->data)[i] = at;
-    at += size;
+/* The offsets of the rows chosen, and then their bytes, behind which there is room for SHORT more. */
+#define BINARY(bits)                                                                                                  \
+  static int64_t sum_lengths##bits(const int##bits##_t *ends, const struct lam_selection *selection,                  \
+                                   int##bits##_t *to) {                                                               \
+    int64_t at = 0;                                                                                                   \
+    for (int64_t i = 0; i < selection->count; i++) {                                                                  \
+      int64_t row = selection->indices[i];                                                                            \
+      to[i] = (int##bits##_t)at;                                                                                      \
+      at += ends[row + 1] - ends[row];                                                                                \
+    }                                                                                                                 \
+    to[selection->count] = (int##bits##_t)at;                                                                         \
+    return at;                                                                                                        \
+  }                                                                                                                   \
+  static void copy_binary##bits(const uint8_t *from, int64_t end, const int##bits##_t *ends,                          \
+                                const struct lam_selection *selection, const int##bits##_t *offsets, uint8_t *data) { \
+    for (int64_t i = 0; i < selection->count; i++) {                                                                  \
+      int64_t begin = ends[selection->indices[i]], size = offsets[i + 1] - offsets[i];                                \
+      if (size <= SHORT && begin + SHORT <= end)                                                                      \
+        memcpy(data + offsets[i], from + begin, SHORT);                                                               \
+      else                                                                                                            \
+        lam_copy(data + offsets[i], from + begin, (size_t)size);                                                      \
+    }                                                                                                                 \
   }
-  if (ends32)
-    ((int32_t *)(void *)to[1]->data)[selection->count] = (int32_t)at;
-  else
-    ((int64_t *)(void *)to[1]->data)[selection->count] = at;
-}
+BINARY(32)
+BINARY(64)
 
 static enum lam_status filter_binary(struct lam_mem *mem, const struct lam_view *view,
                                      const struct lam_selection *selection, struct lam_shared **to,
                                      struct lam_error *error) {
   const int32_t *ends32 = view->offsets32 ? view->offsets32 + view->offset : NULL;
   const int64_t *ends64 = view->offsets64 ? view->offsets64 + view->offset : NULL;
-  int64_t total = 0;
   assert(ends32 || ends64);
-  for (int64_t i = 0; i < selection->count; i++) {
-    int64_t row = selection->indices[i];
-    total += ends32 ? ends32[row + 1] - ends32[row] : ends64[row + 1] - ends64[row];
-  }
   LAM_TRY(lam_shared_renew(mem, &to[1], ((size_t)selection->count + 1) * (ends32 ? 4 : 8), 0, error));
-  LAM_TRY(lam_shared_renew(mem, &to[2], (size_t)total + 1, 0, error));
-  copy_binary(view->data, ends32 ? ends32[view->length] : ends64[view->length], ends64, ends32, selection, total, to);
+  void *offsets = to[1]->data;
+  int64_t total = ends32 ? sum_lengths32(ends32, selection, offsets) : sum_lengths64(ends64, selection, offsets);
+  if (ends32 && total > INT32_MAX)
+    return lam_fail(error, LAM_LIMIT, "%lld bytes of chosen strings in one batch; expected at most 2^31 - 1",
+                    (long long)total);
+  LAM_TRY(lam_shared_renew(mem, &to[2], (size_t)total + SHORT, 0, error));
+  if (ends32)
+    copy_binary32(view->data, ends32[view->length], ends32, selection, offsets, to[2]->data);
+  else
+    copy_binary64(view->data, ends64[view->length], ends64, selection, offsets, to[2]->data);
   return LAM_OK;
 }
 

@@ -101,7 +101,9 @@ static enum lam_status begin_indices(struct lam_page_values *page, struct lam_er
 static enum lam_status begin_boolean_runs(struct lam_page_values *page, struct lam_error *error) {
   struct lam_bytes bytes = page->bytes;
   if (bytes.size == 0) return LAM_OK;
-  LAM_CHECK(bytes.size >= 4, error, "run-length encoded booleans in %zu bytes; expected a length of 4 bytes first",
+  LAM_CHECK(bytes.size >= 4, error,
+            "run-length encoded booleans in %zu bytes; expected a length of 4 "
+            "bytes first",
             bytes.size);
   size_t size = lam_load32(bytes.data);
   LAM_CHECK(size <= bytes.size - 4, error, "run-length encoded booleans of %zu bytes; %zu are left", size,
@@ -259,9 +261,10 @@ static enum lam_status next_page(struct lam_chunk *chunk, const struct lam_range
   return LAM_OK;
 }
 
-/* Goes on to the next of the rows in `rows`; those before it that are to be skipped are passed over. */
-static enum lam_status next_rows(struct lam_chunk *chunk, const struct lam_range *rows, size_t count,
-                                 struct lam_codec_state *codec, struct lam_error *error) {
+/* Goes on to the next of the rows in `rows`; those before it that are to be
+ * skipped are passed over. */
+enum lam_status lam_chunk_next_rows(struct lam_chunk *chunk, const struct lam_range *rows, size_t count,
+                                    struct lam_codec_state *codec, struct lam_error *error) {
   for (;;) {
     LAM_TRY(next_page(chunk, rows, count, codec, error));
     if (chunk->skip == 0) return LAM_OK;
@@ -343,7 +346,7 @@ static void spread_offsets(int32_t *offsets, const uint8_t *validity, int64_t ro
 /* ---- runs ---- */
 
 /* Room for `rows` rows. Buffers that a consumer still holds are left to it. */
-static enum lam_status begin_run(struct lam_chunk *chunk, size_t rows, struct lam_error *error) {
+enum lam_status lam_chunk_begin_run(struct lam_chunk *chunk, size_t rows, struct lam_error *error) {
   struct lam_run *run = &chunk->run;
   run->rows = run->nulls = run->values.count = 0;
   run->dictionary = run->identity = false;
@@ -405,9 +408,10 @@ void lam_spread_run(struct lam_chunk *chunk, size_t row, size_t count, size_t va
     lam_spread(run->values.data->data + row * chunk->width, chunk->width, validity, (int64_t)row, count, valid);
 }
 
-/* Decodes `count` rows of the page behind the run's; *taken is less where the run has no more room. */
-static enum lam_status read_rows(struct lam_chunk *chunk, size_t count, size_t max_bytes, size_t *taken,
-                                 struct lam_error *error) {
+/* Decodes `count` rows of the page behind the run's; *taken is less where the
+ * run has no more room. */
+enum lam_status lam_chunk_read_rows(struct lam_chunk *chunk, size_t count, size_t max_bytes, size_t *taken,
+                                    struct lam_error *error) {
   struct lam_run *run = &chunk->run;
   size_t row = (size_t)run->rows, got;
   int64_t valid;
@@ -438,9 +442,10 @@ static enum lam_status read_rows(struct lam_chunk *chunk, size_t count, size_t m
   return LAM_OK;
 }
 
-/* Settles the form of the run by its first page; false where the run cannot go on with this page. */
-static enum lam_status join_page(struct lam_chunk *chunk, size_t rows, size_t max_bytes, bool *joined,
-                                 struct lam_error *error) {
+/* Settles the form of the run by its first page; false where the run cannot go
+ * on with this page. */
+enum lam_status lam_chunk_join_page(struct lam_chunk *chunk, size_t rows, size_t max_bytes, bool *joined,
+                                    struct lam_error *error) {
   struct lam_run *run = &chunk->run;
   bool dictionary = chunk->as_dictionary && chunk->page.encoding == LAM_RLE_DICTIONARY;
   *joined = run->rows == 0 || run->dictionary == dictionary;
@@ -461,15 +466,15 @@ static enum lam_status read_range(struct lam_chunk *chunk, struct lam_codec_stat
   while (left > 0 && !*full) {
     bool joined;
     size_t taken = 0;
-    LAM_TRY(next_rows(chunk, range, ranges, codec, error));
-    LAM_TRY(join_page(chunk, max_rows, max_bytes, &joined, error));
+    LAM_TRY(lam_chunk_next_rows(chunk, range, ranges, codec, error));
+    LAM_TRY(lam_chunk_join_page(chunk, max_rows, max_bytes, &joined, error));
     if (!joined) {
       *full = true;
       break;
     }
     int64_t count = lam_min_i64(lam_min_i64(left, (int64_t)max_rows - run->rows), chunk->page_left);
     if (chunk->carry_left) count = lam_min_i64(count, chunk->carry_left);
-    LAM_TRY(read_rows(chunk, (size_t)count, max_bytes, &taken, error));
+    LAM_TRY(lam_chunk_read_rows(chunk, (size_t)count, max_bytes, &taken, error));
     *full = (int64_t)taken < count || (size_t)run->rows == max_rows;
     left -= (int64_t)taken;
   }
@@ -479,7 +484,7 @@ static enum lam_status read_range(struct lam_chunk *chunk, struct lam_codec_stat
 static enum lam_status fill_run(struct lam_chunk *chunk, struct lam_codec_state *codec, const struct lam_range *rows,
                                 size_t count, size_t max_rows, size_t max_bytes, struct lam_error *error) {
   bool full = false;
-  LAM_TRY(begin_run(chunk, max_rows, error));
+  LAM_TRY(lam_chunk_begin_run(chunk, max_rows, error));
   for (size_t i = 0; i < count && !full; i++) {
     int64_t position = lam_chunk_position(chunk);
     if (rows[i].end <= position) continue;
@@ -487,6 +492,18 @@ static enum lam_status fill_run(struct lam_chunk *chunk, struct lam_codec_state 
     LAM_TRY(read_range(chunk, codec, rows + i, count - i, max_rows, max_bytes, &full, error));
   }
   return LAM_OK;
+}
+
+size_t lam_chunk_most_rows(const struct lam_chunk *chunk, size_t max_bytes) {
+  size_t width = chunk->class == LAM_VALUES_FIXED && !chunk->as_dictionary ? chunk->width : sizeof(int32_t);
+  if (chunk->class == LAM_VALUES_VIEWS) width = LAM_VIEW_BYTES;
+  size_t most = width ? max_bytes / width : max_bytes;
+  return most ? most : 1;
+}
+
+enum lam_status lam_chunk_fail(const struct lam_chunk *chunk, enum lam_status status, struct lam_error *error) {
+  if (status == LAM_OK || status == LAM_CANCELLED) return status;
+  return lam_fail_in(error, status, "from row %" PRId64 " on", lam_chunk_position(chunk));
 }
 
 enum lam_status lam_chunk_read_ranges(struct lam_chunk *chunk, struct lam_codec_state *codec,
@@ -499,13 +516,9 @@ enum lam_status lam_chunk_read_ranges(struct lam_chunk *chunk, struct lam_codec_
   assert(left > 0 && max_rows > 0 && (count == 0 || rows[count - 1].end <= chunk->source.values));
   size_t most_rows = (size_t)lam_min_i64(max_rows, left);
   if (max_bytes > INT32_MAX) max_bytes = INT32_MAX;
-  size_t width = chunk->class == LAM_VALUES_FIXED && !chunk->as_dictionary ? chunk->width : sizeof(int32_t);
-  if (chunk->class == LAM_VALUES_VIEWS) width = LAM_VIEW_BYTES;
-  size_t most = width ? max_bytes / width : max_bytes;
-  if (most_rows > most) most_rows = most ? most : 1;
-  enum lam_status status = fill_run(chunk, codec, rows, count, most_rows, max_bytes, error);
-  if (status == LAM_OK || status == LAM_CANCELLED) return status;
-  return lam_fail_in(error, status, "from row %" PRId64 " on", lam_chunk_position(chunk));
+  size_t most = lam_chunk_most_rows(chunk, max_bytes);
+  if (most_rows > most) most_rows = most;
+  return lam_chunk_fail(chunk, fill_run(chunk, codec, rows, count, most_rows, max_bytes, error), error);
 }
 
 enum lam_status lam_chunk_read(struct lam_chunk *chunk, struct lam_codec_state *codec, int64_t max_rows,

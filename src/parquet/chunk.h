@@ -134,6 +134,18 @@ enum lam_status lam_chunk_read_ranges(struct lam_chunk *chunk, struct lam_codec_
                                       const struct lam_range *rows, size_t count, int64_t max_rows, size_t max_bytes,
                                       struct lam_error *error);
 
+/* Rows of a chunk that are chosen one by one: `base` + places[i], rising. */
+struct lam_chosen_rows {
+  int64_t base;
+  const int32_t *places;
+  size_t count;
+};
+/* As lam_chunk_read_ranges, of single rows; the leaf is a column and comes
+ * without views. */
+enum lam_status lam_chunk_read_chosen(struct lam_chunk *chunk, struct lam_codec_state *codec,
+                                      const struct lam_chosen_rows *rows, int64_t max_rows, size_t max_bytes,
+                                      struct lam_error *error);
+
 /* ---- the parts of it ---- */
 
 /* chunk_skip.c: passing over `count` rows of the page; levels only, *valid gets those that have a value; values only.
@@ -148,8 +160,24 @@ int32_t lam_page_of_row(const struct lam_chunk_source *source, int32_t from, int
 enum lam_status lam_leap_to_page(struct lam_chunk *chunk, const struct lam_range *rows, size_t count,
                                  struct lam_error *error);
 
-/* chunk.c: goes on to the next page of a nested leaf with levels in it; places the dense values of rows [row, row +
- * count) of the run, `valid` of them, by its validity. */
+/* chunk.c, for chunk_chosen.c: a run's beginning, with room for `rows` rows;
+ * the next of the rows in `rows`, those to be skipped before it passed over;
+ * the form of a run settled by its first page, *joined false where it cannot go
+ * on with this one; `count` rows of the page behind the run's, *taken less
+ * where it has no more room. */
+enum lam_status lam_chunk_begin_run(struct lam_chunk *chunk, size_t rows, struct lam_error *error);
+enum lam_status lam_chunk_next_rows(struct lam_chunk *chunk, const struct lam_range *rows, size_t count,
+                                    struct lam_codec_state *codec, struct lam_error *error);
+enum lam_status lam_chunk_join_page(struct lam_chunk *chunk, size_t rows, size_t max_bytes, bool *joined,
+                                    struct lam_error *error);
+enum lam_status lam_chunk_read_rows(struct lam_chunk *chunk, size_t count, size_t max_bytes, size_t *taken,
+                                    struct lam_error *error);
+/* Rows that a run of so many bytes can have; and an error's place. */
+size_t lam_chunk_most_rows(const struct lam_chunk *chunk, size_t max_bytes);
+enum lam_status lam_chunk_fail(const struct lam_chunk *chunk, enum lam_status status, struct lam_error *error);
+/* chunk.c: goes on to the next page of a nested leaf with levels in it; places
+ * the dense values of rows [row, row + count) of the run, `valid` of them, by
+ * its validity. */
 enum lam_status lam_chunk_next_page(struct lam_chunk *chunk, struct lam_codec_state *codec, struct lam_error *error);
 void lam_spread_run(struct lam_chunk *chunk, size_t row, size_t count, size_t valid);
 
@@ -196,6 +224,10 @@ void lam_views_release(struct lam_chunk *chunk);
 
 /* Indices into the chunk's dictionary, checked, into run.indices. */
 enum lam_status lam_read_indices(struct lam_chunk *chunk, size_t at, size_t count, struct lam_error *error);
+/* The same of those at `places` - `less` from the next on, rising; the last of
+ * them is passed over. */
+enum lam_status lam_pick_indices(struct lam_chunk *chunk, size_t at, const int32_t *places, int64_t less, size_t count,
+                                 struct lam_error *error);
 enum lam_status lam_read_dictionary_page(struct lam_chunk *chunk, const struct lam_page *page, struct lam_bytes payload,
                                          struct lam_codec_state *codec, struct lam_error *error);
 /* Room for `more` bytes of binaries behind those of the run, and the slack that copies may touch. */

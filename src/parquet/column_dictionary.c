@@ -66,15 +66,25 @@ enum lam_status lam_read_dictionary_page(struct lam_chunk *chunk, const struct l
   return LAM_OK;
 }
 
-static enum lam_status next_indices(struct lam_chunk *chunk, uint32_t *to, size_t count, struct lam_error *error) {
-  uint32_t size = (uint32_t)chunk->dictionary.count;
+static enum lam_status need_dictionary(const struct lam_chunk *chunk, struct lam_error *error) {
   LAM_CHECK(chunk->has_dictionary, error,
             "page at byte %" PRIu64 ": indices into a dictionary, but the column has none", chunk->page_offset);
-  LAM_TRY(lam_rle_read(&chunk->page.rle, to, count, error));
-  size_t good = lam_indices_check(to, count, size);
-  LAM_CHECK(good == count, error, "page at byte %" PRIu64 ": index %" PRIu32 " into a dictionary of %" PRIu32 " values",
-            chunk->page_offset, to[good], size);
   return LAM_OK;
+}
+
+static enum lam_status check_indices(const struct lam_chunk *chunk, const uint32_t *indices, size_t count,
+                                     struct lam_error *error) {
+  uint32_t size = (uint32_t)chunk->dictionary.count;
+  size_t good = lam_indices_check(indices, count, size);
+  LAM_CHECK(good == count, error, "page at byte %" PRIu64 ": index %" PRIu32 " into a dictionary of %" PRIu32 " values",
+            chunk->page_offset, indices[good], size);
+  return LAM_OK;
+}
+
+static enum lam_status next_indices(struct lam_chunk *chunk, uint32_t *to, size_t count, struct lam_error *error) {
+  LAM_TRY(need_dictionary(chunk, error));
+  LAM_TRY(lam_rle_read(&chunk->page.rle, to, count, error));
+  return check_indices(chunk, to, count, error);
 }
 
 enum lam_status lam_read_indices(struct lam_chunk *chunk, size_t at, size_t count, struct lam_error *error) {
@@ -82,11 +92,20 @@ enum lam_status lam_read_indices(struct lam_chunk *chunk, size_t at, size_t coun
   return next_indices(chunk, (uint32_t *)(void *)chunk->run.indices->data + at, count, error);
 }
 
+enum lam_status lam_pick_indices(struct lam_chunk *chunk, size_t at, const int32_t *places, int64_t less, size_t count,
+                                 struct lam_error *error) {
+  uint32_t *to = (uint32_t *)(void *)chunk->run.indices->data + at;
+  LAM_TRY(need_dictionary(chunk, error));
+  LAM_CHECK(chunk->page.bytes.size > 0, error, "page at byte %" PRIu64 ": no values, where %zu rows have one",
+            chunk->page_offset, count);
+  LAM_TRY(lam_rle_pick(&chunk->page.rle, places, less, count, to, error));
+  return check_indices(chunk, to, count, error);
+}
+
 enum lam_status lam_gather_fixed(struct lam_chunk *chunk, size_t at, size_t count, struct lam_error *error) {
   uint32_t indices[STEP];
   uint8_t *to = chunk->run.values.data->data + at * chunk->width;
-  LAM_CHECK(chunk->has_dictionary, error,
-            "page at byte %" PRIu64 ": indices into a dictionary, but the column has none", chunk->page_offset);
+  LAM_TRY(need_dictionary(chunk, error));
   for (size_t step; count > 0; count -= step, to += step * chunk->width) {
     step = count < STEP ? count : STEP;
     LAM_TRY(lam_rle_read(&chunk->page.rle, indices, step, error));

@@ -40,8 +40,15 @@ enum lam_status lam_rle_skip(struct lam_rle *rle, size_t count, struct lam_error
 /* The same; *equal gets how many of them are `value`. */
 enum lam_status lam_rle_skip_counting(struct lam_rle *rle, size_t count, uint32_t value, size_t *equal,
                                       struct lam_error *error);
-/* For consumers that treat runs as runs: the next run of at most `max` values. A repeated run gives
- * its value and *packed NULL; a packed one writes its values to `scratch` (room for `max`) and points *packed there. */
+/* The values at `places` - `less`, rising, counted from the next; what lies
+ * between, and the last of them, is passed over. */
+enum lam_status lam_rle_pick(struct lam_rle *rle, const int32_t *places, int64_t less, size_t count, uint32_t *to,
+                             struct lam_error *error);
+/* Whether the next `count` values are one run that repeats `value`. */
+enum lam_status lam_rle_repeats(struct lam_rle *rle, size_t count, uint32_t value, bool *out, struct lam_error *error);
+/* For consumers that treat runs as runs: the next run of at most `max` values.
+ * A repeated run gives its value and *packed NULL; a packed one writes its
+ * values to `scratch` (room for `max`) and points *packed there. */
 enum lam_status lam_rle_run(struct lam_rle *rle, size_t max, uint32_t *scratch, size_t *count, uint32_t *value,
                             const uint32_t **packed, struct lam_error *error);
 /* Appends the hybrid form of `count` values (no length prefix). Runs of equal values become repeated runs where that is

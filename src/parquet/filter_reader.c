@@ -9,9 +9,9 @@
 #include "base/options.h"
 #include "parquet/filter_state.h"
 
-/* Passing over rows by ranges costs about so many rows' decoding for each range: below it all rows are decoded and
- * those selected copied. Measured with bench/where_scan.c on unsorted rows: by ranges the scan takes longer where more
- * than one row in about 150 is selected from PLAIN int64, in about 100 from dictionary strings. */
+/* Of nested columns: passing over rows by ranges costs about so many rows' decoding for each range: below it all rows
+ * are decoded and those selected copied. Measured with bench/where_scan.c on unsorted rows: by ranges the scan takes
+ * longer where more than one row in about 150 is selected from PLAIN int64, in about 100 from dictionary strings. */
 enum { RANGE_COST = 96 };
 
 /* ---- opening ---- */
@@ -57,6 +57,8 @@ enum lam_status lam_filter_reader_open(struct lam_file *file, const struct lam_r
   lam_arena_init(&reader->arena, mem);
   lam_buf_init(&reader->bits, mem);
   lam_buf_init(&reader->indices, mem);
+  lam_buf_init(&reader->of_stage.places, mem);
+  lam_buf_init(&reader->of_rest.places, mem);
   lam_buf_init(&reader->places[0], mem);
   lam_buf_init(&reader->places[1], mem);
   struct lam_ranges *const ranges[] = {&reader->candidates, &reader->window, &reader->of_stage.ranges,
@@ -81,6 +83,8 @@ void lam_filter_reader_close(struct lam_filter_reader *reader) {
   lam_ranges_release(&reader->window);
   lam_ranges_release(&reader->of_stage.ranges);
   lam_ranges_release(&reader->of_rest.ranges);
+  lam_buf_release(&reader->of_stage.places);
+  lam_buf_release(&reader->of_rest.places);
   lam_buf_release(&reader->places[0]);
   lam_buf_release(&reader->places[1]);
   lam_buf_release(&reader->bits);
@@ -196,17 +200,23 @@ static enum lam_status begin_group(struct lam_filter_reader *reader, struct lam_
 
 /* ---- windows: reading ---- */
 
-/* How the chosen rows of the window are read: by ranges, or all of the window from the first of them to the last. */
-static enum lam_status begin_reading(struct lam_filter_reader *reader, struct lam_reading *reading,
-                                     struct lam_error *error) {
+/* How the chosen rows of the window are read: flat columns one by one where they are no single run, others by ranges,
+ * or all of the window from the first of them to the last. */
+static enum lam_status begin_reading(struct lam_filter_reader *reader, const struct lam_reader *from,
+                                     struct lam_reading *reading, struct lam_error *error) {
   const struct lam_selection *chosen = &reader->chosen;
   struct lam_rows window = lam_rows_of(&reader->window);
+  reading->given = 0;
+  reading->all = reading->singly = false;
+  if (chosen->indices && lam_reader_flat(from)) {
+    LAM_TRY(lam_rows_singly(&window, chosen, &reading->places, &reading->chosen, &reading->singly, error));
+    if (reading->singly) return LAM_OK;
+  }
   int64_t first = chosen->indices ? chosen->indices[0] : chosen->first;
   int64_t end = chosen->indices ? chosen->indices[chosen->count - 1] + 1 : first + chosen->count;
   const struct lam_selection from_first_to_last = {.rows = chosen->rows, .count = end - first, .first = first};
   reading->all = (end - first - chosen->count) / RANGE_COST < lam_selection_runs(chosen) - 1;
   reading->place = first;
-  reading->given = 0;
   LAM_TRY(lam_rows_choose(&window, reading->all ? &from_first_to_last : chosen, &reading->ranges, error));
   reading->rows = lam_rows_of(&reading->ranges);
   return LAM_OK;
@@ -219,6 +229,13 @@ static enum lam_status read_piece(struct lam_filter_reader *reader, struct lam_r
   int64_t taken;
   struct lam_selection part = {.count = 0};
   out->release = NULL;
+  if (reading->singly) {
+    LAM_TRY(lam_reader_read_chosen(from, &reading->chosen, &taken, out, error));
+    reading->chosen.places += taken;
+    reading->chosen.count -= (size_t)taken;
+    reading->given += taken;
+    return LAM_OK;
+  }
   while (part.count == 0) {
     lam_array_release(out);
     LAM_TRY(lam_reader_read(from, reading->rows.at, reading->rows.count, &taken, out, error));
@@ -321,7 +338,7 @@ static enum lam_status read_stage(struct lam_filter_reader *reader, int32_t stag
   struct lam_buf pieces;
   struct ArrowArray batch;
   LAM_TRY(begin_stage(reader, stage, error));
-  LAM_TRY(begin_reading(reader, &reader->of_stage, error));
+  LAM_TRY(begin_reading(reader, reader->stages[stage].reader, &reader->of_stage, error));
   lam_buf_init(&pieces, reader->mem);
   enum lam_status status = read_pieces(reader, stage, &pieces, rows, &batch, error);
   for (size_t i = 0; i < pieces.size / sizeof batch; i++)
@@ -461,7 +478,7 @@ static enum lam_status next_window(struct lam_filter_reader *reader, struct lam_
   reader->held_first = 0;
   reader->held_rows = reader->chosen.count;
   if (reader->held_rows == 0 || !reader->rest) return LAM_OK;
-  return begin_reading(reader, &reader->of_rest, error);
+  return begin_reading(reader, reader->rest, &reader->of_rest, error);
 }
 
 /* ---- batches ---- */

@@ -55,6 +55,25 @@ enum lam_status lam_rows_choose(const struct lam_rows *from, const struct lam_se
   return LAM_OK;
 }
 
+enum lam_status lam_rows_singly(const struct lam_rows *from, const struct lam_selection *selection,
+                                struct lam_buf *buffer, struct lam_chosen_rows *out, bool *fits,
+                                struct lam_error *error) {
+  size_t count = (size_t)selection->count, r = 0;
+  int64_t base = from->at[0].first, before = 0; /* places of the ranges before r */
+  *fits = from->at[from->count - 1].end - base <= INT32_MAX;
+  *out = (struct lam_chosen_rows){.base = base, .places = selection->indices, .count = count};
+  if (!*fits || from->count == 1) return LAM_OK;
+  LAM_TRY(lam_buf_reset(buffer, count * sizeof(int32_t), error));
+  int32_t *to = (int32_t *)(void *)buffer->data;
+  for (size_t i = 0; i < count; i++) {
+    int64_t place = selection->indices[i];
+    for (; place - before >= from->at[r].end - from->at[r].first; r++) before += from->at[r].end - from->at[r].first;
+    to[i] = (int32_t)(from->at[r].first - base + (place - before));
+  }
+  out->places = to;
+  return LAM_OK;
+}
+
 int64_t lam_rows_at(const struct lam_rows *rows, int64_t place) {
   size_t i = 0;
   for (; place >= rows->at[i].end - rows->at[i].first; i++) place -= rows->at[i].end - rows->at[i].first;

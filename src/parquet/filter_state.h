@@ -14,6 +14,11 @@ enum lam_status lam_rows_first(const struct lam_rows *from, int64_t rows, struct
 /* Makes `out` the rows of `from` that were chosen. */
 enum lam_status lam_rows_choose(const struct lam_rows *from, const struct lam_selection *selection,
                                 struct lam_ranges *out, struct lam_error *error);
+/* The same as rows one by one, from the first of `from` on; *fits is false
+ * where they lie too far apart for that. */
+enum lam_status lam_rows_singly(const struct lam_rows *from, const struct lam_selection *selection,
+                                struct lam_buf *buffer, struct lam_chosen_rows *out, bool *fits,
+                                struct lam_error *error);
 /* The row at a place, counted from 0. */
 int64_t lam_rows_at(const struct lam_rows *rows, int64_t place);
 
@@ -28,7 +33,11 @@ enum lam_status lam_selection_part(const struct lam_selection *selection, int64_
 
 /* The chosen rows of a window as one reader reads them. */
 struct lam_reading {
-  bool all; /* the rows of the window from the first chosen to the last are read, and those chosen copied */
+  bool all;    /* the rows of the window from the first chosen to the last are
+                  read, and those chosen copied */
+  bool singly; /* the chosen rows are read one by one: */
+  struct lam_chosen_rows chosen;
+  struct lam_buf places; /* of `chosen`, where they are not the window's */
   struct lam_ranges ranges;
   struct lam_rows rows; /* of them those that are still to be read */
   int64_t place;        /* of the window, that comes next; where all are read */

@@ -9,6 +9,7 @@
 
 #include "arrow/array.h"
 #include "base/context.h"
+#include "base/kernel.h"
 #include "base/options.h"
 #include "base/threads.h"
 #include "parquet/nested.h"
@@ -56,9 +57,10 @@ struct lam_reader {
   const struct lam_range *wanted; /* rows of it that are being read: `wanted_rows` in `wanted_count` ranges */
   size_t wanted_count;
   int64_t wanted_rows;
-  struct lam_arena arena; /* offset indexes of the row group */
-  int64_t batch_rows;     /* of the current row group */
-  size_t run_bytes;       /* of a column's run at most */
+  const struct lam_chosen_rows *chosen; /* instead of `wanted`, where it is not NULL */
+  struct lam_arena arena;               /* offset indexes of the row group */
+  int64_t batch_rows;                   /* of the current row group */
+  size_t run_bytes;                     /* of a column's run at most */
   int32_t column_count, leaf_count;
   struct column *columns;
   struct leaf *leaves;
@@ -202,8 +204,12 @@ static enum lam_status refill_leaf(void *user, size_t index, struct lam_error *e
   uint32_t slot = 0; /* there are as many as threads that can be here at once */
   while (atomic_flag_test_and_set_explicit(&reader->codec_taken[slot], memory_order_acquire))
     slot = (slot + 1) % reader->codec_count;
-  enum lam_status status = lam_chunk_read_ranges(&leaf->chunk, &reader->codecs[slot], reader->wanted,
-                                                 reader->wanted_count, reader->batch_rows, reader->run_bytes, error);
+  struct lam_codec_state *codec = &reader->codecs[slot];
+  enum lam_status status =
+      reader->chosen
+          ? lam_chunk_read_chosen(&leaf->chunk, codec, reader->chosen, reader->batch_rows, reader->run_bytes, error)
+          : lam_chunk_read_ranges(&leaf->chunk, codec, reader->wanted, reader->wanted_count, reader->batch_rows,
+                                  reader->run_bytes, error);
   atomic_flag_clear_explicit(&reader->codec_taken[slot], memory_order_release);
   return status == LAM_OK ? LAM_OK : fail_in_leaf(reader, leaf, status, error);
 }
@@ -304,17 +310,16 @@ static enum lam_status find_pages(struct lam_reader *reader, struct leaf *leaf, 
   return LAM_OK;
 }
 
-/* Offset indexes are read once so many rows are passed over that a page may be among them. */
-static enum lam_status prepare_skips(struct lam_reader *reader, const struct lam_range *rows, size_t count,
+/* Offset indexes are read once so many rows are passed over that a page may be
+ * among them: the longest gap between the rows is `between`. */
+static enum lam_status prepare_skips(struct lam_reader *reader, int64_t first, int64_t between,
                                      struct lam_error *error) {
   enum { WORTH_AN_INDEX = 4096 }; /* rows */
   for (int32_t i = 0; i < reader->leaf_count; i++) {
     struct leaf *leaf = &reader->leaves[i];
     if (leaf->index_tried || leaf->position < leaf->chunk.run.rows) continue;
-    int64_t position = leaf->all_null ? 0 : lam_chunk_position(&leaf->chunk), longest = rows[0].first - position;
-    for (size_t r = 1; r < count && longest < WORTH_AN_INDEX; r++)
-      longest = lam_max_i64(longest, rows[r].first - rows[r - 1].end);
-    if (longest >= WORTH_AN_INDEX) LAM_TRY(find_pages(reader, leaf, error));
+    int64_t position = leaf->all_null ? 0 : lam_chunk_position(&leaf->chunk);
+    if (lam_max_i64(between, first - position) >= WORTH_AN_INDEX) LAM_TRY(find_pages(reader, leaf, error));
   }
   return LAM_OK;
 }
@@ -330,17 +335,52 @@ enum lam_status lam_reader_begin(struct lam_reader *reader, int32_t row_group, s
 
 enum lam_status lam_reader_read(struct lam_reader *reader, const struct lam_range *rows, size_t count, int64_t *taken,
                                 struct ArrowArray *out, struct lam_error *error) {
-  int64_t total = 0;
+  int64_t total = 0, between = 0;
   out->release = NULL;
   *taken = 0;
   LAM_TRY(has_failed(reader, error));
-  for (size_t i = 0; i < count; i++) total += rows[i].end - rows[i].first;
+  for (size_t i = 0; i < count; i++) {
+    total += rows[i].end - rows[i].first;
+    if (i > 0) between = lam_max_i64(between, rows[i].first - rows[i - 1].end);
+  }
   if (total == 0) return LAM_OK;
-  enum lam_status status = prepare_skips(reader, rows, count, error);
+  enum lam_status status = prepare_skips(reader, rows[0].first, between, error);
   if (status == LAM_OK) status = read_wanted(reader, rows, count, total, out, error);
   reader->failed = status != LAM_OK;
   if (status == LAM_OK) *taken = out->length;
   return status;
+}
+
+LAM_KERNEL static int32_t longest_gap(const int32_t *places, size_t count) {
+  int32_t longest = 0;
+  for (size_t i = 1; i < count; i++) {
+    int32_t gap = places[i] - places[i - 1];
+    longest = gap > longest ? gap : longest;
+  }
+  return longest;
+}
+
+enum lam_status lam_reader_read_chosen(struct lam_reader *reader, const struct lam_chosen_rows *rows, int64_t *taken,
+                                       struct ArrowArray *out, struct lam_error *error) {
+  out->release = NULL;
+  *taken = 0;
+  LAM_TRY(has_failed(reader, error));
+  if (rows->count == 0) return LAM_OK;
+  enum lam_status status =
+      prepare_skips(reader, rows->base + rows->places[0], longest_gap(rows->places, rows->count), error);
+  reader->chosen = rows;
+  if (status == LAM_OK) status = read_wanted(reader, NULL, 0, (int64_t)rows->count, out, error);
+  reader->chosen = NULL;
+  reader->failed = status != LAM_OK;
+  if (status == LAM_OK) *taken = out->length;
+  return status;
+}
+
+bool lam_reader_flat(const struct lam_reader *reader) {
+  bool flat = true;
+  for (int32_t i = 0; i < reader->column_count; i++) flat &= !reader->columns[i].fields;
+  for (int32_t i = 0; i < reader->leaf_count; i++) flat &= !reader->leaves[i].views;
+  return flat;
 }
 
 void lam_reader_as_dictionary(struct lam_reader *reader, int32_t column, bool as_dictionary) {

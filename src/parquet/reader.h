@@ -3,6 +3,7 @@
 #define LAM_PARQUET_READER_H
 
 #include "base/ranges.h"
+#include "parquet/chunk.h"
 #include "parquet/file.h"
 
 /* Points a reader that was opened for exactly one row group at another one; its buffers are kept. */
@@ -18,7 +19,13 @@ enum lam_status lam_reader_begin(struct lam_reader *reader, int32_t row_group, s
  * other ranges of the row group. At the end of the ranges `out->release` is NULL. */
 enum lam_status lam_reader_read(struct lam_reader *reader, const struct lam_range *rows, size_t count, int64_t *taken,
                                 struct ArrowArray *out, struct lam_error *error);
-/* Whether a flat column, not of booleans, comes as a dictionary from the next lam_reader_begin on. */
+/* The same of rows chosen one by one, by a reader of which lam_reader_flat is
+ * true: no groups, no lists, no views. */
+enum lam_status lam_reader_read_chosen(struct lam_reader *reader, const struct lam_chosen_rows *rows, int64_t *taken,
+                                       struct ArrowArray *out, struct lam_error *error);
+bool lam_reader_flat(const struct lam_reader *reader);
+/* Whether a flat column, not of booleans, comes as a dictionary from the next
+ * lam_reader_begin on. */
 void lam_reader_as_dictionary(struct lam_reader *reader, int32_t column, bool as_dictionary);
 
 #endif

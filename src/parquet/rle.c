@@ -22,19 +22,24 @@ static enum lam_status read_header(struct lam_rle *rle, uint32_t *header, struct
   }
   for (int i = 0; i < VARINT32_BYTES; i++) {
     LAM_CHECK(rle->position < rle->bytes.size, error,
-              "the run-length encoded values end at byte %zu of them, before all values were read", rle->position);
+              "the run-length encoded values end at byte %zu of them, before "
+              "all values were read",
+              rle->position);
     uint8_t byte = rle->bytes.data[rle->position++];
     value |= (uint64_t)(byte & 0x7f) << (7 * i);
     if (byte < 0x80) {
-      LAM_CHECK(value <= UINT32_MAX, error, "the run header at byte %zu of the run-length encoded values is above 2^32",
+      LAM_CHECK(value <= UINT32_MAX, error,
+                "the run header at byte %zu of the run-length encoded values "
+                "is above 2^32",
                 start);
       *header = (uint32_t)value;
       return LAM_OK;
     }
   }
   return lam_fail(error, LAM_CORRUPT,
-                  "the run header at byte %zu of the run-length encoded values has more than %d bytes", start,
-                  VARINT32_BYTES);
+                  "the run header at byte %zu of the run-length encoded values "
+                  "has more than %d bytes",
+                  start, VARINT32_BYTES);
 }
 
 /* Reads headers until there is a run with values in it; the end of the bytes is an error. */
@@ -56,13 +61,15 @@ static inline enum lam_status next_run(struct lam_rle *rle, struct lam_error *er
     } else {
       size_t bytes = (size_t)(rle->width + 7) / 8;
       LAM_CHECK(bytes <= rest, error,
-                "the repeated value at byte %zu of the run-length encoded values is cut short: %zu of %zu bytes",
+                "the repeated value at byte %zu of the run-length encoded "
+                "values is cut short: %zu of %zu bytes",
                 rle->position, rest, bytes);
       uint8_t padded[4] = {0};
       memcpy(padded, rle->bytes.data + rle->position, bytes);
       rle->run_value = lam_load32(padded);
       LAM_CHECK(rle->width == 32 || rle->run_value >> rle->width == 0, error,
-                "the repeated value %u at byte %zu of the run-length encoded values does not fit in %d bits",
+                "the repeated value %u at byte %zu of the run-length encoded "
+                "values does not fit in %d bits",
                 rle->run_value, rle->position, rle->width);
       rle->run_left = header >> 1;
       rle->position += bytes;
@@ -193,8 +200,79 @@ enum lam_status lam_rle_skip_counting(struct lam_rle *rle, size_t count, uint32_
   return LAM_OK;
 }
 
-/* Bits appended to a bitmap at any position, through a word: runs of levels are short where nulls are many. Nothing
- * behind the last bit is written, and the neighbours in its byte are kept. */
+enum lam_status lam_rle_repeats(struct lam_rle *rle, size_t count, uint32_t value, bool *out, struct lam_error *error) {
+  LAM_TRY(next_run(rle, error));
+  *out = rle->run_left >= count && rle->run_value == value;
+  return LAM_OK;
+}
+
+static inline uint32_t packed_value(const struct lam_rle *rle, uint64_t bit) {
+  size_t at = (size_t)(bit >> 3);
+  uint32_t value;
+  if (rle->bytes.size - at >= 8)
+    return (uint32_t)(lam_load64(rle->bytes.data + at) >> (bit & 7) & (((uint64_t)1 << rle->width) - 1));
+  lam_unpack32(rle->bytes.data, rle->bytes.size, bit, rle->width, &value, 1);
+  return value;
+}
+
+/* The packed values at `places` - `less`. Where they are close all are unpacked. */
+static void pick_packed(const struct lam_rle *rle, const int32_t *places, int64_t less, size_t count, uint32_t *to) {
+  enum { STEP = 256, CLOSE = 8 };
+  uint32_t values[STEP * CLOSE];
+  unsigned width = (unsigned)rle->width;
+  for (size_t n; count > 0; count -= n, places += n, to += n) {
+    n = count < STEP ? count : STEP;
+    int64_t first = places[0] - less;
+    size_t span = (size_t)(places[n - 1] - places[0]) + 1;
+    uint64_t bit = rle->packed_bit + (uint64_t)first * width;
+    if (span <= n * CLOSE) {
+      lam_unpack32(rle->bytes.data, rle->bytes.size, bit, rle->width, values, span);
+      for (size_t i = 0; i < n; i++) to[i] = values[places[i] - places[0]];
+    } else {
+      for (size_t i = 0; i < n; i++) to[i] = packed_value(rle, bit + (uint64_t)(places[i] - places[0]) * width);
+    }
+  }
+}
+
+/* How many of the rising `places` are below `limit`. */
+static size_t places_below(const int32_t *places, size_t count, int64_t limit) {
+  size_t low = 0;
+  while (low < count) {
+    size_t middle = low + (count - low) / 2;
+    if (places[middle] < limit)
+      low = middle + 1;
+    else
+      count = middle;
+  }
+  return low;
+}
+
+enum lam_status lam_rle_pick(struct lam_rle *rle, const int32_t *places, int64_t less, size_t count, uint32_t *to,
+                             struct lam_error *error) {
+  while (count > 0) {
+    LAM_TRY(next_run(rle, error));
+    uint64_t passed = rle->run_left ? rle->run_left : rle->packed_left;
+    bool all = (uint64_t)(places[count - 1] - less) < passed;
+    size_t n = all ? count : places_below(places, count, less + (int64_t)passed);
+    if (all) passed = (uint64_t)(places[count - 1] - less) + 1;
+    if (rle->run_left) {
+      for (size_t i = 0; i < n; i++) to[i] = rle->run_value;
+      rle->run_left -= passed;
+    } else {
+      pick_packed(rle, places, less, n, to);
+      take_packed(rle, passed);
+    }
+    less += (int64_t)passed;
+    places += n;
+    to += n;
+    count -= n;
+  }
+  return LAM_OK;
+}
+
+/* Bits appended to a bitmap at any position, through a word: runs of levels are
+ * short where nulls are many. Nothing behind the last bit is written, and the
+ * neighbours in its byte are kept. */
 struct bit_sink {
   uint8_t *to;
   uint64_t word;

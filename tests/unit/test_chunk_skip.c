@@ -309,6 +309,36 @@ static void check_ranges(struct page_fixture *f, const struct lam_chunk_source *
   lam_chunk_release(&chunk);
 }
 
+/* Rows one by one: few or many of them, in calls of random sizes, at times all behind the first page. */
+static void check_chosen(struct page_fixture *f, const struct lam_chunk_source *source, bool as_dictionary,
+                         const struct value *all) {
+  static int32_t places[ROWS];
+  static struct value got[ROWS];
+  int64_t base = pick(3) ? 0 : pick(ROWS / 2);
+  uint32_t gap = 1 + pick(pick(2) ? 3 : pick(2) ? 40 : 900);
+  struct lam_chosen_rows rows = {.base = base, .places = places};
+  for (int64_t row = base + pick(gap); row < ROWS; row += 1 + pick(gap)) places[rows.count++] = (int32_t)(row - base);
+  struct lam_chunk chunk;
+  lam_chunk_init(&chunk, f->mem);
+  assert_int_equal(lam_chunk_begin(&chunk, source, as_dictionary, NULL), LAM_OK);
+  size_t limit = pick(3) ? INT32_MAX : 64;
+  for (size_t i = 0; i < rows.count;) {
+    struct lam_error error = LAM_ERROR_INIT;
+    int64_t most = 1 + pick(pick(2) ? 40 : 2000), nulls = 0;
+    struct lam_chosen_rows left = {base, places + i, rows.count - i};
+    if (lam_chunk_read_chosen(&chunk, &f->codec, pick(2) ? &left : &rows, most, limit, &error) != LAM_OK)
+      fail_msg("%s", error.message);
+    assert_in_range(chunk.run.rows, 1, most);
+    take_run(&chunk, got);
+    for (int64_t k = 0; k < chunk.run.rows; k++, i++) {
+      assert_memory_equal(&got[k], &all[base + places[i]], sizeof *got);
+      nulls += !got[k].valid;
+    }
+    assert_int_equal(chunk.run.nulls, nulls);
+  }
+  lam_chunk_release(&chunk);
+}
+
 static void ranges_are_slices_of_the_whole(void **state) {
   (void)state;
   static struct value all[ROWS];
@@ -329,6 +359,7 @@ static void ranges_are_slices_of_the_whole(void **state) {
           source.window = pick(2) ? 64 : 4096;
           source.views = i & 4;
           check_ranges(&f, &source, i & 2, all);
+          if (!source.views) check_chosen(&f, &source, i & 2, all);
         }
         lam_buf_release(&made.bytes);
       }

@@ -94,6 +94,39 @@ static void reads_random_runs_in_random_parts(void **state) {
     }
 }
 
+/* Values at chosen places, close and far apart, in parts of the places; other reads go on behind the last of them. */
+static void picks_values_of_random_runs(void **state) {
+  (void)state;
+  static struct stream stream;
+  static int32_t places[MOST];
+  static uint32_t got[MOST];
+  for (int round = 0; round < 20; round++)
+    for (int width = 0; width <= 32; width++) {
+      struct lam_rle rle;
+      random_stream(&stream, width, 30);
+      assert_int_equal(lam_rle_begin(&rle, lam_bytes_of(stream.bytes, stream.size), width, NULL), LAM_OK);
+      uint32_t gap = 1 + (uint32_t)random_below(&fixture, random_below(&fixture, 2) ? 3 : 60);
+      size_t count = 0, done = 0;
+      for (size_t at = random_below(&fixture, gap); at < stream.count; at += 1 + random_below(&fixture, gap))
+        places[count++] = (int32_t)at;
+      for (size_t i = 0, n; i < count; i += n) {
+        n = 1 + random_below(&fixture, count - i);
+        assert_int_equal(lam_rle_pick(&rle, places + i, (int64_t)done, n, got, NULL), LAM_OK);
+        for (size_t k = 0; k < n; k++) assert_int_equal(got[k], width ? stream.values[places[i + k]] : 0);
+        done = (size_t)places[i + n - 1] + 1;
+        if (done == stream.count || (i + n < count && (size_t)places[i + n] == done)) continue;
+        assert_int_equal(lam_rle_read(&rle, got, 1, NULL), LAM_OK);
+        assert_int_equal(got[0], width ? stream.values[done] : 0);
+        done++;
+      }
+      if (width == 0) continue;
+      static const int32_t behind[] = {0};
+      struct lam_error error = LAM_ERROR_INIT;
+      assert_int_equal(lam_rle_skip(&rle, stream.count - done, NULL), LAM_OK);
+      assert_int_equal(lam_rle_pick(&rle, behind, 0, 1, got, &error), LAM_CORRUPT);
+    }
+}
+
 static void a_stream_cut_anywhere_is_an_error_or_shorter(void **state) {
   (void)state;
   static struct stream stream;
@@ -296,6 +329,7 @@ static void bit_packed_levels(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(reads_random_runs_in_random_parts),
+      cmocka_unit_test(picks_values_of_random_runs),
       cmocka_unit_test(a_stream_cut_anywhere_is_an_error_or_shorter),
       cmocka_unit_test(quirks_of_writers_and_hostile_headers),
       cmocka_unit_test(written_values_read_back),
