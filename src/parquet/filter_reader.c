@@ -9,9 +9,8 @@
 #include "base/options.h"
 #include "parquet/filter_state.h"
 
-/* Of nested columns: passing over rows by ranges costs about so many rows' decoding for each range: below it all rows
- * are decoded and those selected copied. Measured with bench/where_scan.c on unsorted rows: by ranges the scan takes
- * longer where more than one row in about 150 is selected from PLAIN int64, in about 100 from dictionary strings. */
+/* Of nested columns: passing over rows by ranges costs about so many rows' decoding for each range. Where it would cost
+ * more than decoding all rows, these are decoded and those selected copied. */
 enum { RANGE_COST = 96 };
 
 /* ---- opening ---- */

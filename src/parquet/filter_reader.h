@@ -4,10 +4,11 @@
  * dictionaries exclude is not read, nor are pages that the page index excludes
  * (prune.h). Of what is left the columns of the condition are read window by
  * window, one part of an AND after the other, each only where those before it
- * left rows; the other columns only for rows that are selected: either by
- * ranges of rows, so that pages which hold none are neither read nor decoded,
- * or all of the window at once, where the selected rows lie close. Columns of
- * the condition are never decoded twice. */
+ * left rows; the other columns only for rows that are selected, which are
+ * picked out of their pages (chunk_chosen.c): pages that hold none are neither
+ * read nor decoded. Nested columns are read by ranges of rows, or all of the
+ * window at once where the selected rows lie close. Columns of the condition
+ * are never decoded twice. */
 #ifndef LAM_PARQUET_FILTER_READER_H
 #define LAM_PARQUET_FILTER_READER_H
 
