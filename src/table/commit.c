@@ -294,7 +294,7 @@ enum lam_status lam_commit(struct lam_stage *stage, const struct lam_change *cha
   meta->ops->unlock(lock);
   if (status == LAM_OK && result->applied) {
     lam_sidecars_follow(commit.directory, change);
-    lam_pack_renew(commit.directory);
+    lam_pack_renew(commit.directory, result->sequence, change->add_count + change->remove_count + change->tail_count);
   }
   return status;
 }

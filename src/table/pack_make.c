@@ -222,10 +222,26 @@ enum lam_status lam_pack_make(struct lam_directory *directory, bool trust, int64
   return status;
 }
 
-void lam_pack_renew(struct lam_directory *directory) {
+/* Making a pack anew takes time by all files of the table, and what an old one does not know costs readers little: the
+ * directories that commits have changed since are listed, their new files looked up by their sidecars. So a large table
+ * has one pack for several commits, about FILES_OF_A_COMMIT files of it written for each. A pack of another form, or
+ * one that cannot be read, is always due. */
+enum { FILES_OF_A_COMMIT = 4096, MOST_COMMITS = 32, CHANGED_SHARE = 16 };
+
+static bool is_due(struct lam_store *meta, uint64_t sequence, uint64_t changed) {
+  struct lam_input *input;
+  struct pack_header head;
+  if (meta->ops->open(meta, LAM_PACK_KEY, &input, &(struct lam_object_info){0}, NULL) != LAM_OK) return false;
+  enum lam_status status = meta->ops->read(input, 0, &head, sizeof head, NULL);
+  meta->ops->close_input(input);
+  if (status != LAM_OK || head.magic != PACK_MAGIC || head.sequence >= sequence) return true;
+  uint64_t commits = sequence - head.sequence;
+  return commits >= MOST_COMMITS || commits * FILES_OF_A_COMMIT >= head.files || changed * CHANGED_SHARE >= head.files;
+}
+
+void lam_pack_renew(struct lam_directory *directory, uint64_t sequence, uint64_t changed) {
   struct lam_error why = LAM_ERROR_INIT;
-  bool there;
-  if (!directory->meta || lam_store_exists(directory->meta, LAM_PACK_KEY, &there, NULL) != LAM_OK || !there) return;
+  if (!directory->meta || !is_due(directory->meta, sequence, changed)) return;
   if (lam_pack_make(directory, true, 0, NULL, &why) != LAM_OK)
     lam_log(directory->context, LAM_LOG_WARN, "the pack is left as it was: %s", why.message);
 }

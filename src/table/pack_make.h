@@ -16,7 +16,8 @@ struct lam_pack_counts {
  * and tables of another format; LAM_CONFLICT while a commit is being applied. */
 enum lam_status lam_pack_make(struct lam_directory *directory, bool trust, int64_t taken_ns,
                               struct lam_pack_counts *out, struct lam_error *error);
-/* After a commit: the same, where the table has a pack. What goes wrong is logged: an old pack does no harm. */
-void lam_pack_renew(struct lam_directory *directory);
+/* After the commit `sequence`, which has changed so many files: the same, where the table has a pack and that is worth
+ * it. What goes wrong is logged: an old pack does no harm. */
+void lam_pack_renew(struct lam_directory *directory, uint64_t sequence, uint64_t changed);
 
 #endif

@@ -216,12 +216,50 @@ static void test_refused(void **state) {
   snprintf(path, sizeof path, "%s/d=1/a.parquet", p.path);
   directory = open_place(path);
   assert_int_equal(lam_pack_make(directory, false, 0, NULL, &error), LAM_UNSUPPORTED);
-  lam_pack_renew(directory);
+  lam_pack_renew(directory, 1, 1);
   lam_directory_close(directory);
   OK(lam_store_make_directories(p.store, "d=1/_delta_log", &error));
   directory = open_place(p.path);
   assert_int_equal(lam_pack_make(directory, false, 0, NULL, &error), LAM_UNSUPPORTED);
   lam_directory_close(directory);
+  end(&p);
+}
+
+/* Which commits make the pack of a large table anew. */
+static void test_due(void **state) {
+  (void)state;
+  static const struct {
+    uint64_t magic;
+    uint32_t files;
+    uint64_t sequence, now, changed;
+    bool due;
+  } cases[] = {
+      {PACK_MAGIC, 12, 1, 2, 1, true},           {PACK_MAGIC, 100000, 10, 11, 1, false},
+      {PACK_MAGIC, 100000, 10, 34, 1, false},    {PACK_MAGIC, 100000, 10, 35, 1, true}, /* 25 commits of 4,096 files */
+      {PACK_MAGIC, 10000000, 10, 41, 1, false},  {PACK_MAGIC, 10000000, 10, 42, 1, true},
+      {PACK_MAGIC, 100000, 10, 11, 6249, false}, {PACK_MAGIC, 100000, 10, 11, 6250, true},
+      {PACK_MAGIC, 100000, 10, 10, 1, true}, /* of another history */
+      {PACK_MAGIC - 1, 100000, 10, 11, 1, true},
+  };
+  struct place p;
+  put_table(&p);
+  struct lam_directory *directory = open_place(p.path);
+  OK(lam_directory_prepare(directory, &error));
+  lam_pack_renew(directory, 1, 100); /* a table without one gets none */
+  assert_false(there(directory->meta, "pm"));
+  OK(lam_store_make_directories(directory->meta, "pm", &error));
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct lam_object_info info;
+    const struct pack_header head = {.magic = cases[i].magic, .files = cases[i].files, .sequence = cases[i].sequence};
+    OK(lam_store_put_cache(directory->meta, LAM_PACK_KEY, lam_bytes_of(&head, sizeof head), &error));
+    lam_pack_renew(directory, cases[i].now, cases[i].changed);
+    OK(directory->meta->ops->stat(directory->meta, LAM_PACK_KEY, &info, &error));
+    if ((info.size > sizeof head) != cases[i].due) fail_msg("case %zu", i);
+  }
+  OK(lam_store_put_cache(directory->meta, LAM_PACK_KEY, lam_bytes_of("x", 1), &error));
+  lam_pack_renew(directory, 2, 1);
+  lam_directory_close(directory);
+  want_true(p.path, 5);
   end(&p);
 }
 
@@ -284,8 +322,9 @@ static void test_damage(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      OPS_TEST(test_trusted), OPS_TEST(test_listed),   OPS_TEST(test_behind_its_back), OPS_TEST(test_in_place),
-      OPS_TEST(test_links),   OPS_TEST(test_filtered), OPS_TEST(test_refused),         OPS_TEST(test_damage),
+      OPS_TEST(test_trusted),  OPS_TEST(test_listed), OPS_TEST(test_behind_its_back),
+      OPS_TEST(test_in_place), OPS_TEST(test_links),  OPS_TEST(test_filtered),
+      OPS_TEST(test_refused),  OPS_TEST(test_due),    OPS_TEST(test_damage),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
