@@ -12,10 +12,6 @@ struct lam_csv_column {
   bool uuid;
 };
 
-static bool is_uuid(const struct ArrowSchema *schema) {
-  return lam_bytes_equal(lam_schema_metadata(schema, "ARROW:extension:name"), lam_bytes_of_string("arrow.uuid"));
-}
-
 enum lam_status lam_csv_writer_init(struct lam_csv_writer *writer, struct lam_mem *mem,
                                     const struct ArrowSchema *schema, const struct lam_csv_writer_options *options,
                                     struct lam_error *error) {
@@ -38,7 +34,7 @@ enum lam_status lam_csv_writer_init(struct lam_csv_writer *writer, struct lam_me
   writer->schema = schema;
   writer->columns = columns;
   writer->column_count = schema->n_children;
-  for (int64_t i = 0; i < writer->column_count; i++) writer->columns[i].uuid = is_uuid(schema->children[i]);
+  for (int64_t i = 0; i < writer->column_count; i++) writer->columns[i].uuid = lam_is_uuid(schema->children[i]);
   writer->special[(uint8_t)writer->options.delimiter] = writer->special['"'] = true;
   writer->special['\r'] = writer->special['\n'] = true;
   return LAM_OK;
@@ -74,16 +70,6 @@ static enum lam_status put_string(const struct lam_csv_writer *writer, struct la
   bool quoted = text.size == 0 || text.data[0] == ' ' || text.data[text.size - 1] == ' ' || text.data[0] == 0xef;
   for (size_t i = 0; i < text.size && !quoted; i++) quoted = writer->special[text.data[i]];
   return quoted ? put_quoted(out, text, error) : lam_buf_append(out, text.data, text.size, error);
-}
-
-static enum lam_status put_uuid(struct lam_buf *out, const uint8_t *bytes, struct lam_error *error) {
-  static const int parts[] = {4, 2, 2, 2, 6};
-  for (int i = 0; i < 5; i++) {
-    if (i) LAM_TRY(lam_buf_append(out, "-", 1, error));
-    LAM_TRY(lam_hex_append(out, lam_bytes_of(bytes, (size_t)parts[i]), error));
-    bytes += parts[i];
-  }
-  return LAM_OK;
 }
 
 /* Texts of numbers have no special byte, unless the delimiter is one of theirs. */
@@ -131,9 +117,8 @@ static enum lam_status put_value(const struct lam_csv_writer *writer, const stru
     case LAM_TYPE_LARGE_BINARY:
     case LAM_TYPE_FIXED_BINARY: {
       struct lam_bytes bytes = lam_view_bytes(view, row);
-      if (column->uuid && bytes.size == 16) return put_uuid(out, bytes.data, error);
       if (bytes.size == 0) return lam_buf_append(out, "\"\"", 2, error);
-      return lam_hex_append(out, bytes, error);
+      return lam_binary_append(out, bytes, column->uuid, error);
     }
     default: return put_number(writer, out, view, row, error);
   }

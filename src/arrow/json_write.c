@@ -14,6 +14,7 @@ struct lam_json_column {
   struct lam_view view, values; /* `values` is the dictionary's */
   struct lam_buf name;          /* "\"name\":", ready to be copied */
   int64_t next;                 /* the node behind this one and all that are in it */
+  bool uuid;
 };
 
 static enum lam_status count_nodes(const struct ArrowSchema *schema, int depth, int64_t *count,
@@ -28,6 +29,7 @@ static enum lam_status add_nodes(struct lam_json_writer *writer, const struct Ar
                                  struct lam_error *error) {
   struct lam_json_column *column = &writer->columns[(*place)++];
   column->schema = schema;
+  column->uuid = lam_is_uuid(schema);
   LAM_TRY(lam_json_string(&column->name, lam_bytes_of_string(schema->name ? schema->name : ""), error));
   LAM_TRY(lam_buf_append(&column->name, ":", 1, error));
   for (int64_t i = 0; i < schema->n_children; i++) LAM_TRY(add_nodes(writer, schema->children[i], place, error));
@@ -133,7 +135,7 @@ static enum lam_status put_fixed(struct lam_buf *out, const struct lam_view *vie
   return LAM_OK;
 }
 
-static enum lam_status put_flat(struct lam_buf *out, const struct lam_view *view, int64_t row,
+static enum lam_status put_flat(struct lam_buf *out, const struct lam_view *view, int64_t row, bool uuid,
                                 struct lam_error *error) {
   switch (view->type.id) {
     case LAM_TYPE_STRING:
@@ -142,7 +144,7 @@ static enum lam_status put_flat(struct lam_buf *out, const struct lam_view *view
     case LAM_TYPE_LARGE_BINARY:
     case LAM_TYPE_FIXED_BINARY:
       LAM_TRY(put_text(out, "\"", error));
-      LAM_TRY(lam_hex_append(out, lam_view_bytes(view, row), error));
+      LAM_TRY(lam_binary_append(out, lam_view_bytes(view, row), uuid, error));
       return put_text(out, "\"", error);
     default: return put_fixed(out, view, row, error);
   }
@@ -154,7 +156,8 @@ static enum lam_status put_key(struct lam_buf *out, const struct lam_json_column
   struct lam_buf text;
   if (!lam_view_valid(&key->view, row)) return put_text(out, "\"null\":", error);
   lam_buf_init(&text, out->mem);
-  enum lam_status status = lam_value_text(&key->view, row, &text, error);
+  enum lam_status status = key->uuid ? lam_binary_append(&text, lam_view_bytes(&key->view, row), true, error)
+                                     : lam_value_text(&key->view, row, &text, error);
   if (status == LAM_OK) status = lam_json_string(out, lam_bytes_of(text.data, text.size), error);
   if (status == LAM_OK) status = put_text(out, ":", error);
   lam_buf_release(&text);
@@ -243,7 +246,7 @@ static enum lam_status put_value(const struct lam_json_writer *writer, int64_t p
     case LAM_TYPE_FIXED_LIST: return put_list(writer, place, row, out, error);
     case LAM_TYPE_MAP: return put_map(writer, place, row, out, error);
     case LAM_TYPE_STRUCT: return put_struct(writer, place, row, out, error);
-    default: return put_flat(out, view, row, error);
+    default: return put_flat(out, view, row, column->uuid, error);
   }
 }
 

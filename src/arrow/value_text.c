@@ -242,6 +242,21 @@ enum lam_status lam_hex_append(struct lam_buf *out, struct lam_bytes bytes, stru
   return LAM_OK;
 }
 
+bool lam_is_uuid(const struct ArrowSchema *schema) {
+  return lam_bytes_equal(lam_schema_metadata(schema, "ARROW:extension:name"), lam_bytes_of_string("arrow.uuid"));
+}
+
+enum lam_status lam_binary_append(struct lam_buf *out, struct lam_bytes bytes, bool uuid, struct lam_error *error) {
+  static const uint8_t parts[] = {4, 2, 2, 2, 6};
+  if (!uuid || bytes.size != 16) return lam_hex_append(out, bytes, error);
+  for (int i = 0; i < 5; i++) {
+    if (i) LAM_TRY(lam_buf_append(out, "-", 1, error));
+    LAM_TRY(lam_hex_append(out, lam_bytes_of(bytes.data, parts[i]), error));
+    bytes.data += parts[i];
+  }
+  return LAM_OK;
+}
+
 enum lam_status lam_value_text(const struct lam_view *view, int64_t row, struct lam_buf *out, struct lam_error *error) {
   if (!lam_view_valid(view, row)) return LAM_OK;
   if (view->dictionary_array) {

@@ -16,6 +16,10 @@ size_t lam_value_format(const struct lam_type *type, const void *value, char *ou
 enum lam_status lam_value_text(const struct lam_view *view, int64_t row, struct lam_buf *out, struct lam_error *error);
 /* Appends bytes as lower-case hexadecimal digits. */
 enum lam_status lam_hex_append(struct lam_buf *out, struct lam_bytes bytes, struct lam_error *error);
+/* The same, with dashes where they are a UUID's 16: of a column that lam_is_uuid. */
+enum lam_status lam_binary_append(struct lam_buf *out, struct lam_bytes bytes, bool uuid, struct lam_error *error);
+/* Whether the column is marked `arrow.uuid`. */
+bool lam_is_uuid(const struct ArrowSchema *schema);
 
 /* Reads a value of any fixed-width type (intervals aside) into `out`, which has the type's width (one byte for
  * a boolean). Returns NULL, or what is wrong with the text, to be put after "…is not a value of type T: ". */

@@ -5,6 +5,7 @@ import decimal
 import io
 import json
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -153,3 +154,13 @@ def test_truncated_and_garbage_files(lamella, write, tmp_path):
         assert done["status"] == "corrupt" and f"{name}.parquet" in done["error"]
 
 
+
+
+def test_uuids_have_dashes_in_csv_and_json(lamella, tmp_path):
+    """At every place that a UUID may have."""
+    text = "5ff0cb44-ef4e-47ab-9136-57ddfc93fb79"
+    duckdb.sql(f"""COPY (SELECT uuid '{text}' AS u, [uuid '{text}', NULL] AS l, MAP {{uuid '{text}': {{'x': uuid '{text}'}}}} AS m)
+                   TO '{tmp_path}/u.parquet'""")
+    assert lamella("cat", "u.parquet", "--columns", "u").text == f"u\n{text}\n"
+    found = json.loads(lamella("cat", "u.parquet", "--format", "json").text)
+    assert found == {"u": text, "l": [text, None], "m": {text: {"x": text}}}
