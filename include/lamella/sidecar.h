@@ -126,9 +126,9 @@ struct lam_sidecar_decode_options {
 #define LAM_SIDECAR_DECODE_OPTIONS_INIT \
   { .struct_size = sizeof(struct lam_sidecar_decode_options) }
 /* Decodes a chunk. That of a leaf of a repeated column comes as the column, with the lists and structs above that leaf
- * and no other member; that of another leaf as an array of just its values. `bytes` are the `size` bytes of the file at `offset` that
- * lam_sidecar_chunk says, fetched from anywhere; they are not needed afterwards. The caller releases `schema` and
- * `array`, which may outlive the sidecar. */
+ * and no other member; that of another leaf as an array of just its values. `bytes` are the `size` bytes of the file at
+ * `offset` that lam_sidecar_chunk says, fetched from anywhere; they are not needed afterwards. The caller releases
+ * `schema` and `array`, which may outlive the sidecar. */
 LAM_API enum lam_status lam_sidecar_decode(struct lam_sidecar *sidecar, int32_t row_group, int32_t column,
                                            const void *bytes, size_t size,
                                            const struct lam_sidecar_decode_options *options, struct ArrowSchema *schema,

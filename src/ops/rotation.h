@@ -38,7 +38,7 @@ struct lam_rotation {
   struct lam_writer *writer; /* NULL between files */
   struct lam_rotation_file *files;
   size_t file_count, file_room;
-  struct lam_span *spans;   /* of the tail for `base`, once it is finished */
+  struct lam_span *spans; /* of the tail for `base`, once it is finished */
   size_t span_count;
   char uuid[LAM_UUID_ROOM]; /* of the last name */
   int64_t file_rows;        /* of the file under way */

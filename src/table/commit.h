@@ -10,7 +10,7 @@
 /* ---- stage: where an operation writes ---- */
 
 enum { LAM_LEASE_SECONDS = 3600, LAM_GRACE_SECONDS = 600 };
-#define LAM_STAGE_TREE "root"  /* in the stage: the new root of lam_commit_root */
+#define LAM_STAGE_TREE "root" /* in the stage: the new root of lam_commit_root */
 
 struct lam_stage {
   struct lam_directory *directory;
