@@ -35,5 +35,8 @@ enum lam_status lam_take_column(struct lam_mem *mem, const struct ArrowSchema *f
 
 /* Bytes that the values of a struct array take in its buffers, about; for deciding when to spill. */
 uint64_t lam_array_bytes(const struct ArrowSchema *schema, const struct ArrowArray *array);
+/* The same of rows [first, first + count). */
+uint64_t lam_array_rows_bytes(const struct ArrowSchema *schema, const struct ArrowArray *array, int64_t first,
+                              int64_t count);
 
 #endif

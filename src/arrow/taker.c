@@ -256,12 +256,17 @@ enum lam_status lam_take_column(struct lam_mem *mem, const struct ArrowSchema *f
   return status;
 }
 
-uint64_t lam_array_bytes(const struct ArrowSchema *schema, const struct ArrowArray *array) {
+uint64_t lam_array_rows_bytes(const struct ArrowSchema *schema, const struct ArrowArray *array, int64_t first,
+                              int64_t count) {
   uint64_t bytes = 0;
   for (int64_t c = 0; c < schema->n_children; c++) {
     struct lam_view view;
     if (lam_view_init(schema->children[c], array->children[c], &view, NULL) == LAM_OK)
-      bytes += rows_bytes(&view, 0, view.length, 0);
+      bytes += rows_bytes(&view, first, count, 0);
   }
   return bytes;
+}
+
+uint64_t lam_array_bytes(const struct ArrowSchema *schema, const struct ArrowArray *array) {
+  return lam_array_rows_bytes(schema, array, 0, array->length);
 }

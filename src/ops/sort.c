@@ -6,6 +6,8 @@
 enum {
   MOST_BATCH_BYTES = 32 << 20, /* of one batch given out: an eighth of run_bytes, at most this */
   LEAST_BATCH_BYTES = 64 << 10,
+  MOST_PIECE_BYTES = 1 << 20, /* of a piece of a run: a 256th of run_bytes, so that many runs are merged at once */
+  LEAST_PIECE_BYTES = 32 << 10,
   PRESORT_ROWS = 1024, /* a batch with fewer is left as it is */
   PRESORT_SHARE = 8,   /* and one with more than this part of run_bytes, which is held twice meanwhile */
 };
@@ -62,6 +64,7 @@ enum lam_status lam_sorter_open(struct lam_mem *mem, const struct ArrowSchema *s
   s->mem = mem;
   s->run_bytes = run_bytes;
   s->batch_bytes = lam_max_u64(LEAST_BATCH_BYTES, lam_min_u64(MOST_BATCH_BYTES, run_bytes / 8));
+  s->piece_bytes = lam_max_u64(LEAST_PIECE_BYTES, lam_min_u64(MOST_PIECE_BYTES, run_bytes / 256));
   s->key_count = key_count;
   lam_buf_init(&s->entries, mem);
   enum lam_status status = lam_schema_copy(schema, &s->schema, error);
@@ -97,7 +100,7 @@ void lam_sorter_close(struct lam_sorter *s) {
   size_t keys = (size_t)s->key_count;
   drop_batches(s);
   for (uint32_t i = 0; i < s->run_count; i++) lam_run_close(s, &s->runs[i]);
-  lam_store_close(s->spill);
+  lam_spill_close(s->spill);
   lam_buf_release(&s->entries);
   lam_free(mem, s->batches, s->batch_capacity * sizeof *s->batches);
   lam_free(mem, s->batch_keys, s->keys_capacity * sizeof *s->batch_keys);
@@ -263,15 +266,27 @@ static bool in_order(const struct entry *entries, int64_t count) {
   return true;
 }
 
+/* What an array keeps from being given back: a slice all of its buffers. */
+static uint64_t memory_of(const struct ArrowArray *array) {
+  uint64_t bytes = 0;
+  for (int i = 0; i < (int)array->n_buffers; i++) {
+    const struct lam_shared *shared = lam_array_shared(array, i);
+    if (shared) bytes += shared->capacity;
+  }
+  for (int64_t c = 0; c < array->n_children; c++) bytes += memory_of(array->children[c]);
+  return bytes;
+}
+
 /* Puts the rows of a batch in order, while its columns are in the cache. When all batches are gathered from, each is
- * then read from front to back, often many rows at once; rows in no order would cost a cache miss for every value. */
-static enum lam_status presort(struct lam_sorter *s, uint32_t b, struct lam_error *error) {
+ * then read from front to back, often many rows at once; rows in no order would cost a cache miss for every value. A
+ * batch that keeps much more memory than its rows take is copied in any case. */
+static enum lam_status presort(struct lam_sorter *s, uint32_t b, bool wasteful, struct lam_error *error) {
   struct ArrowArray *batch = &s->batches[b], sorted;
   struct lam_row *rows;
   int64_t count = batch->length, taken;
   LAM_TRY(sort_batches(s, b, b + 1, count, error));
   const struct entry *entries = entries_of(&s->entries);
-  if (in_order(entries, count)) return LAM_OK;
+  if (!wasteful && in_order(entries, count)) return LAM_OK;
   LAM_TRY(lam_alloc(s->mem, (size_t)count * sizeof *rows, (void **)&rows, error));
   for (int64_t i = 0; i < count; i++) rows[i] = (struct lam_row){0, entries[i].row.row};
   enum lam_status status = lam_take(s->mem, &s->schema, batch, 1, rows, count, UINT64_MAX, &taken, &sorted, error);
@@ -306,14 +321,16 @@ enum lam_status lam_sorter_add(struct lam_sorter *s, struct ArrowArray *batch, s
   *held = *batch;
   batch->release = NULL;
   s->batch_keys[s->batch_count++] = (struct lam_batch_keys){.length = 0};
-  /* Twice an entry: sorting needs a second array of them. */
-  uint64_t bytes = lam_array_bytes(&s->schema, held);
-  s->held += bytes + (uint64_t)held->length * 2 * sizeof(struct entry);
   s->held_rows += held->length;
   LAM_TRY(see_keys(s, error));
-  if (held->length >= PRESORT_ROWS && bytes <= s->run_bytes / PRESORT_SHARE)
-    LAM_TRY(presort(s, s->batch_count - 1, error));
-  return s->held >= s->run_bytes ? spill(s, error) : LAM_OK;
+  uint64_t bytes = lam_array_bytes(&s->schema, held);
+  bool wasteful = memory_of(held) > 2 * bytes + LEAST_PIECE_BYTES, small = bytes <= s->run_bytes / PRESORT_SHARE;
+  if (wasteful || (held->length >= PRESORT_ROWS && small)) LAM_TRY(presort(s, s->batch_count - 1, wasteful, error));
+  /* Twice an entry: sorting needs a second array of them. */
+  s->held += lam_max_u64(bytes, memory_of(held)) + (uint64_t)held->length * 2 * sizeof(struct entry);
+  /* Who adds may need more than was thought: rows that are long, pages that are large. */
+  bool pressed = s->held >= s->run_bytes / 8 && lam_mem_available(s->mem) < s->run_bytes / 2;
+  return pressed || s->held >= s->run_bytes ? spill(s, error) : LAM_OK;
 }
 
 enum lam_status lam_sorter_finish(struct lam_sorter *s, struct lam_error *error) {
@@ -332,7 +349,8 @@ static void choose_from_memory(struct lam_sorter *s) {
     s->pending[s->pending_count++] = entries[s->entry_at++].row;
 }
 
-enum lam_status lam_sort_next(struct lam_sorter *s, int64_t max_rows, struct ArrowArray *out, struct lam_error *error) {
+enum lam_status lam_sort_next(struct lam_sorter *s, int64_t max_rows, uint64_t max_bytes, struct ArrowArray *out,
+                              struct lam_error *error) {
   out->release = NULL;
   LAM_TRY(lam_check_cancel(lam_mem_context(s->mem), error));
   if (!s->pending) LAM_TRY(lam_alloc(s->mem, LAM_SORT_PENDING * sizeof *s->pending, (void **)&s->pending, error));
@@ -345,12 +363,12 @@ enum lam_status lam_sort_next(struct lam_sorter *s, int64_t max_rows, struct Arr
   }
   int64_t count = lam_min_i64(max_rows, s->pending_count - s->pending_at), taken;
   if (count == 0) return LAM_OK;
-  LAM_TRY(lam_taker_take(s->taker, s->pending + s->pending_at, count, s->batch_bytes, &taken, out, error));
+  LAM_TRY(lam_taker_take(s->taker, s->pending + s->pending_at, count, max_bytes, &taken, out, error));
   s->pending_at += taken;
   return LAM_OK;
 }
 
 enum lam_status lam_sorter_next(struct lam_sorter *s, int64_t max_rows, struct ArrowArray *out,
                                 struct lam_error *error) {
-  return lam_sort_next(s, max_rows, out, error);
+  return lam_sort_next(s, max_rows, s->batch_bytes, out, error);
 }

@@ -1,8 +1,8 @@
 /* Sorting any number of rows within a bounded memory: an external merge sort, stable.
  *
- * Batches are held in memory until they pass `run_bytes`; then they are sorted and written to a run, a
- * small Parquet file in the context's spill directory that is unlinked as soon as it is open for reading.
- * Runs are merged when the rows are asked for, in several passes where there are many. */
+ * Batches are held in memory until they pass `run_bytes`; then they are sorted and written to a run: pieces (spill.h)
+ * of a bounded size, one behind the other. Runs are merged when the rows are asked for, in several passes where there
+ * are many; of each run that is being merged two pieces are in memory. */
 #ifndef LAM_OPS_SORT_H
 #define LAM_OPS_SORT_H
 
@@ -11,8 +11,8 @@
 
 struct lam_sorter;
 
-/* `schema` is a struct of flat, plain columns (copied). At most about `run_bytes` of rows are held, plus
- * what merging needs, which is about as much. */
+/* `schema` is a struct of plain columns (copied); those of the keys are flat. While rows are added, and later while
+ * runs are merged, at most about `run_bytes` are held, and a batch to be given, an eighth of that. */
 enum lam_status lam_sorter_open(struct lam_mem *mem, const struct ArrowSchema *schema, const struct lam_sort_key *keys,
                                 int32_t key_count, uint64_t run_bytes, struct lam_sorter **out,
                                 struct lam_error *error);

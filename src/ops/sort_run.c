@@ -1,39 +1,15 @@
 /* Runs of a sorter: written, opened, merged. */
-#include <stdio.h>
-
 #include "base/context.h"
 #include "base/threads.h"
-#include "base/uuid.h"
 #include "ops/sort_state.h"
 
 enum {
-  RUN_GROUP_BYTES = 2 << 20, /* encoded bytes of a row group of a run: what one run costs while merging, about */
-  RUN_COST = 3 << 20,        /* memory that merging reserves for a run: its row group, its batches, its keys */
-  RUN_PAGE_BYTES = 64 << 10,
-  RUN_BATCH_BYTES = 256 << 10, /* of a slot */
-  MOST_RUNS = 256,             /* that are merged at once */
+  RUN_COST = 4,    /* memory that merging takes of a run, in pieces: two, with their keys, which may be as large */
+  MOST_RUNS = 256, /* that are merged at once */
+  ROUND_PIECES = 8 /* that are gathered at once, to be packed by several threads */
 };
 
 /* ---- writing ---- */
-
-static enum lam_status spill_store(struct lam_sorter *s, struct lam_error *error) {
-  if (s->spill) return LAM_OK;
-  struct lam_context *context = lam_mem_context(s->mem);
-  return lam_store_local(context, lam_context_spill_dir(context), &s->spill, error);
-}
-
-static enum lam_status run_writer(struct lam_sorter *s, const char *key, struct lam_writer **out,
-                                  struct lam_error *error) {
-  struct lam_column_options column = {.codec = LAM_WRITE_LZ4_RAW, .no_statistics = true, .bloom = LAM_BLOOM_NEVER};
-  struct lam_write_options options = LAM_WRITE_OPTIONS_INIT;
-  options.row_group_bytes = RUN_GROUP_BYTES;
-  options.page_bytes = RUN_PAGE_BYTES;
-  options.columns = &column;
-  options.column_count = 1;
-  options.no_sync = true;
-  options.no_page_index = true;
-  return lam_writer_open_in(s->spill, key, &s->schema, &options, s->mem, out, error);
-}
 
 /* A place for a run behind the others. */
 static enum lam_status add_run(struct lam_sorter *s, struct lam_run **out, struct lam_error *error) {
@@ -41,33 +17,82 @@ static enum lam_status add_run(struct lam_sorter *s, struct lam_run **out, struc
     LAM_TRY(lam_sort_grow(s->mem, (void **)&s->runs, &s->run_capacity, sizeof *s->runs, error));
   if (s->run_count == s->heap_capacity)
     LAM_TRY(lam_sort_grow(s->mem, (void **)&s->heap, &s->heap_capacity, sizeof *s->heap, error));
-  struct lam_run *run = &s->runs[s->run_count];
-  *run = (struct lam_run){.key = ""};
-  char uuid[37];
-  LAM_TRY(lam_uuid(uuid, error));
-  snprintf(run->key, sizeof run->key, "lamella-%s", uuid);
-  s->run_count++;
-  *out = run;
+  *out = &s->runs[s->run_count++];
+  **out = (struct lam_run){.next = 0};
+  lam_buf_init(&(*out)->pieces, s->mem);
   return LAM_OK;
 }
 
-enum lam_status lam_sort_write_run(struct lam_sorter *s, struct lam_error *error) {
-  struct lam_writer *writer;
+static struct lam_spill_piece *pieces_of(const struct lam_run *run) {
+  return (struct lam_spill_piece *)(void *)run->pieces.data;
+}
+
+/* Rows [row, …) of a batch that make a piece, at least one. */
+static int64_t piece_rows(const struct lam_sorter *s, const struct ArrowArray *batch, int64_t row, uint64_t *bytes) {
+  int64_t rows = batch->length - row;
+  *bytes = lam_array_rows_bytes(&s->schema, batch, row, rows);
+  /* Strings may be of any length: what fits on average is only where to begin. */
+  if (*bytes > s->piece_bytes) rows = lam_max_i64(1, (int64_t)(s->piece_bytes * (uint64_t)rows / *bytes));
+  for (;; rows /= 2) {
+    *bytes = lam_array_rows_bytes(&s->schema, batch, row, rows);
+    if (rows == 1 || *bytes <= s->piece_bytes + s->piece_bytes / 4) return rows;
+  }
+}
+
+struct write_job {
+  struct lam_spill *spill;
+  const struct ArrowArray *batch;
+  struct lam_spill_piece *pieces; /* whose rows are known */
+  int64_t *firsts;
+};
+
+static enum lam_status write_task(void *user, size_t index, struct lam_error *error) {
+  const struct write_job *job = user;
+  struct lam_spill_piece *piece = &job->pieces[index];
+  return lam_spill_write(job->spill, job->batch, job->firsts[index], piece->rows, piece, error);
+}
+
+/* Cuts the batch in pieces of the run, which several threads pack. */
+static enum lam_status write_pieces(struct lam_sorter *s, struct lam_run *run, struct lam_spill *spill,
+                                    const struct ArrowArray *batch, struct lam_error *error) {
+  struct lam_buf firsts;
+  size_t had = run->pieces.size;
+  uint64_t bytes;
+  enum lam_status status = LAM_OK;
+  lam_buf_init(&firsts, s->mem);
+  for (int64_t row = 0, rows; status == LAM_OK && row < batch->length; row += rows) {
+    rows = piece_rows(s, batch, row, &bytes);
+    const struct lam_spill_piece piece = {.rows = rows};
+    run->piece_bytes = lam_max_u64(run->piece_bytes, bytes);
+    status = lam_buf_append(&firsts, &row, sizeof row, error);
+    if (status == LAM_OK) status = lam_buf_append(&run->pieces, &piece, sizeof piece, error);
+  }
+  struct write_job job = {spill, batch, pieces_of(run) + had / sizeof *job.pieces, (int64_t *)(void *)firsts.data};
+  if (status == LAM_OK)
+    status = lam_pool_run(lam_context_pool(lam_mem_context(s->mem)), firsts.size / sizeof(int64_t), 0, write_task, &job,
+                          error);
+  lam_buf_release(&firsts);
+  return status;
+}
+
+static enum lam_status write_run(struct lam_sorter *s, struct lam_spill *spill, struct lam_error *error) {
   struct lam_run *run;
   struct ArrowArray batch;
   enum lam_status status;
-  LAM_TRY(spill_store(s, error));
   LAM_TRY(add_run(s, &run, error));
-  LAM_TRY(run_writer(s, run->key, &writer, error));
-  while ((status = lam_sort_next(s, LAM_SORT_PENDING, &batch, error)) == LAM_OK && batch.release) {
-    status = lam_writer_write(writer, &batch, error);
+  s->spilled++;
+  while ((status = lam_sort_next(s, LAM_SORT_PENDING, ROUND_PIECES * s->piece_bytes, &batch, error)) == LAM_OK &&
+         batch.release) {
+    status = write_pieces(s, run, spill, &batch, error);
     lam_array_release(&batch);
     if (status != LAM_OK) break;
   }
-  if (status == LAM_OK) status = lam_writer_finish(writer, NULL, error);
-  lam_writer_close(writer);
-  s->spilled++;
   return status;
+}
+
+enum lam_status lam_sort_write_run(struct lam_sorter *s, struct lam_error *error) {
+  if (!s->spill) LAM_TRY(lam_spill_open(s->mem, &s->schema, &s->spill, error));
+  return write_run(s, s->spill, error);
 }
 
 /* ---- reading ---- */
@@ -80,39 +105,29 @@ static void slot_release(struct lam_sorter *s, struct lam_run_slot *slot) {
 
 void lam_run_close(struct lam_sorter *s, struct lam_run *run) {
   for (int i = 0; i < 2; i++) slot_release(s, &run->slots[i]);
-  lam_reader_close(run->reader);
-  lam_file_close(run->file);
-  if (run->key[0]) s->spill->ops->remove(s->spill, run->key, NULL);
-  *run = (struct lam_run){.key = ""};
+  lam_spill_close(run->spill);
+  lam_buf_release(&run->pieces);
+  *run = (struct lam_run){.next = 0};
+  lam_buf_init(&run->pieces, s->mem);
 }
 
-static enum lam_status run_open(struct lam_sorter *s, struct lam_run *run, struct lam_error *error) {
-  LAM_TRY(lam_file_open_in(s->spill, run->key, NULL, s->mem, &run->file, error));
-  /* From here on only we can reach it, and a crash leaves nothing behind. */
-  LAM_TRY(s->spill->ops->remove(s->spill, run->key, error));
-  run->key[0] = 0;
-  uint64_t bytes = lam_file_size(run->file);
-  uint64_t rows = (uint64_t)lam_file_rows(run->file);
-  struct lam_read_options options = LAM_READ_OPTIONS_INIT;
-  /* Twice the encoded size of a row stands for its decoded one; dictionaries make it more, seldom less. */
-  options.batch_rows = (int64_t)(rows ? RUN_BATCH_BYTES / (2 * bytes / rows + 1) : 1);
-  if (options.batch_rows < 1) options.batch_rows = 1;
-  if (options.batch_rows > LAM_SORT_PENDING) options.batch_rows = LAM_SORT_PENDING;
-  return lam_reader_open_in(run->file, &options, s->mem, &run->reader, error);
+/* Of the taker. */
+static uint32_t source_of(const struct lam_sorter *s, uint32_t run, uint32_t slot) {
+  return 2 * (run - s->open_first) + slot;
 }
 
 static enum lam_status slot_fill(struct lam_sorter *s, uint32_t index, uint32_t slot_index, struct lam_error *error) {
   struct lam_run *run = &s->runs[index];
   struct lam_run_slot *slot = &run->slots[slot_index];
+  uint32_t source = source_of(s, index, slot_index);
   if (slot->state == LAM_SLOT_READY) return LAM_OK;
   slot_release(s, slot);
-  LAM_TRY(lam_taker_set(s->taker, 2 * index + slot_index, NULL, error));
+  LAM_TRY(lam_taker_set(s->taker, source, NULL, error));
+  run->ended = run->piece_at == run->pieces.size / sizeof(struct lam_spill_piece);
   if (run->ended) return LAM_OK;
-  LAM_TRY(lam_reader_next(run->reader, &slot->batch, error));
-  run->ended = !slot->batch.release;
-  if (run->ended) return LAM_OK;
+  LAM_TRY(lam_spill_read(run->spill ? run->spill : s->spill, &pieces_of(run)[run->piece_at++], &slot->batch, error));
   LAM_TRY(lam_batch_keys_make(s, &slot->batch, &slot->keys, error));
-  LAM_TRY(lam_taker_set(s->taker, 2 * index + slot_index, &slot->batch, error));
+  LAM_TRY(lam_taker_set(s->taker, source, &slot->batch, error));
   slot->state = LAM_SLOT_READY;
   return LAM_OK;
 }
@@ -120,9 +135,9 @@ static enum lam_status slot_fill(struct lam_sorter *s, uint32_t index, uint32_t 
 /* Both slots of a run, the one that is read first. No row of a spent one is pending any more. */
 static enum lam_status fill_task(void *user, size_t index, struct lam_error *error) {
   struct lam_sorter *s = user;
-  struct lam_run *run = &s->runs[index];
-  LAM_TRY(slot_fill(s, (uint32_t)index, run->at, error));
-  return slot_fill(s, (uint32_t)index, run->at ^ 1, error);
+  uint32_t run = s->open_first + (uint32_t)index, at = s->runs[run].at;
+  LAM_TRY(slot_fill(s, run, at, error));
+  return slot_fill(s, run, at ^ 1, error);
 }
 
 static enum lam_status fill_runs(struct lam_sorter *s, uint32_t count, struct lam_error *error) {
@@ -158,17 +173,17 @@ static struct lam_heap_entry heap_entry(const struct lam_sorter *s, uint32_t ind
   return (struct lam_heap_entry){run->slots[run->at].keys.prefixes[run->next], index};
 }
 
-/* Opens runs [0, count) and makes a heap of those that have rows. */
-static enum lam_status open_runs(struct lam_sorter *s, uint32_t count, struct lam_error *error) {
+/* Opens runs [first, first + count) and makes a heap of those that have rows. */
+static enum lam_status open_runs(struct lam_sorter *s, uint32_t first, uint32_t count, struct lam_error *error) {
   lam_taker_close(s->taker);
   s->taker = NULL;
   s->heap_size = 0;
+  s->open_first = first;
   s->open_count = count;
   s->top_chosen = false;
   LAM_TRY(lam_taker_open(s->mem, &s->schema, 2 * count, &s->taker, error));
-  for (uint32_t i = 0; i < count; i++) LAM_TRY(run_open(s, &s->runs[i], error));
   LAM_TRY(fill_runs(s, count, error));
-  for (uint32_t i = 0; i < count; i++)
+  for (uint32_t i = first; i < first + count; i++)
     if (s->runs[i].slots[0].state == LAM_SLOT_READY) s->heap[s->heap_size++] = heap_entry(s, i);
   for (uint32_t i = s->heap_size / 2; i-- > 0;) heap_sink(s, i);
   return LAM_OK;
@@ -202,26 +217,50 @@ enum lam_status lam_sort_choose(struct lam_sorter *s, struct lam_error *error) {
   if (s->top_chosen) s->top_chosen = !advance_top(s);
   while (s->heap_size && s->pending_count < LAM_SORT_PENDING) {
     struct lam_run *run = &s->runs[s->heap[0].run];
-    s->pending[s->pending_count++] = (struct lam_row){2 * s->heap[0].run + run->at, (uint32_t)run->next++};
+    s->pending[s->pending_count++] = (struct lam_row){source_of(s, s->heap[0].run, run->at), (uint32_t)run->next++};
     s->top_chosen = !advance_top(s);
     if (s->top_chosen) break;
   }
   return LAM_OK;
 }
 
-/* Merges the first `count` runs into one that takes their place. */
-static enum lam_status merge_first(struct lam_sorter *s, uint32_t count, struct lam_error *error) {
-  LAM_TRY(open_runs(s, count, error));
-  LAM_TRY(lam_sort_write_run(s, error));
-  for (uint32_t i = 0; i < count; i++) lam_run_close(s, &s->runs[i]);
-  s->runs[0] = s->runs[s->run_count - 1];
-  memmove(&s->runs[1], &s->runs[count], (s->run_count - 1 - count) * sizeof *s->runs);
+/* Merges runs [first, first + count) into one that takes their place. */
+static enum lam_status merge_some(struct lam_sorter *s, uint32_t first, uint32_t count, struct lam_error *error) {
+  struct lam_spill *spill;
+  LAM_TRY(open_runs(s, first, count, error));
+  LAM_TRY(lam_spill_open(s->mem, &s->schema, &spill, error));
+  enum lam_status status = write_run(s, spill, error);
+  if (status == LAM_OK) status = lam_spill_finish(spill, error);
+  if (status != LAM_OK) {
+    lam_spill_close(spill);
+    return status;
+  }
+  s->runs[s->run_count - 1].spill = spill;
+  for (uint32_t i = first; i < first + count; i++) lam_run_close(s, &s->runs[i]);
+  s->runs[first] = s->runs[s->run_count - 1];
+  memmove(&s->runs[first + 1], &s->runs[first + count], (s->run_count - 1 - first - count) * sizeof *s->runs);
   s->run_count -= count;
   return LAM_OK;
 }
 
+/* How many of the runs can be merged at once. */
+static uint32_t most_runs(const struct lam_sorter *s) {
+  enum { LEAST = 2 };
+  uint64_t bytes = 0;
+  uint32_t count = 0;
+  while (count < lam_min_u64(s->run_count, MOST_RUNS) && (count < LEAST || bytes <= s->run_bytes))
+    bytes += RUN_COST * s->runs[count++].piece_bytes;
+  return (uint32_t)lam_max_u64(LEAST, bytes > s->run_bytes ? count - 1 : count);
+}
+
 enum lam_status lam_sort_merge(struct lam_sorter *s, struct lam_error *error) {
-  uint32_t most = (uint32_t)lam_max_u64(4, lam_min_u64(s->run_bytes / RUN_COST, MOST_RUNS));
-  while (s->run_count > most) LAM_TRY(merge_first(s, (uint32_t)lam_min_u64(most, s->run_count - most + 1), error));
-  return open_runs(s, s->run_count, error);
+  if (!s->reading) LAM_TRY(lam_spill_finish(s->spill, error));
+  s->reading = true;
+  uint32_t first = 0; /* going round, so that no run is merged more often than it must be */
+  for (uint32_t most, count; s->run_count > (most = most_runs(s)); first++) {
+    count = (uint32_t)lam_min_u64(most, s->run_count - most + 1);
+    if (first + count > s->run_count) first = 0;
+    LAM_TRY(merge_some(s, first, count, error));
+  }
+  return open_runs(s, 0, s->run_count, error);
 }

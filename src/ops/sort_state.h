@@ -6,7 +6,7 @@
 #include "arrow/take.h"
 #include "ops/sort.h"
 #include "ops/sort_pack.h"
-#include "parquet/writer.h"
+#include "ops/spill.h"
 
 enum { LAM_SORT_PENDING = 16384 }; /* rows that are chosen at a time */
 
@@ -27,13 +27,14 @@ struct lam_run_slot {
 };
 
 struct lam_run {
-  char key[48]; /* of the spill store, until it is open */
-  struct lam_file *file;
-  struct lam_reader *reader;
+  struct lam_spill *spill; /* its own, where it was merged of others; NULL: the sorter's */
+  struct lam_buf pieces;   /* struct lam_spill_piece */
+  size_t piece_at;         /* the next to be read */
+  uint64_t piece_bytes;    /* of the largest, in memory */
   struct lam_run_slot slots[2];
   uint32_t at;  /* the slot whose row `next` is the run's next one */
   int64_t next; /* row */
-  bool ended;   /* the reader has no more */
+  bool ended;   /* no pieces are left */
 };
 
 /* A run with rows left, and the prefix of its next key. */
@@ -50,7 +51,7 @@ struct lam_sorter {
   struct lam_pack_column *pack_columns;
   struct lam_key_pack pack;
   bool packed; /* all keys seen fit `pack` */
-  uint64_t run_bytes, batch_bytes;
+  uint64_t run_bytes, batch_bytes, piece_bytes;
 
   struct ArrowArray *batches;
   struct lam_batch_keys *batch_keys; /* unless packed */
@@ -59,8 +60,9 @@ struct lam_sorter {
   uint64_t held;          /* bytes of the batches, and what sorting them takes */
   int64_t held_rows;
 
-  struct lam_store *spill;
-  struct lam_run *runs; /* in order of the rows: ties are decided by it */
+  struct lam_spill *spill; /* of the runs made of what was in memory */
+  bool reading;            /* it is finished */
+  struct lam_run *runs;    /* in order of the rows: ties are decided by it */
   uint32_t run_count, run_capacity, heap_capacity;
   int64_t spilled;
 
@@ -70,7 +72,7 @@ struct lam_sorter {
   int64_t entry_at;
   struct lam_heap_entry *heap; /* the least first */
   uint32_t heap_size;
-  uint32_t open_count; /* runs [0, open_count) are open */
+  uint32_t open_first, open_count; /* runs [open_first, open_first + open_count) are open */
   bool top_chosen;     /* the last row was the top's, which waits for its slots to be filled */
 };
 
@@ -92,8 +94,8 @@ enum lam_status lam_sort_merge(struct lam_sorter *sorter, struct lam_error *erro
 /* Chooses the next rows of the runs that are open. */
 enum lam_status lam_sort_choose(struct lam_sorter *sorter, struct lam_error *error);
 void lam_run_close(struct lam_sorter *sorter, struct lam_run *run);
-/* The next rows in order, from memory or from the runs that are open. */
-enum lam_status lam_sort_next(struct lam_sorter *sorter, int64_t max_rows, struct ArrowArray *out,
+/* The next rows in order, from memory or from the runs that are open: at most so many, and of so many bytes. */
+enum lam_status lam_sort_next(struct lam_sorter *sorter, int64_t max_rows, uint64_t max_bytes, struct ArrowArray *out,
                               struct lam_error *error);
 
 #endif
