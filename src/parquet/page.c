@@ -9,6 +9,7 @@ enum {
   FIRST_HEADER_BYTES = 512, /* most headers take 20 to 100 bytes; those with statistics more */
   WALK_WINDOW = 1 << 20,    /* bytes */
   LEAP_BYTES = 8 << 10,     /* less costs less to read than to seek past */
+  LARGE_PAGE = 128 << 10,   /* bytes; read to its end and the next header, so that little is moved to the front then */
 };
 
 void lam_page_stream_init(struct lam_page_stream *stream, struct lam_mem *mem) {
@@ -39,9 +40,10 @@ static enum lam_status fill_window(struct lam_page_stream *stream, size_t size, 
   uint64_t used = stream->next - stream->window_offset;
   size_t kept = used < window->size ? window->size - (size_t)used : 0;
   uint64_t ahead = stream->until > stream->next ? stream->until - stream->next : 0;
+  if (size >= LARGE_PAGE) ahead = lam_min_u64(ahead, (uint64_t)size + FIRST_HEADER_BYTES);
   uint64_t wanted64 = lam_max_u64(size, lam_min_u64(ahead, stream->window_size));
   size_t wanted = (size_t)lam_min_u64(wanted64, stream->end - stream->next);
-  if (kept) memmove(window->data, window->data + used, kept);
+  if (kept && used) memmove(window->data, window->data + used, kept);
   window->size = kept;
   LAM_TRY(lam_buf_reserve(window, wanted, error));
   LAM_TRY(stream->source.read(stream->source.user, stream->next + kept, window->data + kept, wanted - kept, error));
