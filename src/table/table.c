@@ -205,16 +205,19 @@ static enum lam_status path_column(struct lam_table *table, const char *column, 
 
 /* Columns that only the path holds come behind those of the files. */
 static enum lam_status add_path_columns(struct lam_table *table, struct lam_error *error) {
+  const struct lam_snapshot *snapshot = &table->snapshot;
   struct ArrowSchema *merged = &table->merge.schema, wider;
+  void *memory;
+  LAM_TRY(lam_arena_array(&table->arena, snapshot->column_count, sizeof(const char *), &memory, error));
+  const char **columns = memory;
   table->data_columns = merged->release ? merged->n_children : 0;
   int64_t fresh = 0;
-  for (size_t i = 0; i < table->snapshot.column_count; i++) {
+  for (size_t i = 0; i < snapshot->column_count; i++) {
     bool found = false;
     for (int64_t c = 0; c < table->data_columns; c++)
-      found = found || strcmp(merged->children[c]->name, table->snapshot.columns[i]) == 0;
-    if (!found) table->snapshot.columns[fresh++] = table->snapshot.columns[i];
+      found = found || strcmp(merged->children[c]->name, snapshot->columns[i]) == 0;
+    if (!found) columns[fresh++] = snapshot->columns[i];
   }
-  table->snapshot.column_count = (size_t)fresh; /* only they matter from here on */
   if (fresh == 0 && merged->release) return LAM_OK;
   LAM_TRY(lam_schema_init_struct("", table->data_columns + fresh, &wider, error));
   for (int64_t c = 0; c < table->data_columns; c++) {
@@ -224,7 +227,7 @@ static enum lam_status add_path_columns(struct lam_table *table, struct lam_erro
   lam_schema_release(merged);
   *merged = wider;
   for (int64_t i = 0; i < fresh; i++)
-    LAM_TRY(path_column(table, table->snapshot.columns[i], wider.children[table->data_columns + i], error));
+    LAM_TRY(path_column(table, columns[i], wider.children[table->data_columns + i], error));
   return LAM_OK;
 }
 

@@ -165,6 +165,11 @@ def test_in_place_some_partitions(lamella, write, tmp_path):
     (path,) = [p for p in files_of(tmp_path / "t") if "p=1" in str(p)]
     assert pq.ParquetFile(path).read()["id"].to_pylist() == list(range(389, 199, -1))
     assert lamella.json("verify", "t", "--full")["faults"] == 0
+    # The same where the column is in the data.
+    lamella("import", write("s.parquet", {"id": [1, 2, 3], "p": ["a", "b/c", "a"]}), "--into", "u", "--partition-by", "p")
+    done = lamella.json("repartition", "u", "u", "--by", "p", "--set", "id = id + 7", "--partition", "p=b/c", "--verify", "full")
+    assert done["rows_written"] == 1
+    assert rows(tmp_path / "u") == [{"id": 1, "p": "a"}, {"id": 3, "p": "a"}, {"id": 9, "p": "b/c"}]
 
 
 def test_paths_that_overlap_and_delete_source(lamella, write, tmp_path):

@@ -2,6 +2,7 @@
 #include "change_support.h"
 
 #include "ops/edit.h"
+#include "ops/repartition.h"
 
 /* An operation that replaces the first file of its scope by nothing, while others write. */
 struct script {
@@ -83,6 +84,36 @@ static void test_conflicts(void **state) {
   end_world_in_memory(&w);
 }
 
+/* Commits of others to a table whose partition columns are in the data too are no conflict. */
+static enum lam_status add_file(void *user, struct lam_edit *edit, struct lam_error *error) {
+  struct script *script = user;
+  struct lam_repartition_options options = LAM_REPARTITION_OPTIONS_INIT;
+  options.by = script->intrusions ? "text" : "id";
+  char *staged, *key;
+  if (!edit->stage) return LAM_OK;
+  LAM_TRY(lam_stage_file(edit->stage, "id=77", &edit->change.arena, &staged, &key, error));
+  put_rows(script->world->meta, staged, 77, 1);
+  LAM_TRY(lam_change_add(&edit->change, staged, key, error));
+  if (script->attempts++ > 0) return LAM_OK;
+  return lam_repartition_directory(script->world->directory, script->world->directory, &options, NULL, error);
+}
+static void test_layout(void **state) {
+  (void)state;
+  for (int other = 0; other < 2; other++) { /* by the same columns, by others */
+    struct world w;
+    set_up(&w);
+    struct lam_repartition_options by = LAM_REPARTITION_OPTIONS_INIT;
+    by.by = "id";
+    OK(lam_repartition_directory(w.directory, w.directory, &by, NULL, &error));
+    struct script script = {.world = &w, .intrusions = other};
+    struct lam_change_options change = LAM_CHANGE_OPTIONS_INIT;
+    struct lam_edit_result r = LAM_EDIT_RESULT_INIT;
+    OK(lam_edit_run(w.directory, &change, "test", add_file, &script, &r, &error));
+    WANT(r, retries, other);
+    end_world_in_memory(&w);
+  }
+}
+
 static void test_scope(void **state) {
   (void)state;
   for (int widens = 0; widens < 2; widens++) {
@@ -129,10 +160,8 @@ static void test_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      OPS_TEST(test_retries),
-      OPS_TEST(test_conflicts),
-      OPS_TEST(test_scope),
-      OPS_TEST(test_refused),
+      OPS_TEST(test_retries), OPS_TEST(test_conflicts), OPS_TEST(test_layout),
+      OPS_TEST(test_scope),   OPS_TEST(test_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
