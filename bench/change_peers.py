@@ -18,6 +18,7 @@ from peers_common import sync
 
 job, engine, table, source = sys.argv[1:5]
 ORDER, MONTH = 4_000_001, "1995-06"  # the order that is deleted, the month of which 1 % is updated
+FLOWN = "2001-03"  # of the flights, where one route is deleted
 KEY = ["l_orderkey", "l_linenumber"]
 CODEC = "snappy"  # as the files have it
 table = pathlib.Path(table)
@@ -243,6 +244,87 @@ def pyarrow_sort():
     pathlib.Path(f"{table}.out").mkdir()
     rows = pq.read_table(table).sort_by([("l_shipdate", "ascending"), ("l_orderkey", "ascending")])
     pq.write_table(rows, f"{table}.out/data.parquet", compression=CODEC)
+
+
+# ---- the flights ----
+
+
+def flown_files():
+    return sorted(str(p) for p in (table / f"month={FLOWN}").glob("*.parquet"))
+
+
+def duckdb_flights_delete():
+    keep = "(origin = 'LAX' AND destination = 'LAS') IS NOT TRUE"
+    duck_rewrite(flown_files(), f"SELECT * FROM read_parquet('{{path}}', hive_partitioning = false) WHERE {keep}")
+
+
+def duckdb_flights_update():
+    new = "CASE WHEN origin = 'SFO' AND delay < 0 THEN 0 ELSE delay END AS delay"
+    duck_rewrite(touched("SFO", "SFO", "origin"), f"SELECT * REPLACE ({new}) FROM read_parquet('{{path}}', hive_partitioning = false)")
+
+
+def duckdb_flights_repartition():
+    duck().execute(
+        f"COPY (FROM read_parquet('{table}/**/*.parquet', hive_partitioning = false)) TO '{table}.out' (FORMAT parquet, COMPRESSION {CODEC}, "
+        "PARTITION_BY (origin), WRITE_PARTITION_COLUMNS true)"
+    )
+
+
+def polars_flights_delete():
+    import polars as pl
+
+    route = (pl.col("origin") == "LAX") & (pl.col("destination") == "LAS")
+    polars_rewrite(flown_files(), lambda frame: frame.filter(~route.fill_null(False)))
+
+
+def polars_flights_update():
+    import polars as pl
+
+    hit = (pl.col("origin") == "SFO") & (pl.col("delay") < 0)
+    new = pl.when(hit).then(pl.lit(0, pl.Int64)).otherwise(pl.col("delay")).alias("delay")
+    polars_rewrite(touched("SFO", "SFO", "origin"), lambda frame: frame.with_columns(new))
+
+
+def polars_flights_repartition():
+    import polars as pl
+
+    pl.scan_parquet(f"{table}/**/*.parquet", hive_partitioning=False).sink_parquet(
+        pl.PartitionBy(f"{table}.out", key="origin", include_key=True), compression=CODEC, mkdir=True
+    )
+
+
+def pyarrow_flights_delete():
+    import pyarrow.compute as pc
+
+    def change(t):
+        route = pc.and_(pc.equal(t["origin"], "LAX"), pc.equal(t["destination"], "LAS"))
+        return t.filter(pc.invert(pc.fill_null(route, False)))
+
+    pyarrow_rewrite(flown_files(), change)
+
+
+def pyarrow_flights_update():
+    import pyarrow.compute as pc
+
+    def change(t):
+        hit = pc.fill_null(pc.and_(pc.equal(t["origin"], "SFO"), pc.less(t["delay"], 0)), False)
+        place = t.schema.get_field_index("delay")
+        return t.set_column(place, t.schema.field(place), pc.if_else(hit, 0, t["delay"]))
+
+    pyarrow_rewrite(touched("SFO", "SFO", "origin"), change)
+
+
+def pyarrow_flights_repartition():
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    ds.write_dataset(
+        ds.dataset(files(), format="parquet"),
+        f"{table}.out",
+        format="parquet",
+        partitioning=ds.partitioning(pa.schema([("origin", pa.string())]), flavor="hive"),
+        file_options=ds.ParquetFileFormat().make_write_options(compression=CODEC),
+    )
 
 
 # ---- delta-rs, on a table of its own ----

@@ -25,7 +25,7 @@ SCALE = int(sys.argv[1]) if len(sys.argv) > 1 else 1
 HOME = DATA / f"tpch{SCALE}"
 SECONDS, MEMORY = 600, 12 << 30
 BYTES_A_SCALE = 2 << 30  # of disk for the tables, their Delta and Iceberg forms, and two copies
-ORDER, MONTH = 4_000_001, "1995-06"
+ORDER, MONTH, FLOWN = 4_000_001, "1995-06", "2001-03"
 lines = []
 
 
@@ -81,6 +81,23 @@ def monthly():
     db.execute(
         f"COPY (SELECT *, strftime(l_shipdate, '%Y-%m') AS l_shipmonth FROM '{lineitem()}/*.parquet') TO '{out}' "
         "(FORMAT parquet, COMPRESSION snappy, PARTITION_BY (l_shipmonth), WRITE_PARTITION_COLUMNS true, ROW_GROUP_SIZE 1000000)"
+    )
+    out.rename(table)
+    return table
+
+
+def flights():
+    """Partitioned by month, one file each; None where the flights are not there (DATA says where)."""
+    import duckdb
+
+    given = pathlib.Path(os.environ.get("DATA") or (ROOT.parent / "shared/data/flights-3m.parquet"))
+    table = HOME / "flights"
+    if table.exists() or not given.exists():
+        return table if table.exists() else None
+    out = part(table)
+    duckdb.connect().execute(
+        f"COPY (SELECT *, strftime(date, '%Y-%m') AS month FROM '{given}') TO '{out}' (FORMAT parquet, COMPRESSION snappy, "
+        "PARTITION_BY (month), WRITE_PARTITION_COLUMNS true, ROW_GROUP_SIZE 122880)"
     )
     out.rename(table)
     return table
@@ -248,6 +265,16 @@ def main():
         ("sort", "Compaction to files sorted by day and order", table, 1.5, [*files, "delta"], "",
          {"lamella": ["compact", "{t}", "--sort-by", "l_shipdate,l_orderkey", *change]}),
     ]
+    if flown := flights():
+        route = f"month = '{FLOWN}' AND origin = 'LAX' AND destination = 'LAS'"
+        jobs += [
+            ("flights_delete", "Delete of one route in one month, flights partitioned by month", flown, None, files, "",
+             {"lamella": ["delete", "{t}", "--where", route]}),
+            ("flights_update", "Update of the early flights of one airport, in all months", flown, None, files, "",
+             {"lamella": ["update", "{t}", "--set", "delay = 0", "--where", "origin = 'SFO' AND delay < 0"]}),
+            ("flights_repartition", "Repartition of the flights into 229 partitions, by origin", flown, None, files, "",
+             {"lamella": ["repartition", "{t}", "{t}.out", "--by", "origin", *change]}),
+        ]
     wanted = sys.argv[2:]
     for job, title, on, floor, engines, upsert, ours in jobs:
         if wanted and job not in wanted:
