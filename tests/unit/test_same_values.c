@@ -69,6 +69,6 @@ static void test_same_values(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {MEM_TEST(test_same_values)};
+  const struct CMUnitTest tests[] = {OPS_TEST(test_same_values)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
