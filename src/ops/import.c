@@ -33,6 +33,7 @@ struct import_run {
   struct lam_stage *stage; /* NULL: a dry run */
   struct lam_store *store;
   struct lam_change change;
+  struct lam_change_layout layout;
   struct lam_partition_writer *writer;
 };
 
@@ -229,8 +230,8 @@ static enum lam_status move_and_commit(struct import_run *run, struct lam_error 
                                         .no_sync = options->no_sync,
                                         .grace_seconds = options->grace_seconds,
                                         .backup = backup};
-    const struct lam_change_layout layout = {run->partition_by, (size_t)run->partition_count, run->snapshot->sequence};
-    run->change.layout = &layout;
+    run->layout = (struct lam_change_layout){run->partition_by, (size_t)run->partition_count, run->snapshot->sequence};
+    run->change.layout = &run->layout;
     status = lam_commit(&stage, &run->change, &commit, &committed, error);
     run->result->sequence = committed.sequence;
   }

@@ -41,6 +41,7 @@ struct repartition {
   struct lam_stage *stage; /* NULL: a dry run */
   struct lam_store *store;
   struct lam_change change;
+  struct lam_change_layout layout;
   struct lam_commit_result committed;
   bool source_changed;
   uint64_t rows;                          /* that were given to the writer */
@@ -312,8 +313,8 @@ static bool is_new(const struct repartition *r) {
 static enum lam_status commit(struct repartition *r, struct lam_store *backup, struct lam_error *error) {
   const struct lam_commit_options options = commit_options(r, backup);
   const struct lam_snapshot *present = target_snapshot(r);
-  const struct lam_change_layout layout = {r->spec.names, (size_t)r->spec.count, present->sequence};
-  r->change.layout = &layout;
+  r->layout = (struct lam_change_layout){r->spec.names, (size_t)r->spec.count, present->sequence};
+  r->change.layout = &r->layout;
   if (present->file_count && r->options->append)
     return lam_commit(r->stage, &r->change, &options, &r->committed, error);
   LAM_TRY(remove_files(r, present, error));
