@@ -38,5 +38,7 @@ uint64_t lam_array_bytes(const struct ArrowSchema *schema, const struct ArrowArr
 /* The same of rows [first, first + count). */
 uint64_t lam_array_rows_bytes(const struct ArrowSchema *schema, const struct ArrowArray *array, int64_t first,
                               int64_t count);
+/* What an array keeps from being given back: a slice all of its buffers. */
+uint64_t lam_array_memory(const struct ArrowArray *array);
 
 #endif

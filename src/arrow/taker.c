@@ -270,3 +270,13 @@ uint64_t lam_array_rows_bytes(const struct ArrowSchema *schema, const struct Arr
 uint64_t lam_array_bytes(const struct ArrowSchema *schema, const struct ArrowArray *array) {
   return lam_array_rows_bytes(schema, array, 0, array->length);
 }
+
+uint64_t lam_array_memory(const struct ArrowArray *array) {
+  uint64_t bytes = 0;
+  for (int i = 0; i < (int)array->n_buffers; i++) {
+    const struct lam_shared *shared = lam_array_shared(array, i);
+    if (shared) bytes += shared->capacity;
+  }
+  for (int64_t c = 0; c < array->n_children; c++) bytes += lam_array_memory(array->children[c]);
+  return bytes;
+}

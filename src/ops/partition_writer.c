@@ -60,11 +60,11 @@ struct lam_partition_writer {
   uint32_t width;       /* tasks at once */
   uint64_t group_bytes; /* of a row group in memory */
 
-  struct lam_buf batches;   /* struct ArrowArray; held */
-  struct lam_buf groups;    /* uint32_t: the partition of each held row */
-  uint64_t held, run_bytes; /* bytes of the batches held; at most */
-  size_t loose;             /* the first held batch that has not been joined */
-  uint64_t loose_rows, loose_bytes;
+  struct lam_buf batches;           /* struct ArrowArray; held */
+  struct lam_buf groups;            /* uint32_t: the partition of each held row */
+  uint64_t held, run_bytes;         /* bytes of the batches held; at most */
+  size_t loose;                     /* the first held batch that has not been joined */
+  uint64_t loose_rows, loose_bytes; /* as held counts them */
   struct lam_spill *spill;
   bool finished;
 
@@ -546,6 +546,8 @@ static enum lam_status join_loose(struct lam_partition_writer *w, struct lam_err
   for (uint32_t b = 0; b < count; b++) lam_array_release(&batches[b]);
   batches[0] = joined;
   w->batches.size -= (count - 1) * sizeof *batches;
+  w->held -= w->loose_bytes;
+  w->held += lam_array_memory(&joined);
   return LAM_OK;
 }
 
@@ -554,8 +556,10 @@ static enum lam_status add_loose(struct lam_partition_writer *w, uint64_t rows, 
                                  struct lam_error *error) {
   w->loose_rows += rows;
   w->loose_bytes += bytes;
-  if (w->loose_rows < JOINED_ROWS && w->loose_bytes < JOINED_BYTES) return LAM_OK;
-  if (w->loose_rows <= MOST_JOINED_ROWS && w->loose_bytes < 2 * (uint64_t)JOINED_BYTES) LAM_TRY(join_loose(w, error));
+  /* Those joined are held twice meanwhile. */
+  uint64_t enough = lam_min_u64(JOINED_BYTES, w->run_bytes / 4);
+  if (w->loose_rows < JOINED_ROWS && w->loose_bytes < enough) return LAM_OK;
+  if (w->loose_rows <= MOST_JOINED_ROWS && w->loose_bytes < 2 * enough) LAM_TRY(join_loose(w, error));
   w->loose = w->batches.size / sizeof(struct ArrowArray);
   w->loose_rows = w->loose_bytes = 0;
   return LAM_OK;
@@ -565,13 +569,16 @@ static enum lam_status hold(struct lam_partition_writer *w, struct ArrowArray *b
   if (batch->length == 0) return LAM_OK;
   LAM_TRY(lam_buf_room(&w->batches, sizeof *batch, error));
   LAM_TRY(group_batch(w, batch, error));
-  uint64_t rows = (uint64_t)batch->length, bytes = lam_array_bytes(w->options.schema, batch);
+  uint64_t rows = (uint64_t)batch->length;
+  uint64_t bytes = lam_max_u64(lam_array_bytes(w->options.schema, batch), lam_array_memory(batch));
   /* With each row's place, its group, and its share of the order. */
   w->held += bytes + rows * (sizeof(uint32_t) + sizeof(struct lam_row));
   LAM_TRY(lam_buf_append(&w->batches, batch, sizeof *batch, error));
   batch->release = NULL;
   LAM_TRY(add_loose(w, rows, bytes, error));
-  return w->held >= w->run_bytes ? make_room(w, error) : LAM_OK;
+  /* Who brings the rows may need more than was thought: rows that are long, pages that are large. */
+  bool pressed = w->held >= w->run_bytes / 8 && lam_mem_available(w->mem) < w->run_bytes / 2;
+  return pressed || w->held >= w->run_bytes ? make_room(w, error) : LAM_OK;
 }
 
 enum lam_status lam_partition_writer_write(struct lam_partition_writer *w, struct ArrowArray *batch,

@@ -266,17 +266,6 @@ static bool in_order(const struct entry *entries, int64_t count) {
   return true;
 }
 
-/* What an array keeps from being given back: a slice all of its buffers. */
-static uint64_t memory_of(const struct ArrowArray *array) {
-  uint64_t bytes = 0;
-  for (int i = 0; i < (int)array->n_buffers; i++) {
-    const struct lam_shared *shared = lam_array_shared(array, i);
-    if (shared) bytes += shared->capacity;
-  }
-  for (int64_t c = 0; c < array->n_children; c++) bytes += memory_of(array->children[c]);
-  return bytes;
-}
-
 /* Puts the rows of a batch in order, while its columns are in the cache. When all batches are gathered from, each is
  * then read from front to back, often many rows at once; rows in no order would cost a cache miss for every value. A
  * batch that keeps much more memory than its rows take is copied in any case. */
@@ -324,10 +313,10 @@ enum lam_status lam_sorter_add(struct lam_sorter *s, struct ArrowArray *batch, s
   s->held_rows += held->length;
   LAM_TRY(see_keys(s, error));
   uint64_t bytes = lam_array_bytes(&s->schema, held);
-  bool wasteful = memory_of(held) > 2 * bytes + LEAST_PIECE_BYTES, small = bytes <= s->run_bytes / PRESORT_SHARE;
+  bool wasteful = lam_array_memory(held) > 2 * bytes + LEAST_PIECE_BYTES, small = bytes <= s->run_bytes / PRESORT_SHARE;
   if (wasteful || (held->length >= PRESORT_ROWS && small)) LAM_TRY(presort(s, s->batch_count - 1, wasteful, error));
   /* Twice an entry: sorting needs a second array of them. */
-  s->held += lam_max_u64(bytes, memory_of(held)) + (uint64_t)held->length * 2 * sizeof(struct entry);
+  s->held += lam_max_u64(bytes, lam_array_memory(held)) + (uint64_t)held->length * 2 * sizeof(struct entry);
   /* Who adds may need more than was thought: rows that are long, pages that are large. */
   bool pressed = s->held >= s->run_bytes / 8 && lam_mem_available(s->mem) < s->run_bytes / 2;
   return pressed || s->held >= s->run_bytes ? spill(s, error) : LAM_OK;
