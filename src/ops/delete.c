@@ -37,6 +37,7 @@ static enum lam_status delete_file(void *user, size_t index, struct lam_error *e
   struct lam_edit *edit = deletion->edit;
   uint64_t rows = edit->table->files[index].rows;
   unsigned outcomes = deletion->outcomes[index] & LAM_OUTCOMES;
+  if (!lam_edit_in_scope(edit, index)) return LAM_OK;
   if (outcomes == LAM_MAY_BE_TRUE && rows) { /* the file need not be opened */
     const struct lam_edit_result counts = {.rows_matched = rows, .rows_deleted = rows};
     deletion->gone[index] = 1;
@@ -97,7 +98,13 @@ static enum lam_status remove_files(struct deletion *deletion, struct lam_error 
 static enum lam_status delete_where(struct deletion *deletion, struct lam_arena *arena, struct lam_error *error) {
   struct lam_edit *edit = deletion->edit;
   void *memory;
-  LAM_TRY(lam_where_bind(edit->table, deletion->options->where, arena, &deletion->condition, error));
+  const char *where = deletion->options->where;
+  enum lam_status status = lam_where_bind(edit->table, where, arena, &deletion->condition, error);
+  if (status == LAM_NOT_FOUND && edit->filter.count) { /* a column that the partitions asked for lack, perhaps */
+    LAM_TRY(lam_edit_widen(edit, error));
+    status = lam_where_bind(edit->table, where, arena, &deletion->condition, error);
+  }
+  LAM_TRY(status);
   LAM_TRY(lam_where_files(edit->table, deletion->condition, arena, &deletion->outcomes, error));
   LAM_TRY(lam_arena_array(arena, edit->table->snapshot.file_count, 1, &memory, error));
   deletion->gone = memory;

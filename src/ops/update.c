@@ -216,6 +216,13 @@ static enum lam_status run_update(void *user, struct lam_edit *edit, struct lam_
   lam_arena_init(&update.arena, edit->mem);
   pthread_mutex_init(&update.lock, NULL);
   enum lam_status status = bind(&update, error);
+  if (status == LAM_NOT_FOUND && edit->filter.count && !edit->whole) { /* a column that the partitions lack, perhaps */
+    lam_schema_release(&update.after);
+    update.after = (struct ArrowSchema){.name = NULL};
+    update.added = 0;
+    status = lam_edit_widen(edit, error);
+    if (status == LAM_OK) status = bind(&update, error);
+  }
   if (status == LAM_OK) status = find_partitioning(&update, error);
   if (status == LAM_OK) status = update_files(&update, error);
   lam_new_rows_close(update.moved);

@@ -143,7 +143,13 @@ def test_files_of_different_schemas(lamella, write, tmp_path):
     found = change("update", "t", "--set", "b = coalesce(b, 0) + 1, a = coalesce(a, 'none')", "--where", "a IS NULL", rows_updated=3)
     two, three, big = (2, "none", 1.0, 1), (3, "none", 1.5, 1), (2**40, "none", 2.5, 1)
     assert found == sorted(map(str, [one, two, three, big, y, z]))
-    found = change("delete", "t", "--where", "k IS NULL AND b IS NULL", rows_deleted=1)
+    # Only the other partition's files have a k: it is NULL here, and none is no column of the table.
+    only = ["--partition", "p=2"]
+    assert change("update", "t", "--set", "b = k", "--where", "k = 1", *only, rows_updated=0, rows_unchanged=2) == found
+    assert change("delete", "t", "--where", "k > 0", *only, rows_deleted=0, files_scanned=1) == found
+    assert "no column" in lamella("delete", "t", "--where", "none > 0", *only, status=1).err
+    assert "no column" in lamella("update", "t", "--set", "b = none", "--where", "true", *only, status=1).err
+    found = change("delete", "t", "--where", "k IS NULL AND b IS NULL", *only, rows_deleted=1)
     assert found == sorted(map(str, [one, two, three, big, y]))
     write("u.parquet", {"k": pa.array([2, None, 9], pa.int64()), "b": [8.0, 9.0, 10.0], "p": pa.array([1, 2, 2], pa.int64())})
     found = change("upsert", "t", "--from", "u.parquet", "--key", "k", rows_updated=1, rows_inserted=2, null_keys=1)
