@@ -485,3 +485,22 @@ def test_random_against_duckdb(lamella, write, tmp_path, rng, number):
 def lamella_rows(lamella):
     lamella("cat", "t", "--columns", "i,f,s,d,c,p", "--format", "parquet", "-o", "out.parquet")
     return pq.read_table(lamella.directory / "out.parquet")
+
+
+def test_counts_of_nan_and_sizes_go_along_with_copied_pages(lamella, write):
+    """Of 200,000 rows one page changes: the others are copied, and the counts of all stay right; where the source has none
+    for its pages, the chunk has none."""
+    rows = 200_000
+    table = pa.table({"id": range(rows), "f": [float("nan") if i % 1000 == 0 else i / 7 for i in range(rows)],
+                      "s": [f"v{i % 10}" for i in range(rows)]})
+    write("x.parquet", table)
+    lamella("import", "x.parquet", "--into", "t")
+    write("u/x.parquet", table, write_page_index=True, compression="zstd", use_dictionary=False, row_group_size=rows)
+    for name, nans in (("t", 198), ("u", None)):
+        lamella("delete", name, "--where", "id IN (1000, 2000, 2001)")
+        (path,) = files_of(lamella.directory / name)
+        chunks = {c["column"]: c for c in lamella.json("inspect", path)["chunks"]}
+        assert chunks["f"]["nans"] == nans and chunks["f"]["values"] == rows - 3
+        if name == "t":
+            assert chunks["s"]["string_bytes"] == 2 * (rows - 3)
+        lamella("verify", name, "--full")
