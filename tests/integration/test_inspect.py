@@ -117,6 +117,8 @@ def test_sizes_are_those_of_pyarrow(lamella, write):
         found.append([[c[k] for k in keys] for c in lines["chunks"]] +
                      [[p[k] for k in ("column", "index_nulls", *keys[2:])] for p in pages])
         assert lamella("verify", path, "--full").code == 0
+    ours = lamella.json("inspect", "ours.parquet")["chunks"]
+    assert all("PLAIN_DICTIONARY" in c["encodings"] for c in ours if c["column"] != "m.key_value.value")  # nested ones too
     for line in found[0]:  # what nulls and values say is not said twice by us
         line[3], line[4] = line[3] if line[3] and len(line[3]) > 1 else None, line[4] if line[4] and len(line[4]) > 2 else None
     assert found[0] == found[1] == found[2] and sum(line[3] is not None for line in found[0]) >= 8
