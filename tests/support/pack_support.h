@@ -6,6 +6,7 @@
 
 #include "sidecar/pack.h"
 #include "table/pack_make.h"
+#include "table/sidecars.h"
 #include "table/table.h"
 
 /* As if the listing had come long after the table was written. */
@@ -27,6 +28,23 @@ static inline size_t packed_files(const struct lam_snapshot *snapshot) {
   size_t count = 0;
   for (size_t i = 0; i < snapshot->file_count; i++) count += snapshot->files[i].packed > 0;
   return count;
+}
+
+/* Every file has a sidecar of its present state. */
+static inline void want_sidecars_of(struct lam_directory *directory, const struct lam_snapshot *snapshot) {
+  for (size_t i = 0; i < snapshot->file_count; i++) {
+    const struct lam_identity *identity = &snapshot->files[i].identity;
+    const struct lam_object_info info = {
+        .size = identity->size, .inode = identity->inode, .mtime_ns = identity->mtime_ns};
+    const struct lam_sidecar_open_options options = {.token = identity->size, .whole = true};
+    struct lam_sidecar *sidecar;
+    struct lam_store *store;
+    char key[LAM_KEY_MAX + 1];
+    assert_true(lam_sidecar_place(directory, snapshot->files[i].key, &store, key));
+    OK(lam_sidecar_open_in(store, key, &options, mem, &sidecar, &error));
+    assert_int_equal(lam_sidecar_match(sidecar, &info), LAM_SIDECAR_CURRENT);
+    lam_sidecar_close(sidecar);
+  }
 }
 
 #endif

@@ -26,19 +26,7 @@ static void want_in_step(struct place *p, size_t files) {
   uint64_t orphans;
   OK(lam_snapshot_open(directory, NULL, &snapshot, &error));
   assert_int_equal(snapshot.file_count, files);
-  for (size_t i = 0; i < files; i++) {
-    const struct lam_identity *identity = &snapshot.files[i].identity;
-    const struct lam_object_info info = {
-        .size = identity->size, .inode = identity->inode, .mtime_ns = identity->mtime_ns};
-    const struct lam_sidecar_open_options options = {.token = identity->size, .whole = true};
-    struct lam_sidecar *sidecar;
-    struct lam_store *store;
-    char key[LAM_KEY_MAX + 1];
-    assert_true(lam_sidecar_place(directory, snapshot.files[i].key, &store, key));
-    OK(lam_sidecar_open_in(store, key, &options, mem, &sidecar, &error));
-    assert_int_equal(lam_sidecar_match(sidecar, &info), LAM_SIDECAR_CURRENT);
-    lam_sidecar_close(sidecar);
-  }
+  want_sidecars_of(directory, &snapshot);
   OK(lam_sidecars_sweep(directory, &orphans, &error));
   assert_int_equal(orphans, 0);
   lam_snapshot_release(&snapshot);
