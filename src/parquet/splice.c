@@ -17,7 +17,7 @@ struct splice {
   struct lam_splice_chunk *chunks; /* one for each leaf */
   struct lam_ranges segments;      /* rows whose pages change in some column: whole pages of each that changes */
   int64_t rows;                    /* of the source's row group */
-  uint64_t bytes, touched_bytes;   /* of all pages, and of those that change */
+  uint64_t touched_bytes;          /* of the pages that change */
   _Atomic bool fits;
 
   /* The rows under way. */
@@ -71,7 +71,6 @@ static enum lam_status touch_pages(struct splice *s, struct lam_splice_chunk *ch
     int64_t first = chunk->offsets.pages[p].first_row, end = lam_page_end_row(&chunk->offsets, p, s->rows);
     while (at < count && lam_ranges_at(changed, at)->end <= first) at++;
     touched[p] = at < count && lam_ranges_at(changed, at)->first < end;
-    s->bytes += chunk->offsets.pages[p].size;
     if (!touched[p]) continue;
     s->touched_bytes += chunk->offsets.pages[p].size;
     LAM_TRY(lam_ranges_add(pages, first, end, error));
@@ -99,8 +98,8 @@ static enum lam_status find_segments(struct splice *s, const struct lam_ranges *
   return status;
 }
 
-/* Not too many bytes are decoded, and those fit the memory there is, several times; the others do not pass through it.
- */
+/* Not too many bytes are decoded, and those fit the memory there is, several times: the others do not pass through
+ * it. */
 static bool is_worth_while(const struct splice *s, uint64_t most) {
   return s->touched_bytes <= most && s->touched_bytes < lam_mem_available(s->writer->mem) / 8;
 }
