@@ -1,5 +1,6 @@
 #include "base/threads.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -28,9 +29,24 @@ struct loop {
   pthread_cond_t done;
 };
 
+/* In the pool's list from its opening to its closing; all fields are under the pool's lock. */
+struct lam_queue {
+  struct lam_queue *next;
+  struct lam_pool *pool;
+  struct lam_queue_item *first, **last; /* not begun */
+  uint32_t batch;
+  size_t unfinished[2]; /* items of the last batch and of the one before, by the lowest bit of its number */
+  lam_item_fn task;
+  void *user;
+  enum lam_status status;
+  struct lam_error error;
+  pthread_cond_t done;
+};
+
 struct lam_pool {
   pthread_mutex_t lock;
   pthread_cond_t work;
+  struct lam_queue *queues;
   struct loop *loops; /* newest first: an inner loop unblocks the outer one */
   bool closing;
   uint32_t threads;
@@ -64,14 +80,37 @@ static void run_one(struct lam_pool *pool, struct loop *loop) {
   pthread_cond_broadcast(&loop->done);
 }
 
+/* The same of the first item of a queue. */
+static void run_item(struct lam_pool *pool, struct lam_queue *queue) {
+  struct lam_queue_item *item = queue->first;
+  uint32_t batch = item->batch; /* the item is its owner's again once it is done */
+  queue->first = item->next;
+  if (!queue->first) queue->last = &queue->first;
+  if (queue->status == LAM_OK) {
+    pthread_mutex_unlock(&pool->lock);
+    struct lam_error error = LAM_ERROR_INIT;
+    enum lam_status status = queue->task(queue->user, item, &error);
+    pthread_mutex_lock(&pool->lock);
+    if (status != LAM_OK && queue->status == LAM_OK) {
+      queue->status = status;
+      lam_error_copy(&queue->error, &error);
+    }
+  }
+  if (--queue->unfinished[batch & 1] == 0) pthread_cond_broadcast(&queue->done);
+}
+
 static void *worker(void *argument) {
   struct lam_pool *pool = argument;
   pthread_mutex_lock(&pool->lock);
   while (!pool->closing) {
     struct loop *loop = pool->loops;
+    struct lam_queue *queue = pool->queues;
     while (loop && !has_work(loop)) loop = loop->next;
+    while (queue && !queue->first) queue = queue->next;
     if (loop)
       run_one(pool, loop);
+    else if (queue)
+      run_item(pool, queue);
     else
       pthread_cond_wait(&pool->work, &pool->lock);
   }
@@ -127,6 +166,75 @@ enum lam_status lam_pool_run(struct lam_pool *pool, size_t count, uint32_t width
   pthread_cond_destroy(&loop.done);
   return loop.status;
 }
+
+/* ---- queues ---- */
+
+enum lam_status lam_queue_open(struct lam_pool *pool, lam_item_fn task, void *user, struct lam_queue **out,
+                               struct lam_error *error) {
+  struct lam_queue *queue = *out = calloc(1, sizeof *queue);
+  if (!queue) return lam_fail(error, LAM_NO_MEMORY, "no memory for a queue of tasks");
+  queue->pool = pool;
+  queue->task = task;
+  queue->user = user;
+  queue->last = &queue->first;
+  queue->error = (struct lam_error)LAM_ERROR_INIT;
+  pthread_cond_init(&queue->done, NULL);
+  pthread_mutex_lock(&pool->lock);
+  queue->next = pool->queues;
+  pool->queues = queue;
+  pthread_mutex_unlock(&pool->lock);
+  return LAM_OK;
+}
+
+void lam_queue_add(struct lam_queue *queue, struct lam_queue_item *items) {
+  pthread_mutex_lock(&queue->pool->lock);
+  size_t *unfinished = &queue->unfinished[++queue->batch & 1];
+  assert(*unfinished == 0);
+  *queue->last = items;
+  for (; items; items = items->next) {
+    items->batch = queue->batch;
+    queue->last = &items->next;
+    ++*unfinished;
+  }
+  pthread_cond_broadcast(&queue->pool->work);
+  pthread_mutex_unlock(&queue->pool->lock);
+}
+
+enum lam_status lam_queue_wait(struct lam_queue *queue, bool all, struct lam_error *error) {
+  pthread_mutex_lock(&queue->pool->lock);
+  const size_t *last = &queue->unfinished[queue->batch & 1], *before = &queue->unfinished[~queue->batch & 1];
+  while (*before > 0 || (all && *last > 0)) {
+    if (queue->first)
+      run_item(queue->pool, queue);
+    else
+      pthread_cond_wait(&queue->done, &queue->pool->lock);
+  }
+  enum lam_status status = queue->status;
+  if (status != LAM_OK) lam_error_copy(error, &queue->error);
+  pthread_mutex_unlock(&queue->pool->lock);
+  return status;
+}
+
+void lam_queue_close(struct lam_queue *queue) {
+  if (!queue) return;
+  struct lam_pool *pool = queue->pool;
+  pthread_mutex_lock(&pool->lock);
+  if (queue->status == LAM_OK) queue->status = LAM_CANCELLED;
+  while (queue->unfinished[0] + queue->unfinished[1] > 0) {
+    if (queue->first)
+      run_item(pool, queue);
+    else
+      pthread_cond_wait(&queue->done, &pool->lock);
+  }
+  struct lam_queue **link = &pool->queues;
+  while (*link != queue) link = &(*link)->next;
+  *link = queue->next;
+  pthread_mutex_unlock(&pool->lock);
+  pthread_cond_destroy(&queue->done);
+  free(queue);
+}
+
+/* ---- pools ---- */
 
 enum lam_status lam_pool_create(uint32_t threads, struct lam_pool **out, struct lam_error *error) {
   *out = NULL;

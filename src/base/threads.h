@@ -5,6 +5,7 @@
 #ifndef LAM_BASE_THREADS_H
 #define LAM_BASE_THREADS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -22,6 +23,25 @@ typedef enum lam_status (*lam_task_fn)(void *user, size_t index, struct lam_erro
  * then skipped. Who waits for the last tasks helps with the loops that those have begun. */
 enum lam_status lam_pool_run(struct lam_pool *pool, size_t count, uint32_t width, lam_task_fn task, void *user,
                              struct lam_error *error);
+
+/* Work that goes on beside its owner's: threads of the pool that find no loop to help with take its items, in the order
+ * in which they were added. The owner, one thread, takes part while it waits for them. */
+struct lam_queue;
+struct lam_queue_item { /* in what is to be worked on; nobody else's from lam_queue_add until it was waited for */
+  struct lam_queue_item *next;
+  uint32_t batch;
+};
+typedef enum lam_status (*lam_item_fn)(void *user, struct lam_queue_item *item, struct lam_error *error);
+enum lam_status lam_queue_open(struct lam_pool *pool, lam_item_fn task, void *user, struct lam_queue **out,
+                               struct lam_error *error);
+/* Adds a batch of items, linked by `next`. Two batches can be under way: the one before the last has been waited for.
+ */
+void lam_queue_add(struct lam_queue *queue, struct lam_queue_item *items);
+/* Waits for the batches before the last, or for all. The first failure of an item is returned, always from then on;
+ * what was not begun is then skipped. */
+enum lam_status lam_queue_wait(struct lam_queue *queue, bool all, struct lam_error *error);
+/* Waits for what is under way; the rest is skipped. NULL is allowed. */
+void lam_queue_close(struct lam_queue *queue);
 
 /* The processors that this process may use (affinity and cgroup quota), at least 1. */
 uint32_t lam_processors(void);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "arrow/array.h"
+#include "base/threads.h"
 #include "lamella/parquet.h"
 #include "parquet/codec.h"
 #include "parquet/dictionary.h"
@@ -19,6 +20,7 @@ struct lam_file;
 /* A finished page on its way to the file: encoded by the thread that has its chunk, packed (compressed) by any, written
  * in order. */
 struct lam_out_page {
+  struct lam_queue_item item;           /* while it waits to be packed */
   struct lam_out_page *next;            /* in the list it is in */
   const struct lam_chunk_writer *chunk; /* whose it is */
   struct lam_page_header header;        /* without sizes and checksum */
@@ -108,8 +110,8 @@ struct lam_chunk_writer {
   int64_t entries; /* nested: levels; those that are no value are `nulls`, as all writers count them */
   int64_t uncompressed_size, compressed_size;      /* pages with headers, the encoded ones left out */
   double earlier_uncompressed, earlier_compressed; /* the same of the column's chunk before; 0: there was none */
-  struct lam_page_list encoded;                    /* pages that wait for the round in which they are packed */
-  struct lam_page_list packing;                    /* pages of this round, for lam_page_pack by any thread */
+  struct lam_page_list encoded;                    /* pages that wait to be packed */
+  struct lam_page_list packing;                    /* pages that are being packed, by any thread */
   struct lam_buf segments; /* struct lam_buf each: the pages as the file will have them, one behind the other */
   size_t segments_used;
   struct lam_buf runs; /* struct lam_copied_run: pages of another file between those of the segments */

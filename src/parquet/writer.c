@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/context.h"
 #include "base/uuid.h"
 #include "parquet/append.h"
 #include "parquet/writer_state.h"
@@ -256,7 +257,6 @@ enum lam_status lam_writer_open_on(struct lam_store *store, const char *key, con
   lam_buf_init(&writer->small, mem);
   lam_buf_init(&writer->spans, mem);
   lam_buf_init(&writer->copy, mem);
-  lam_buf_init(&writer->packing, mem);
   lam_buf_init(&writer->mix.leaves, mem);
   lam_page_pool_init(&writer->pool, mem);
   lam_buf_init(&writer->row_groups, mem);
@@ -264,6 +264,8 @@ enum lam_status lam_writer_open_on(struct lam_store *store, const char *key, con
   lam_buf_init(&writer->index_bytes, mem);
   enum lam_status status = lam_arena_string(&writer->arena, lam_bytes_of_string(key), &writer->key, error);
   if (status == LAM_OK) status = lam_schema_copy(schema, &writer->schema, error);
+  struct lam_pool *pool = lam_context_pool(lam_mem_context(mem));
+  if (status == LAM_OK) status = lam_queue_open(pool, lam_writer_pack_page, writer, &writer->queue, error);
   if (status == LAM_OK) status = begin_file(writer, &options, error);
   if (status != LAM_OK) {
     lam_fail_in(error, status, "writing \"%s\"", key);
@@ -344,13 +346,13 @@ void lam_writer_close(struct lam_writer *writer) {
   if (!writer) return;
   const struct lam_store_ops *ops = writer->store->ops;
   bool staged = writer->output != NULL;
+  lam_queue_close(writer->queue);
   if (writer->output) (void)ops->close_output(writer->output, NULL);
   if (!writer->finished && (staged || writer->failed)) (void)ops->remove(writer->store, writer->key, NULL);
   for (int32_t i = 0; i < writer->column_count; i++) lam_chunk_writer_release(&writer->chunks[i]);
   for (struct lam_out_page *page; (page = lam_page_list_pop(&writer->outgoing));)
     lam_page_pool_put(&writer->pool, page);
   lam_page_pool_destroy(&writer->pool);
-  lam_buf_release(&writer->packing);
   lam_buf_release(&writer->mix.leaves);
   lam_writer_release_workspaces(writer);
   lam_buf_release(&writer->small);

@@ -11,10 +11,11 @@
 enum {
   SLICE_BYTES = 4 << 20, /* of a batch that the columns take at once: what they write stays in the cache */
   LEAST_SLICE = 64 << 10,
-  SLICE_SHARE = 32, /* of the memory */
-  SLICE_COST = 5,   /* in memory for a byte of it: two rounds of encoded pages, and those packed */
-  PAGE_COST = 3,    /* for a byte of a page, of each column: being filled, packed, gathered */
-  THREAD_PAGES = 2, /* that a thread packs from and to */
+  PACK_BYTES = 512 << 10, /* for each thread: a page of numbers, or half of one of strings */
+  SLICE_SHARE = 32,       /* of the memory */
+  SLICE_COST = 5,         /* in memory for a byte of it: two batches of encoded pages, and those packed */
+  PAGE_COST = 3,          /* for a byte of a page, of each column: being filled, packed, gathered */
+  THREAD_PAGES = 2,       /* that a thread packs from and to */
   LEAST_PAGE = 8 << 10,
   LEAST_PAGE_BY_GROUP = 64 << 10, /* that a small row group asks for */
   SEGMENT_BYTES = 1 << 20,
@@ -27,6 +28,7 @@ void lam_writer_plan(struct lam_writer *writer, bool paged, struct lam_chunk_opt
   uint64_t pages = PAGE_COST * count + THREAD_PAGES * threads; /* at once */
   writer->slice_bytes = lam_min_u64(lam_min_u64(writer->row_group_bytes / 8, SLICE_BYTES), memory / SLICE_SHARE);
   writer->slice_bytes = lam_max_u64(writer->slice_bytes, LEAST_SLICE);
+  writer->pack_bytes = lam_min_u64(threads * PACK_BYTES, writer->slice_bytes);
   uint64_t page = lam_max_u64(memory / 3 / pages, LEAST_PAGE), by_group = writer->row_group_bytes / (count + 1);
   if (!paged) page = lam_min_u64(page, lam_max_u64(by_group, LEAST_PAGE_BY_GROUP));
   columns->page_bytes = lam_min_u64(columns->page_bytes, page);

@@ -1,4 +1,4 @@
-/* The rows of batches into encoded and packed pages: columns and pages are tasks of the pool, round by round. */
+/* The rows of batches into encoded pages, column by column, while pages before them are packed and written. */
 #include <assert.h>
 #include <inttypes.h>
 
@@ -38,74 +38,86 @@ void lam_writer_release_workspaces(struct lam_writer *writer) {
   }
 }
 
-/* ---- rounds: rows are encoded while pages of the round before are packed, and those before them written ---- */
+/* ---- rows into encoded pages, by column ---- */
 
-struct round {
+struct slice {
   struct lam_writer *writer;
-  size_t columns;      /* that take rows; none of them where a row group ends */
   int64_t from, count; /* rows of the batch */
 };
 
-static struct lam_out_page **packing(const struct lam_writer *writer) {
-  return (struct lam_out_page **)(void *)writer->packing.data;
-}
-
-static enum lam_status append_column(const struct round *round, size_t index, struct lam_workspace *workspace,
-                                     struct lam_error *error) {
-  struct lam_writer *writer = round->writer;
-  if (lam_writer_source(writer, (int32_t)index) != LAM_MIX_WRITTEN) return LAM_OK;
+static enum lam_status append_rows(const struct slice *slice, size_t index, struct lam_workspace *workspace,
+                                   struct lam_error *error) {
+  struct lam_writer *writer = slice->writer;
   struct lam_chunk_writer *chunk = &writer->chunks[index];
   const struct lam_view *view = &writer->views[index];
   const struct lam_shred_path *path = &writer->columns[index].shred;
-  if (path->depth > 0) return lam_chunk_append_nested(chunk, workspace, path, view, round->from, round->count, error);
-  return lam_chunk_append(chunk, workspace, view, round->from, round->count, error);
+  if (path->depth > 0) return lam_chunk_append_nested(chunk, workspace, path, view, slice->from, slice->count, error);
+  return lam_chunk_append(chunk, workspace, view, slice->from, slice->count, error);
 }
 
-/* The columns come first, since each of them is one task; then the writing, and a task for each page. */
-static enum lam_status run_task(void *user, size_t index, struct lam_error *error) {
-  const struct round *round = user;
-  struct lam_writer *writer = round->writer;
-  if (index == round->columns) return lam_writer_put_outgoing(writer, error);
+static enum lam_status append_column(void *user, size_t index, struct lam_error *error) {
+  const struct slice *slice = user;
+  struct lam_writer *writer = slice->writer;
+  struct lam_workspace *workspace;
+  if (lam_writer_source(writer, (int32_t)index) != LAM_MIX_WRITTEN) return LAM_OK;
+  LAM_TRY(lam_writer_take_workspace(writer, &workspace, error));
+  enum lam_status status = append_rows(slice, index, workspace, error);
+  lam_writer_return_workspace(writer, workspace);
+  return lam_fail_in(error, status, "column \"%s\"", writer->columns[index].name);
+}
+
+/* ---- pages are packed beside that, and written once those before them are ---- */
+
+enum lam_status lam_writer_pack_page(void *user, struct lam_queue_item *item, struct lam_error *error) {
+  struct lam_writer *writer = user;
+  struct lam_out_page *page = (struct lam_out_page *)(void *)item;
   struct lam_workspace *workspace;
   LAM_TRY(lam_writer_take_workspace(writer, &workspace, error));
-  size_t column = index;
-  enum lam_status status;
-  if (index < round->columns) {
-    status = append_column(round, index, workspace, error);
-  } else {
-    struct lam_out_page *page = packing(writer)[index - round->columns - 1];
-    column = (size_t)(page->chunk - writer->chunks);
-    status = lam_page_pack(page, workspace, error);
-  }
+  enum lam_status status = lam_page_pack(page, workspace, error);
   lam_writer_return_workspace(writer, workspace);
-  return lam_fail_in(error, status, "column \"%s\"", writer->columns[column].name);
+  return lam_fail_in(error, status, "column \"%s\"", writer->columns[page->chunk - writer->chunks].name);
 }
 
-static enum lam_status run_round(struct round *round, bool serial, struct lam_error *error) {
-  struct lam_writer *writer = round->writer;
-  size_t pages = writer->packing.size / sizeof(struct lam_out_page *);
-  struct lam_pool *pool = lam_context_pool(lam_mem_context(writer->mem));
-  LAM_TRY(lam_pool_run(pool, round->columns + 1 + pages, serial ? 1 : 0, run_task, round, error));
-  writer->packing.size = 0;
-  for (int32_t i = 0; i < writer->column_count; i++) LAM_TRY(lam_chunk_collect(&writer->chunks[i], error));
-  return LAM_OK;
-}
-
-/* What is encoded by now is packed in the next round. */
-static enum lam_status begin_packing(struct lam_writer *writer, struct lam_error *error) {
+static void add_encoded(struct lam_writer *writer) {
+  struct lam_queue_item *items = NULL, **last = &items;
   for (int32_t i = 0; i < writer->column_count; i++) {
-    struct lam_chunk_writer *chunk = &writer->chunks[i];
-    for (struct lam_out_page *page = chunk->encoded.first; page; page = page->next)
-      LAM_TRY(lam_buf_append(&writer->packing, &page, sizeof page, error));
-    lam_page_list_move(&chunk->encoded, &chunk->packing);
+    for (struct lam_out_page *page = writer->chunks[i].encoded.first; page; page = page->next) {
+      page->item.next = NULL;
+      *last = &page->item;
+      last = &page->item.next;
+    }
   }
+  lam_queue_add(writer->queue, items);
+}
+
+static void move_encoded(struct lam_writer *writer) {
+  for (int32_t i = 0; i < writer->column_count; i++)
+    lam_page_list_move(&writer->chunks[i].encoded, &writer->chunks[i].packing);
+}
+
+static enum lam_status collect(struct lam_writer *writer, struct lam_error *error) {
+  for (int32_t i = 0; i < writer->column_count; i++) LAM_TRY(lam_chunk_collect(&writer->chunks[i], error));
+  return lam_writer_put_outgoing(writer, error);
+}
+
+/* What is encoded by now is packed from now on; what was being packed is collected, so that how far the writer is does
+ * not depend on the threads. */
+static enum lam_status begin_packing(struct lam_writer *writer, struct lam_error *error) {
+  add_encoded(writer);
+  LAM_TRY(lam_queue_wait(writer->queue, false, error));
+  LAM_TRY(collect(writer, error));
+  move_encoded(writer);
   return LAM_OK;
 }
 
 enum lam_status lam_writer_pack(struct lam_writer *writer, bool serial, struct lam_error *error) {
-  struct round round = {.writer = writer};
-  LAM_TRY(begin_packing(writer, error));
-  return run_round(&round, serial, error);
+  if (!serial) add_encoded(writer);
+  LAM_TRY(lam_queue_wait(writer->queue, true, error));
+  for (int32_t i = 0; serial && i < writer->column_count; i++)
+    for (struct lam_out_page *page = writer->chunks[i].encoded.first; page; page = page->next)
+      LAM_TRY(lam_writer_pack_page(writer, &page->item, error));
+  move_encoded(writer);
+  return collect(writer, error);
 }
 
 static uint64_t encoded_bytes(const struct lam_writer *writer) {
@@ -189,20 +201,23 @@ static uint64_t rows_bytes(const struct lam_writer *writer, int64_t from, int64_
 /* Takes as many rows as fit the row group and the slice. */
 static enum lam_status append_slice(struct lam_writer *writer, int64_t from, int64_t left, int64_t *taken,
                                     struct lam_error *error) {
-  struct round round = {writer, (size_t)writer->column_count, from, lam_min_i64(left, lam_writer_rows_left(writer))};
-  uint64_t bytes = rows_bytes(writer, from, round.count);
-  while (bytes > writer->slice_bytes && round.count > 1) {
-    round.count /= 2;
-    bytes = rows_bytes(writer, from, round.count);
+  struct slice slice = {writer, from, lam_min_i64(left, lam_writer_rows_left(writer))};
+  uint64_t bytes = rows_bytes(writer, from, slice.count);
+  while (bytes > writer->slice_bytes && slice.count > 1) {
+    slice.count /= 2;
+    bytes = rows_bytes(writer, from, slice.count);
   }
-  LAM_TRY(run_round(&round, bytes < LAM_SERIAL_BYTES && writer->packing.size == 0, error));
-  *taken = round.count;
-  writer->pending_rows += round.count;
+  struct lam_pool *pool = lam_context_pool(lam_mem_context(writer->mem));
+  uint32_t width = bytes < LAM_SERIAL_BYTES ? 1 : 0;
+  LAM_TRY(lam_pool_run(pool, (size_t)writer->column_count, width, append_column, &slice, error));
+  *taken = slice.count;
+  writer->pending_rows += slice.count;
   uint64_t encoded = encoded_bytes(writer);
-  if (encoded < (writer->packed_any ? writer->slice_bytes : FIRST_PACK_BYTES)) return LAM_OK;
-  /* Huge values do not wait for the next ones. The first pages are packed at once too, to learn how well: whoever ends
-   * a file by its size asks for it. */
-  bool at_once = !writer->packed_any || encoded > 2 * writer->slice_bytes;
+  if (encoded < (writer->packed_any ? writer->pack_bytes : FIRST_PACK_BYTES)) return LAM_OK;
+  /* Huge values do not wait for the next ones, nor does anything where memory is short. The first pages are packed at
+   * once too, to learn how well: whoever ends a file by its size asks for it. */
+  bool at_once = !writer->packed_any || encoded > 2 * writer->slice_bytes ||
+                 lam_mem_available(writer->mem) < 2 * writer->low_memory;
   writer->packed_any = true;
   return at_once ? lam_writer_pack(writer, false, error) : begin_packing(writer, error);
 }

@@ -60,7 +60,7 @@ struct lam_writer {
   struct lam_mix mix;
   struct lam_page_pool pool;
   struct lam_page_list outgoing; /* packed pages of its first chunk, behind the chunk's segments */
-  struct lam_buf packing;        /* struct lam_out_page *: the pages of a round */
+  struct lam_queue *queue;       /* pages that are packed beside what the writer does */
   struct lam_view *views;        /* of the batch under way */
 
   struct lam_arena arena; /* whatever the footer will need */
@@ -71,6 +71,7 @@ struct lam_writer {
 
   int64_t row_group_rows;
   uint64_t row_group_bytes, slice_bytes;
+  uint64_t pack_bytes; /* encoded pages are packed once there are so many bytes of them */
   uint64_t memory;     /* bytes to plan with */
   uint64_t low_memory; /* end the row group when less than this is available */
   bool no_sync;
@@ -121,13 +122,15 @@ struct lam_plain_copy;
 enum lam_status lam_writer_begin_batch(struct lam_writer *writer, const struct ArrowArray *batch,
                                        struct lam_plain_copy **copies, struct lam_error *error);
 void lam_writer_end_batch(struct lam_writer *writer, struct lam_plain_copy *copies);
-/* Packs what is encoded. */
+/* Packs what is encoded, and writes what can be written. */
 enum lam_status lam_writer_pack(struct lam_writer *writer, bool serial, struct lam_error *error);
+/* lam_item_fn of writer->queue: packs a page. */
+enum lam_status lam_writer_pack_page(void *user, struct lam_queue_item *item, struct lam_error *error);
 
 /* ---- writer_groups.c ---- */
 
 /* Writes the packed pages of the row group's first chunk: it stands where the file ends now, so that they need not
- * wait. One thread at a time, the only one that writes meanwhile. */
+ * wait. */
 enum lam_status lam_writer_put_outgoing(struct lam_writer *writer, struct lam_error *error);
 /* Writes the row group under way, if it has rows. */
 enum lam_status lam_writer_close_group(struct lam_writer *writer, struct lam_error *error);

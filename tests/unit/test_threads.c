@@ -191,8 +191,89 @@ static void waits_by_helping(void **state) {
   }
 }
 
+/* ---- queues ---- */
+
+struct job {
+  struct lam_queue_item item;
+  _Atomic int runs;
+  bool fails;
+};
+
+static enum lam_status run_job(void *user, struct lam_queue_item *item, struct lam_error *error) {
+  struct job *job = (struct job *)(void *)item;
+  _Atomic int *begun = user;
+  atomic_fetch_add(begun, 1);
+  usleep(job->fails ? 0 : 20);
+  atomic_fetch_add(&job->runs, 1);
+  return job->fails ? lam_fail(error, LAM_CORRUPT, "a job fails") : LAM_OK;
+}
+
+static void add_jobs(struct lam_queue *queue, struct job *jobs, size_t count) {
+  for (size_t i = 0; i < count; i++) jobs[i].item.next = i + 1 < count ? &jobs[i + 1].item : NULL;
+  lam_queue_add(queue, count ? &jobs[0].item : NULL);
+}
+
+static int runs_of(struct job *jobs, size_t count) {
+  int runs = 0;
+  for (size_t i = 0; i < count; i++) runs += atomic_load(&jobs[i].runs);
+  return runs;
+}
+
+/* Batches of all sizes, while loops go on in the same pool: what was waited for is done, once. */
+static void queues_run_each_item_once(void **state) {
+  (void)state;
+  enum { BATCHES = 60, MOST = 7 };
+  for (uint32_t threads = 1; threads <= 4; threads++) {
+    static struct job jobs[BATCHES][MOST];
+    struct lam_pool *pool;
+    struct lam_queue *queue, *other;
+    struct counts counts = {.fails_at = MANY};
+    _Atomic int begun = 0;
+    memset(jobs, 0, sizeof jobs);
+    assert_int_equal(lam_pool_create(threads, &pool, NULL), LAM_OK);
+    assert_int_equal(lam_queue_open(pool, run_job, &begun, &queue, NULL), LAM_OK);
+    assert_int_equal(lam_queue_open(pool, run_job, &begun, &other, NULL), LAM_OK);
+    for (size_t i = 0; i < BATCHES; i++) {
+      add_jobs(queue, jobs[i], i * 5 % (MOST + 1));
+      assert_int_equal(lam_pool_run(pool, 8, 0, count_run, &counts, NULL), LAM_OK);
+      assert_int_equal(lam_queue_wait(queue, i % 9 == 8, NULL), LAM_OK);
+      if (i > 0) assert_int_equal(runs_of(jobs[i - 1], MOST), (i - 1) * 5 % (MOST + 1));
+      if (i % 9 == 8) assert_int_equal(runs_of(jobs[i], MOST), i * 5 % (MOST + 1));
+    }
+    lam_queue_close(other);
+    assert_int_equal(lam_queue_wait(queue, true, NULL), LAM_OK);
+    assert_int_equal(runs_of(&jobs[0][0], (size_t)BATCHES * MOST), begun);
+    lam_queue_close(queue);
+    lam_pool_free(pool);
+  }
+}
+
+static void queues_skip_after_a_failure(void **state) {
+  (void)state;
+  for (uint32_t threads = 1; threads <= 2; threads++) {
+    struct job jobs[50] = {[3] = {.fails = true}}, more[50] = {[0] = {.fails = false}};
+    struct lam_pool *pool;
+    struct lam_queue *queue;
+    struct lam_error error = LAM_ERROR_INIT;
+    _Atomic int begun = 0;
+    assert_int_equal(lam_pool_create(threads, &pool, NULL), LAM_OK);
+    assert_int_equal(lam_queue_open(pool, run_job, &begun, &queue, NULL), LAM_OK);
+    add_jobs(queue, jobs, 50);
+    assert_int_equal(lam_queue_wait(queue, true, &error), LAM_CORRUPT);
+    assert_string_equal(error.message, "a job fails");
+    assert_true(runs_of(jobs, 50) < 10);
+    add_jobs(queue, more, 50); /* not waited for: closing drops them */
+    lam_queue_close(queue);
+    assert_int_equal(runs_of(more, 50), 0);
+    lam_pool_free(pool);
+  }
+  lam_queue_close(NULL);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+    cmocka_unit_test(queues_run_each_item_once),
+    cmocka_unit_test(queues_skip_after_a_failure),
     cmocka_unit_test(runs_each_index_once),
     cmocka_unit_test(the_first_failure_wins),
     cmocka_unit_test(loops_nest),
