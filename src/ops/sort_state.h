@@ -73,7 +73,7 @@ struct lam_sorter {
   struct lam_heap_entry *heap; /* the least first */
   uint32_t heap_size;
   uint32_t open_first, open_count; /* runs [open_first, open_first + open_count) are open */
-  bool top_chosen;     /* the last row was the top's, which waits for its slots to be filled */
+  bool top_chosen;                 /* the last row was the top's, which waits for its slots to be filled */
 };
 
 static inline struct lam_bytes lam_batch_key(const struct lam_batch_keys *keys, int64_t row) {
