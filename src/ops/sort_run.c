@@ -67,10 +67,11 @@ static enum lam_status write_pieces(struct lam_sorter *s, struct lam_run *run, s
     status = lam_buf_append(&firsts, &row, sizeof row, error);
     if (status == LAM_OK) status = lam_buf_append(&run->pieces, &piece, sizeof piece, error);
   }
-  struct write_job job = {spill, batch, pieces_of(run) + had / sizeof *job.pieces, (int64_t *)(void *)firsts.data};
-  if (status == LAM_OK)
+  if (status == LAM_OK) {
+    struct write_job job = {spill, batch, pieces_of(run) + had / sizeof *job.pieces, (int64_t *)(void *)firsts.data};
     status = lam_pool_run(lam_context_pool(lam_mem_context(s->mem)), firsts.size / sizeof(int64_t), 0, write_task, &job,
                           error);
+  }
   lam_buf_release(&firsts);
   return status;
 }

@@ -48,7 +48,8 @@ struct lam_thrift_field {
 };
 
 static inline struct lam_thrift lam_thrift_of(struct lam_bytes bytes, const char *what, struct lam_error *error) {
-  return (struct lam_thrift){bytes.data, bytes.data, bytes.data + bytes.size, what, error, false};
+  const uint8_t *end = bytes.size ? bytes.data + bytes.size : bytes.data; /* no bytes may be at NULL */
+  return (struct lam_thrift){bytes.data, bytes.data, end, what, error, false};
 }
 static inline size_t lam_thrift_offset(const struct lam_thrift *in) {
   return (size_t)(in->at - in->begin);
