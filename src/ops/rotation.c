@@ -53,11 +53,13 @@ enum lam_status lam_rotation_open(struct lam_rotation *r, struct lam_error *erro
   if (r->writer) return LAM_OK;
   LAM_TRY(add_file(r, error));
   r->file_rows = 0;
-  if (r->options.base)
+  if (r->options.base) /* what is staged is copied, and never synced */
     return lam_writer_append_in(r->options.store, r->files[r->file_count - 1].staged, r->options.base,
                                 r->options.schema, &r->options.write, r->mem, &r->writer, error);
-  return lam_writer_open_in(r->options.store, r->files[r->file_count - 1].staged, r->options.schema, &r->options.write,
-                            r->mem, &r->writer, error);
+  LAM_TRY(lam_writer_open_in(r->options.store, r->files[r->file_count - 1].staged, r->options.schema, &r->options.write,
+                             r->mem, &r->writer, error));
+  lam_writer_expect_sync(r->writer);
+  return LAM_OK;
 }
 
 /* ---- checking a finished file ---- */

@@ -223,6 +223,10 @@ static void set_sizes(struct lam_writer *writer, const struct lam_write_options 
   writer->no_sync = options->no_sync;
 }
 
+void lam_writer_expect_sync(struct lam_writer *writer) {
+  if (writer->store->ops->expect_sync) writer->store->ops->expect_sync(writer->output, 0);
+}
+
 static enum lam_status begin_file(struct lam_writer *writer, const struct lam_write_options *options,
                                   struct lam_error *error) {
   if (!writer->schema.format || strcmp(writer->schema.format, "+s") != 0)
@@ -237,7 +241,7 @@ static enum lam_status begin_file(struct lam_writer *writer, const struct lam_wr
   writer->meta.created_by = lam_bytes_of_string("lamella version " LAM_VERSION " (build none)");
   if (writer->base) LAM_TRY(lam_writer_continue(writer, writer->base, error));
   LAM_TRY(writer->store->ops->create(writer->store, writer->key, &writer->output, error));
-  if (writer->store->ops->expect_sync) writer->store->ops->expect_sync(writer->output, 0);
+  if (!writer->no_sync) lam_writer_expect_sync(writer);
   return writer->base ? LAM_OK : lam_writer_put(writer, "PAR1", 4, error);
 }
 

@@ -11,6 +11,8 @@
 enum lam_status lam_writer_open_in(struct lam_store *store, const char *key, const struct ArrowSchema *schema,
                                    const struct lam_write_options *options, struct lam_mem *mem,
                                    struct lam_writer **out, struct lam_error *error);
+/* The caller will sync the object, with others: the disk may begin to write it. Before anything is written. */
+void lam_writer_expect_sync(struct lam_writer *writer);
 
 /* Copies a row group byte for byte, all offsets moved, with its page indexes and bloom filters; a row
  * group under way is ended first. The leaves of both files agree in number, physical type and levels
