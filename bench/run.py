@@ -560,7 +560,7 @@ def section_sidecar():
     say()
     say("| table | files | sidecars' share of the bytes | built, files/s | MB/s |")
     say("|---|---:|---:|---:|---:|")
-    for name, table in (("FluxForge's demo", demo_table()), ("flights, 5 MB a file", sidecar_flights())):
+    for name, table in (("the demo's table", demo_table()), ("flights, 5 MB a file", sidecar_flights())):
         files, file_bytes, size, seconds = built_sidecars(table)
         say(f"| {name} | {files:,} | {size / file_bytes:.2%} | {files / seconds:,.0f} | {file_bytes / seconds / 1e6:,.0f} |")
     say()
