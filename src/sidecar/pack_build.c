@@ -21,6 +21,7 @@ struct column {
   struct lam_type type;
   struct lam_buf slots; /* of the files so far; fewer where the last ones lack it */
   struct lam_buf bytes;
+  size_t schema; /* the last one that has it; another leaf of that one, of the same name, has a column of its own */
 };
 
 struct schema {
@@ -156,7 +157,9 @@ static enum lam_status column_of(struct lam_pack_builder *b, const struct lam_fi
   const struct lam_bytes name = lam_bytes_of(path->data, path->size);
   for (size_t i = 0; i < b->column_count; i++) { /* most schemas differ in few columns from the first */
     size_t at = ((size_t)leaf + i) % b->column_count;
-    if (!is_column(&b->columns[at], name, node->field_id, &of.type)) continue;
+    struct column *column = &b->columns[at];
+    if (column->schema == b->schema_count || !is_column(column, name, node->field_id, &of.type)) continue;
+    column->schema = b->schema_count;
     *out = (uint32_t)at;
     return LAM_OK;
   }
@@ -167,7 +170,8 @@ static enum lam_status column_of(struct lam_pack_builder *b, const struct lam_fi
   struct column *column = &b->columns[b->column_count];
   char *copy;
   LAM_TRY(lam_arena_string(&b->arena, name, &copy, error));
-  *column = (struct column){.path = lam_bytes_of(copy, name.size), .field_id = node->field_id, .type = of.type};
+  *column = (struct column){
+      .path = lam_bytes_of(copy, name.size), .field_id = node->field_id, .type = of.type, .schema = b->schema_count};
   lam_buf_init(&column->slots, b->mem);
   lam_buf_init(&column->bytes, b->mem);
   *out = (uint32_t)b->column_count++;

@@ -150,3 +150,13 @@ def test_an_older_form_is_made_anew(lamella, trades):
     assert "form 1" in lamella("count", "t", "--log-level", "info").err
     lamella("delete", "t", "--where", "id = 1")
     assert pack.read_bytes()[:8] == b"LAMPACK2"
+
+
+def test_two_columns_of_one_name(lamella, write):
+    """Each has its own bounds; found by fuzzing."""
+    for i in range(3):
+        write(f"t/{i}.parquet", pa.Table.from_arrays([pa.array([10 * i, 10 * i + 1]), pa.array([500 + i, 700])], names=["a", "a"]))
+    time.sleep(0.15)
+    assert lamella.json("sidecar", "build", "t")["built"] == 3
+    assert lamella.json("count", "t")["rows"] == 6
+    assert lamella.json("partitions", "t")["partitions"][0]["rows"] == 6
