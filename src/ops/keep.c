@@ -105,10 +105,11 @@ static const struct lam_schema_node *flat_column(const struct lam_file_meta *met
 
 enum lam_status lam_keep_sorting(const struct lam_file *file, struct lam_arena *arena, struct lam_sort_key **keys,
                                  int32_t *count, struct lam_error *error) {
-  const struct lam_file_meta *meta = lam_file_meta(file);
-  const struct lam_row_group_meta *first = meta->row_groups;
   *keys = NULL;
   *count = 0;
+  LAM_TRY(lam_file_read_footer(file, error)); /* a sidecar does not say where NULLs are */
+  const struct lam_file_meta *meta = lam_file_meta(file);
+  const struct lam_row_group_meta *first = meta->row_groups;
   for (int32_t g = 1; g < meta->row_group_count; g++)
     if (!same_sorting(first, &first[g])) return LAM_OK;
   if (meta->row_group_count == 0) return LAM_OK;

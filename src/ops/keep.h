@@ -26,7 +26,8 @@ enum lam_status lam_keep_change(struct lam_keep *keep, const struct lam_change_o
                                 const struct ArrowSchema *schema, struct lam_error *error);
 void lam_keep_write(const struct lam_keep *keep, struct lam_write_options *out);
 
-/* By which columns the rows of all row groups of the file are said to be sorted; names are the file's. */
+/* By which columns the rows of all row groups of the file are said to be sorted, by its footer; names are the file's.
+ */
 enum lam_status lam_keep_sorting(const struct lam_file *file, struct lam_arena *arena, struct lam_sort_key **keys,
                                  int32_t *count, struct lam_error *error);
 

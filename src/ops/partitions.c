@@ -363,8 +363,7 @@ static void choose_column(struct survey *survey) {
   if (!snapshot->file_count || lam_snapshot_file(table->directory, snapshot, &snapshot->files[0], &table->file_options,
                                                  table->mem, &file, NULL) != LAM_OK)
     return;
-  if (lam_file_read_footer(file, NULL) == LAM_OK &&
-      lam_keep_sorting(file, &survey->arena, &keys, &count, NULL) == LAM_OK && count > 0 &&
+  if (lam_keep_sorting(file, &survey->arena, &keys, &count, NULL) == LAM_OK && count > 0 &&
       lam_schema_find(&table->merge.schema, keys[0].column) >= 0) {
     survey->sort_key = keys[0].column;
     survey->options.columns = &survey->sort_key;

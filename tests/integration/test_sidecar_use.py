@@ -4,6 +4,7 @@ import os
 import shutil
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tables import files_of
@@ -166,3 +167,12 @@ def test_orphans_are_swept(lamella, table):
     assert len(sidecars(lamella)) == 3
     lamella("sidecar", "build", "t")
     assert len(sidecars(lamella)) == 2 and not (lamella.directory / "t.lamella/pm/day=2").exists()
+
+
+def test_a_delete_keeps_the_sorting_of_a_file_with_a_sidecar(lamella, write):
+    path = write("t/a.parquet", pa.table({"k": list(range(1000))}), sorting_columns=[pq.SortingColumn(0, nulls_first=True)])
+    lamella("sidecar", "build", "t")
+    lamella("delete", "t", "--where", "k = 5")
+    meta = pq.read_metadata(files_of(path.parent)[0])
+    assert meta.num_rows == 999
+    assert meta.row_group(0).sorting_columns == (pq.SortingColumn(0, False, True),)
