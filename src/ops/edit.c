@@ -7,6 +7,8 @@
 #include "parquet/codec.h"
 #include "table/where.h"
 
+enum { MOST_RETRIES = 3 };
+
 /* ---- for the operations ---- */
 
 void lam_edit_add_counts(struct lam_edit_result *to, const struct lam_edit_result *from) {
@@ -238,13 +240,20 @@ static enum lam_status begin(struct lam_edit *edit, struct lam_error *error) {
   return lam_directory_recover(edit->directory, options->grace_seconds, options->no_wait, &recovered, error);
 }
 
+bool lam_begin_anew(struct lam_context *context, const char *name, const struct lam_change_options *options,
+                    uint64_t *retries, const struct lam_error *error) {
+  if (options->no_wait || *retries == MOST_RETRIES) return false;
+  ++*retries;
+  if (error) lam_log(context, LAM_LOG_INFO, "%s is begun anew: %s", name, error->message);
+  return true;
+}
+
 static enum lam_status run_attempts(struct lam_edit *edit, const struct operation *operation, struct lam_error *error) {
   for (;;) {
     bool again;
     enum lam_status status = attempt(edit, operation, &again, error);
-    if (!again || edit->options->no_wait || edit->result.retries == LAM_MOST_RETRIES) return status;
-    edit->result.retries++;
-    if (error) lam_log(edit->context, LAM_LOG_INFO, "%s is begun anew: %s", edit->name, error->message);
+    if (!again || !lam_begin_anew(edit->context, edit->name, edit->options, &edit->result.retries, error))
+      return status;
   }
 }
 

@@ -13,7 +13,9 @@
 #include "table/commit.h"
 #include "table/table.h"
 
-enum { LAM_MOST_RETRIES = 3 }; /* that an operation makes after conflicts */
+/* Whether an operation that met a conflict is begun anew, which is logged and counted. At most three times. */
+bool lam_begin_anew(struct lam_context *context, const char *name, const struct lam_change_options *options,
+                    uint64_t *retries, const struct lam_error *error);
 
 struct lam_edit {
   struct lam_context *context;

@@ -85,12 +85,6 @@ static enum lam_status check_source(const struct repartition *r, struct lam_erro
   return LAM_OK;
 }
 
-static bool same_columns(const struct lam_snapshot *snapshot, const struct lam_partition_spec *spec) {
-  bool same = snapshot->column_count == (size_t)spec->count;
-  for (int32_t i = 0; same && i < spec->count; i++) same = strcmp(snapshot->columns[i], spec->names[i]) == 0;
-  return same;
-}
-
 static enum lam_status check_target(const struct repartition *r, struct lam_error *error) {
   const struct lam_snapshot *present = &r->present;
   if (r->in_place) return LAM_OK;
@@ -102,7 +96,7 @@ static enum lam_status check_target(const struct repartition *r, struct lam_erro
     return lam_fail(error, LAM_EXISTS,
                     "%s has %zu data files already: say whether to append to them or to replace them", r->target->name,
                     present->file_count);
-  if (same_columns(present, &r->spec)) return LAM_OK;
+  if (lam_snapshot_is_by(present, r->spec.names, (size_t)r->spec.count)) return LAM_OK;
   return lam_fail(error, LAM_INVALID, "%s is partitioned by %s%s, and what is appended must be as well",
                   r->target->name, present->column_count ? present->columns[0] : "nothing",
                   present->column_count > 1 ? " and other columns" : "");
@@ -112,7 +106,7 @@ static enum lam_status check_target(const struct repartition *r, struct lam_erro
 static enum lam_status check_scope(struct repartition *r, struct lam_error *error) {
   const struct lam_table *table = r->table;
   if (!r->in_place || !r->filter.count) return LAM_OK;
-  if (!same_columns(&table->snapshot, &r->spec))
+  if (!lam_snapshot_is_by(&table->snapshot, r->spec.names, (size_t)r->spec.count))
     return lam_fail(error, LAM_INVALID,
                     "the partitions of %s that were not asked for stay in their directories, so the others must be "
                     "partitioned by the same columns; without partitions all of it is partitioned anew",
@@ -464,11 +458,8 @@ enum lam_status lam_repartition_directory(struct lam_directory *source, struct l
   enum lam_status status;
   bool again;
   LAM_TRY(check_options(&r, error));
-  while ((status = attempt(&r, &again, error)) != LAM_OK) {
-    if (!again || options.change.no_wait || counts.retries == LAM_MOST_RETRIES) break;
-    counts.retries++;
-    if (error) lam_log(r.context, LAM_LOG_INFO, "the repartition is begun anew: %s", error->message);
-  }
+  do status = attempt(&r, &again, error);
+  while (again && lam_begin_anew(r.context, "the repartition", &options.change, &counts.retries, error));
   lam_result_write(&counts, sizeof counts, result);
   return status;
 }

@@ -106,6 +106,8 @@ struct lam_snapshot {
 enum lam_status lam_snapshot_open(struct lam_directory *directory, const struct lam_partition_filter *filter,
                                   struct lam_snapshot *out, struct lam_error *error);
 void lam_snapshot_release(struct lam_snapshot *snapshot);
+/* Whether the table is partitioned by just these columns, in this order. */
+bool lam_snapshot_is_by(const struct lam_snapshot *snapshot, const char *const *columns, size_t count);
 
 /* Where the bytes of a file of the snapshot are now: in the table, still staged, or retired since. LAM_NOT_FOUND says
  * that the file was replaced and is past its grace. `key` is allocated in `arena`. A commit may move the file between

@@ -119,9 +119,7 @@ enum lam_status lam_scope_check_layout(struct lam_directory *directory, const st
   struct lam_snapshot now;
   if (!layout || change->add_count == 0 || layout->sequence == sequence) return LAM_OK;
   LAM_TRY(lam_snapshot_open(directory, NULL, &now, error));
-  bool same = now.file_count == 0 || now.column_count == layout->count;
-  for (size_t i = 0; same && now.file_count && i < now.column_count; i++)
-    same = strcmp(now.columns[i], layout->columns[i]) == 0;
+  bool same = now.file_count == 0 || lam_snapshot_is_by(&now, layout->columns, layout->count);
   lam_snapshot_release(&now);
   if (same) return LAM_OK;
   return lam_fail(error, LAM_CONFLICT,

@@ -321,6 +321,12 @@ enum lam_status lam_snapshot_record(struct lam_directory *directory, struct lam_
   return status;
 }
 
+bool lam_snapshot_is_by(const struct lam_snapshot *snapshot, const char *const *columns, size_t count) {
+  bool same = snapshot->column_count == count;
+  for (size_t i = 0; same && i < count; i++) same = strcmp(snapshot->columns[i], columns[i]) == 0;
+  return same;
+}
+
 void lam_snapshot_release(struct lam_snapshot *snapshot) {
   struct lam_mem *mem = snapshot->arena.mem;
   lam_pack_close(snapshot->pack);
