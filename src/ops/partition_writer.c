@@ -576,9 +576,7 @@ static enum lam_status hold(struct lam_partition_writer *w, struct ArrowArray *b
   LAM_TRY(lam_buf_append(&w->batches, batch, sizeof *batch, error));
   batch->release = NULL;
   LAM_TRY(add_loose(w, rows, bytes, error));
-  /* Who brings the rows may need more than was thought: rows that are long, pages that are large. */
-  bool pressed = w->held >= w->run_bytes / 8 && lam_mem_available(w->mem) < w->run_bytes / 2;
-  return pressed || w->held >= w->run_bytes ? make_room(w, error) : LAM_OK;
+  return lam_spill_due(w->mem, w->held, w->run_bytes) ? make_room(w, error) : LAM_OK;
 }
 
 enum lam_status lam_partition_writer_write(struct lam_partition_writer *w, struct ArrowArray *batch,

@@ -317,9 +317,7 @@ enum lam_status lam_sorter_add(struct lam_sorter *s, struct ArrowArray *batch, s
   if (wasteful || (held->length >= PRESORT_ROWS && small)) LAM_TRY(presort(s, s->batch_count - 1, wasteful, error));
   /* Twice an entry: sorting needs a second array of them. */
   s->held += lam_max_u64(bytes, lam_array_memory(held)) + (uint64_t)held->length * 2 * sizeof(struct entry);
-  /* Who adds may need more than was thought: rows that are long, pages that are large. */
-  bool pressed = s->held >= s->run_bytes / 8 && lam_mem_available(s->mem) < s->run_bytes / 2;
-  return pressed || s->held >= s->run_bytes ? spill(s, error) : LAM_OK;
+  return lam_spill_due(s->mem, s->held, s->run_bytes) ? spill(s, error) : LAM_OK;
 }
 
 enum lam_status lam_sorter_finish(struct lam_sorter *s, struct lam_error *error) {

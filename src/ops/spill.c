@@ -309,6 +309,10 @@ static enum lam_status get_piece(struct lam_spill *spill, const struct lam_spill
   return status;
 }
 
+bool lam_spill_due(const struct lam_mem *mem, uint64_t held, uint64_t most) {
+  return held >= most || (held >= most / 8 && lam_mem_available(mem) < most / 2);
+}
+
 enum lam_status lam_spill_read(struct lam_spill *spill, const struct lam_spill_piece *piece, struct ArrowArray *out,
                                struct lam_error *error) {
   size_t size = (size_t)piece->stored + piece->text;

@@ -24,6 +24,9 @@ enum lam_status lam_spill_write(struct lam_spill *spill, const struct ArrowArray
                                 struct lam_spill_piece *out, struct lam_error *error);
 /* Ends the writing; from here on pieces are read. */
 enum lam_status lam_spill_finish(struct lam_spill *spill, struct lam_error *error);
+/* Whether who holds `held` bytes of rows, of `most` at most, should spill them: also before, where memory is short,
+ * since who brings the rows may need more than was thought (rows that are long, pages that are large). */
+bool lam_spill_due(const struct lam_mem *mem, uint64_t held, uint64_t most);
 enum lam_status lam_spill_read(struct lam_spill *spill, const struct lam_spill_piece *piece, struct ArrowArray *out,
                                struct lam_error *error);
 
