@@ -154,7 +154,6 @@ struct lam_write_options {
   int32_t key_value_count;
   bool no_sync; /* do not make the file durable before it becomes visible */
   bool no_page_index;
-  int64_t memory_bytes; /* of the budget, that the writer plans with; 0: all that is available when it is opened */
 };
 #define LAM_WRITE_OPTIONS_INIT \
   { .struct_size = sizeof(struct lam_write_options) }

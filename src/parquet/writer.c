@@ -216,7 +216,6 @@ static enum lam_status keep_key_values(struct lam_writer *writer, const struct l
 
 static void set_sizes(struct lam_writer *writer, const struct lam_write_options *options) {
   writer->memory = lam_mem_available(writer->mem);
-  if (options->memory_bytes) writer->memory = lam_min_u64(writer->memory, (uint64_t)options->memory_bytes);
   uint64_t share = lam_max_u64(lam_min_u64(DEFAULT_ROW_GROUP_BYTES, writer->memory / 4), SMALLEST_ROW_GROUP);
   writer->row_group_rows = options->row_group_rows ? options->row_group_rows : DEFAULT_ROW_GROUP_ROWS;
   writer->row_group_bytes = options->row_group_bytes ? (uint64_t)options->row_group_bytes : share;

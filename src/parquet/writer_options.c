@@ -22,7 +22,6 @@ enum lam_status lam_write_options_read(const struct lam_write_options *given, st
                {"page_bytes", out->page_bytes, 1 << 30},
                {"page_rows", out->page_rows, INT32_MAX},
                {"dictionary_bytes", out->dictionary_bytes, 1 << 30},
-               {"memory_bytes", out->memory_bytes, INT64_MAX},
                {"column_count", out->column_count, INT32_MAX},
                {"sorting_count", out->sorting_count, INT32_MAX},
                {"key_value_count", out->key_value_count, INT32_MAX}};
