@@ -101,9 +101,7 @@ static enum lam_status begin_indices(struct lam_page_values *page, struct lam_er
 static enum lam_status begin_boolean_runs(struct lam_page_values *page, struct lam_error *error) {
   struct lam_bytes bytes = page->bytes;
   if (bytes.size == 0) return LAM_OK;
-  LAM_CHECK(bytes.size >= 4, error,
-            "run-length encoded booleans in %zu bytes; expected a length of 4 "
-            "bytes first",
+  LAM_CHECK(bytes.size >= 4, error, "run-length encoded booleans in %zu bytes; expected a length of 4 bytes first",
             bytes.size);
   size_t size = lam_load32(bytes.data);
   LAM_CHECK(size <= bytes.size - 4, error, "run-length encoded booleans of %zu bytes; %zu are left", size,
@@ -261,8 +259,7 @@ static enum lam_status next_page(struct lam_chunk *chunk, const struct lam_range
   return LAM_OK;
 }
 
-/* Goes on to the next of the rows in `rows`; those before it that are to be
- * skipped are passed over. */
+/* Goes on to the next of the rows in `rows`; those before it that are to be skipped are passed over. */
 enum lam_status lam_chunk_next_rows(struct lam_chunk *chunk, const struct lam_range *rows, size_t count,
                                     struct lam_codec_state *codec, struct lam_error *error) {
   for (;;) {
@@ -408,8 +405,7 @@ void lam_spread_run(struct lam_chunk *chunk, size_t row, size_t count, size_t va
     lam_spread(run->values.data->data + row * chunk->width, chunk->width, validity, (int64_t)row, count, valid);
 }
 
-/* Decodes `count` rows of the page behind the run's; *taken is less where the
- * run has no more room. */
+/* Decodes `count` rows of the page behind the run's; *taken is less where the run has no more room. */
 enum lam_status lam_chunk_read_rows(struct lam_chunk *chunk, size_t count, size_t max_bytes, size_t *taken,
                                     struct lam_error *error) {
   struct lam_run *run = &chunk->run;
@@ -442,8 +438,7 @@ enum lam_status lam_chunk_read_rows(struct lam_chunk *chunk, size_t count, size_
   return LAM_OK;
 }
 
-/* Settles the form of the run by its first page; false where the run cannot go
- * on with this page. */
+/* Settles the form of the run by its first page; false where the run cannot go on with this page. */
 enum lam_status lam_chunk_join_page(struct lam_chunk *chunk, size_t rows, size_t max_bytes, bool *joined,
                                     struct lam_error *error) {
   struct lam_run *run = &chunk->run;

@@ -140,8 +140,7 @@ struct lam_chosen_rows {
   const int32_t *places;
   size_t count;
 };
-/* As lam_chunk_read_ranges, of single rows; the leaf is a column and comes
- * without views. */
+/* As lam_chunk_read_ranges, of single rows; the leaf is a column and comes without views. */
 enum lam_status lam_chunk_read_chosen(struct lam_chunk *chunk, struct lam_codec_state *codec,
                                       const struct lam_chosen_rows *rows, int64_t max_rows, size_t max_bytes,
                                       struct lam_error *error);
@@ -160,11 +159,9 @@ int32_t lam_page_of_row(const struct lam_chunk_source *source, int32_t from, int
 enum lam_status lam_leap_to_page(struct lam_chunk *chunk, const struct lam_range *rows, size_t count,
                                  struct lam_error *error);
 
-/* chunk.c, for chunk_chosen.c: a run's beginning, with room for `rows` rows;
- * the next of the rows in `rows`, those to be skipped before it passed over;
- * the form of a run settled by its first page, *joined false where it cannot go
- * on with this one; `count` rows of the page behind the run's, *taken less
- * where it has no more room. */
+/* chunk.c, for chunk_chosen.c: a run's beginning, with room for `rows` rows; the next of the rows in `rows`, those to
+ * be skipped before it passed over; the form of a run settled by its first page, *joined false where it cannot go on
+ * with this one; `count` rows of the page behind the run's, *taken less where it has no more room. */
 enum lam_status lam_chunk_begin_run(struct lam_chunk *chunk, size_t rows, struct lam_error *error);
 enum lam_status lam_chunk_next_rows(struct lam_chunk *chunk, const struct lam_range *rows, size_t count,
                                     struct lam_codec_state *codec, struct lam_error *error);
@@ -175,9 +172,8 @@ enum lam_status lam_chunk_read_rows(struct lam_chunk *chunk, size_t count, size_
 /* Rows that a run of so many bytes can have; and an error's place. */
 size_t lam_chunk_most_rows(const struct lam_chunk *chunk, size_t max_bytes);
 enum lam_status lam_chunk_fail(const struct lam_chunk *chunk, enum lam_status status, struct lam_error *error);
-/* chunk.c: goes on to the next page of a nested leaf with levels in it; places
- * the dense values of rows [row, row + count) of the run, `valid` of them, by
- * its validity. */
+/* chunk.c: goes on to the next page of a nested leaf with levels in it; places the dense values of rows [row, row +
+ * count) of the run, `valid` of them, by its validity. */
 enum lam_status lam_chunk_next_page(struct lam_chunk *chunk, struct lam_codec_state *codec, struct lam_error *error);
 void lam_spread_run(struct lam_chunk *chunk, size_t row, size_t count, size_t valid);
 
@@ -224,8 +220,7 @@ void lam_views_release(struct lam_chunk *chunk);
 
 /* Indices into the chunk's dictionary, checked, into run.indices. */
 enum lam_status lam_read_indices(struct lam_chunk *chunk, size_t at, size_t count, struct lam_error *error);
-/* The same of those at `places` - `less` from the next on, rising; the last of
- * them is passed over. */
+/* The same of those at `places` - `less` from the next on, rising; the last of them is passed over. */
 enum lam_status lam_pick_indices(struct lam_chunk *chunk, size_t at, const int32_t *places, int64_t less, size_t count,
                                  struct lam_error *error);
 enum lam_status lam_read_dictionary_page(struct lam_chunk *chunk, const struct lam_page *page, struct lam_bytes payload,

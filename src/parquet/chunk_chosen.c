@@ -1,16 +1,12 @@
-/* Reading single rows of a flat chunk, chosen by a condition. Where values lie
- * at places that follow from their numbers (PLAIN of a fixed width, indices of
- * a dictionary) and no row is NULL they are picked out of the page; else rows
- * are decoded from one chosen row to the next, and those chosen moved to the
- * front of the run. */
+/* Reading single rows of a flat chunk, chosen by a condition. Where values lie at places that follow from their numbers
+ * (PLAIN of a fixed width, indices of a dictionary) and no row is NULL they are picked out of the page; else rows are
+ * decoded from one chosen row to the next, and those chosen moved to the front of the run. */
 #include <assert.h>
 
 #include "parquet/chunk.h"
 
-/* Passing over rows costs about as much as decoding so many: chosen rows no
- * further apart are decoded with what lies between. Measured with
- * bench/where_scan.c on unsorted rows, of PLAIN int64 and of dictionary
- * strings. */
+/* Passing over rows costs about as much as decoding so many: chosen rows no further apart are decoded with what lies
+ * between. Measured with bench/where_scan.c on unsorted rows, of PLAIN int64 and of dictionary strings. */
 enum { SKIP_COST = 96 };
 
 /* What is left of the chosen rows. */
@@ -114,8 +110,8 @@ static void pick(const uint8_t *from, size_t width, const int32_t *places, int64
     for (size_t i = 0; i < count; i++) memmove(to + i * width, from + (size_t)(places[i] - less) * width, width);
 }
 
-/* The values at the first `count` of the chosen rows, of which `less` places
- * are behind; the page goes on `span` values from here. */
+/* The values at the first `count` of the chosen rows, of which `less` places are behind; the page goes on `span` values
+ * from here. */
 static enum lam_status pick_plain(struct lam_chunk *chunk, const struct chosen *chosen, int64_t less, size_t count,
                                   size_t span, struct lam_error *error) {
   const struct lam_leaf *leaf = chunk->source.leaf;
@@ -134,8 +130,7 @@ static enum lam_status pick_plain(struct lam_chunk *chunk, const struct chosen *
   return lam_convert_fixed(leaf, chunk->staging.data, count, to, error);
 }
 
-/* Takes the first `count` of the chosen rows, which lie within `span` rows from
- * here, if they can be picked out. */
+/* Takes the first `count` of the chosen rows, which lie within `span` rows from here, if they can be picked out. */
 static enum lam_status try_picking(struct lam_chunk *chunk, const struct chosen *chosen, size_t count, size_t span,
                                    bool *done, struct lam_error *error) {
   struct lam_run *run = &chunk->run;
@@ -197,8 +192,7 @@ static void move_chosen(struct lam_chunk *chunk, int64_t row, const int32_t *pla
   run->rows = row + (int64_t)count;
 }
 
-/* Rows from the first chosen one on that are decoded at once: no more than
- * `most`. */
+/* Rows from the first chosen one on that are decoded at once: no more than `most`. */
 static size_t cluster(const struct chosen *chosen, size_t most) {
   size_t i = 1;
   while (i < chosen->count && chosen->places[i] - chosen->places[i - 1] <= SKIP_COST &&
@@ -207,8 +201,7 @@ static size_t cluster(const struct chosen *chosen, size_t most) {
   return (size_t)(chosen->places[i - 1] - chosen->places[0]) + 1;
 }
 
-/* Decodes the next chosen row of the page and those close behind it; *full
- * where the run has no room for them. */
+/* Decodes the next chosen row of the page and those close behind it; *full where the run has no room for them. */
 static enum lam_status decode_cluster(struct lam_chunk *chunk, struct chosen *chosen, size_t max_rows, size_t max_bytes,
                                       bool *full, struct lam_error *error) {
   struct lam_run *run = &chunk->run;

@@ -41,6 +41,18 @@ static bool wants_dictionary(const struct lam_chunk_writer *chunk) {
   return chunk->options.encoding == LAM_ENCODE_DEFAULT || chunk->options.encoding == LAM_ENCODE_DICTIONARY;
 }
 
+static void reset_buffers(struct lam_chunk_writer *chunk, bool release) {
+  struct lam_buf *bufs[] = {
+      &chunk->segments, &chunk->dictionary_page, &chunk->repetition,   &chunk->levels,        &chunk->data,
+      &chunk->ends,     &chunk->indices,         &chunk->source.remap, &chunk->source.values, &chunk->runs};
+  for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++) {
+    if (release)
+      lam_buf_release(bufs[i]);
+    else
+      lam_buf_init(bufs[i], chunk->mem);
+  }
+}
+
 enum lam_status lam_chunk_writer_init(struct lam_chunk_writer *chunk, struct lam_page_pool *pool,
                                       const struct lam_type *type, const struct lam_schema_node *leaf,
                                       const struct lam_chunk_options *options, struct lam_error *error) {
@@ -53,10 +65,7 @@ enum lam_status lam_chunk_writer_init(struct lam_chunk_writer *chunk, struct lam
   chunk->data_room = LAM_LEVELS_ROOM;
   chunk->options = *options;
   chunk->plain = plain_encoding(options->encoding, (enum lam_physical)leaf->physical);
-  struct lam_buf *bufs[] = {
-      &chunk->segments, &chunk->dictionary_page, &chunk->repetition,   &chunk->levels,        &chunk->data,
-      &chunk->ends,     &chunk->indices,         &chunk->source.remap, &chunk->source.values, &chunk->runs};
-  for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++) lam_buf_init(bufs[i], mem);
+  reset_buffers(chunk, false);
   lam_bounds_init(&chunk->bounds, mem, leaf);
   lam_bounds_init(&chunk->page_bounds, mem, leaf);
   lam_index_init(&chunk->index, mem);
@@ -93,15 +102,11 @@ void lam_chunk_clear(struct lam_chunk_writer *chunk, bool keep_memory) {
     lam_dictionary_clear(&chunk->dictionary);
   } else {
     release_segments(chunk, 0);
-    lam_buf_release(&chunk->segments);
     lam_dictionary_release(&chunk->dictionary);
     lam_bloom_builder_release(&chunk->bloom);
     lam_dictionary_init(&chunk->dictionary, chunk->mem, chunk->storing.to_width, chunk->options.dictionary_bytes);
     chunk->dictionary.reserve = chunk->options.reserve;
-    struct lam_buf *bufs[] = {
-        &chunk->dictionary_page, &chunk->repetition,   &chunk->levels,        &chunk->data, &chunk->ends,
-        &chunk->indices,         &chunk->source.remap, &chunk->source.values, &chunk->runs};
-    for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++) lam_buf_release(bufs[i]);
+    reset_buffers(chunk, true);
   }
   chunk->segments_used = 0;
   chunk->dictionary_page.size = 0;
