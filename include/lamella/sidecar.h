@@ -10,6 +10,7 @@
 
 #include "lamella/arrow.h"
 #include "lamella/context.h"
+#include "lamella/parquet.h"
 #include "lamella/status.h"
 #include "lamella/table.h"
 
@@ -133,6 +134,13 @@ LAM_API enum lam_status lam_sidecar_decode(struct lam_sidecar *sidecar, int32_t 
                                            const void *bytes, size_t size,
                                            const struct lam_sidecar_decode_options *options, struct ArrowSchema *schema,
                                            struct ArrowArray *array, struct lam_error *error);
+
+/* ---- one of a new file ---- */
+
+/* Puts the sidecar of the file that `writer` has finished at `path`, atomically, from what the writer has in memory: no
+ * byte of the file is read. It is the same as one that is built from the file, its bloom filters referred to. Before
+ * the writer is closed. LAM_INVALID: it has not been finished. */
+LAM_API enum lam_status lam_sidecar_write(const struct lam_writer *writer, const char *path, struct lam_error *error);
 
 /* ---- those of a table ---- */
 

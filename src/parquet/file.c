@@ -358,16 +358,19 @@ uint64_t lam_chunk_slack(const struct lam_file *file, uint64_t end) {
   return end < limit ? lam_min_u64(limit - end, HEADER_SLACK) : 0;
 }
 
+/* A dictionary's offset of 0 or behind the data pages is that of a writer without a dictionary page there; the data's
+ * is 0 where parquet-cpp has written a dictionary and no row. */
+int64_t lam_chunk_start(const struct lam_chunk_meta *chunk) {
+  int64_t start = chunk->data_page_offset, dictionary = chunk->dictionary_page_offset;
+  bool first = chunk->has_dictionary_offset && dictionary > 0 && (dictionary < start || start == 0);
+  return first ? dictionary : start;
+}
+
 enum lam_status lam_chunk_range(const struct lam_file *file, int32_t row_group, int32_t leaf, uint64_t *offset,
                                 uint64_t *size, struct lam_error *error) {
   assert(row_group >= 0 && row_group < file->meta.row_group_count && leaf >= 0 && leaf < file->meta.leaf_count);
   const struct lam_chunk_meta *chunk = &file->meta.row_groups[row_group].chunks[leaf];
-  int64_t start = chunk->data_page_offset;
-  /* A dictionary's offset of 0 or behind the data pages is that of a writer without a dictionary page there; the data's
-   * is 0 where parquet-cpp has written a dictionary and no row. */
-  if (chunk->has_dictionary_offset && chunk->dictionary_page_offset > 0 &&
-      (chunk->dictionary_page_offset < start || start == 0))
-    start = chunk->dictionary_page_offset;
+  int64_t start = lam_chunk_start(chunk);
   LAM_CHECK(start >= 0 && chunk->compressed_size >= 0 && (uint64_t)start <= file->size &&
                 (uint64_t)chunk->compressed_size <= file->size - (uint64_t)start,
             error,

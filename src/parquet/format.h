@@ -187,6 +187,8 @@ struct lam_chunk_meta {
   struct lam_chunk_details *details;           /* go before `raw`; NULL in what was read */
   const struct lam_chunk_describer *describer; /* goes before `raw`; NULL in footers */
 };
+/* Where its pages begin. */
+int64_t lam_chunk_start(const struct lam_chunk_meta *chunk);
 /* The rest of a chunk's metadata; "absent" everywhere where there is neither `details` nor `raw`. */
 void lam_chunk_details(const struct lam_chunk_meta *chunk, struct lam_chunk_details *out);
 struct lam_statistics lam_chunk_statistics(const struct lam_chunk_meta *chunk);
@@ -258,6 +260,9 @@ enum lam_status lam_file_meta_parse(struct lam_bytes footer, uint64_t file_size,
                                     struct lam_file_meta *out, struct lam_error *error);
 /* Parses one SchemaElement that fills `bytes`; the tree's fields stay empty. */
 enum lam_status lam_schema_node_parse(struct lam_bytes bytes, struct lam_schema_node *out, struct lam_error *error);
+/* Appends its thrift form, as lam_file_meta_write does. */
+enum lam_status lam_schema_node_write(const struct lam_schema_node *node, bool root, struct lam_buf *out,
+                                      struct lam_error *error);
 /* Fills parents, leaves, tops and levels from the nodes' order and counts of children. */
 enum lam_status lam_schema_link(struct lam_file_meta *meta, struct lam_arena *arena, struct lam_error *error);
 /* Appends the thrift form. A chunk whose `path` is empty gets it from the schema's tree; orders of columns are written

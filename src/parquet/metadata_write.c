@@ -62,6 +62,13 @@ static void put_node(struct lam_thrift_out *out, const struct lam_schema_node *n
   lam_thrift_end(out, outer);
 }
 
+enum lam_status lam_schema_node_write(const struct lam_schema_node *node, bool root, struct lam_buf *to,
+                                      struct lam_error *error) {
+  struct lam_thrift_out out = lam_thrift_to(to, error);
+  put_node(&out, node, root);
+  return out.status;
+}
+
 /* ---- chunks ---- */
 
 /* The exact bits are left out where they are true, as for all files from before the format had them. */

@@ -192,14 +192,11 @@ static enum lam_status keep_slices(struct lam_writer *writer, struct lam_chunk_d
 /* Moves what the chunk's metadata says by `delta`. A dictionary offset that lam_chunk_range passed over (0, or behind
  * the data) is left out; one that the source left out stays so, its dictionary being where the data begin. */
 static void move_chunk(struct lam_chunk_meta *chunk, uint64_t old_start, int64_t delta) {
-  if (chunk->has_dictionary_offset && (uint64_t)chunk->dictionary_page_offset == old_start &&
-      chunk->dictionary_page_offset < chunk->data_page_offset) {
-    chunk->dictionary_page_offset += delta;
-  } else {
-    chunk->has_dictionary_offset = false;
-    chunk->dictionary_page_offset = 0;
-  }
-  chunk->data_page_offset += delta;
+  bool first = chunk->has_dictionary_offset && (uint64_t)chunk->dictionary_page_offset == old_start &&
+               chunk->dictionary_page_offset != chunk->data_page_offset;
+  chunk->has_dictionary_offset = first;
+  chunk->dictionary_page_offset = first ? chunk->dictionary_page_offset + delta : 0;
+  if (!first || chunk->data_page_offset) chunk->data_page_offset += delta; /* 0: there is a dictionary and no row */
   chunk->details->file_offset = 0;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/checksum.h"
 #include "base/context.h"
 #include "base/uuid.h"
 #include "parquet/append.h"
@@ -304,6 +305,9 @@ static enum lam_status put_footer(struct lam_writer *writer, struct lam_error *e
   if (status == LAM_OK && footer.size > INT32_MAX)
     status = lam_fail(error, LAM_UNSUPPORTED, "a footer of %zu bytes; Parquet allows 2^31 - 1", footer.size);
   lam_store32(tail, (uint32_t)footer.size);
+  writer->footer_offset = writer->position;
+  writer->footer_size = (uint32_t)footer.size;
+  writer->footer_hash = lam_hash64(footer.data, footer.size);
   if (status == LAM_OK) status = lam_writer_put(writer, footer.data, footer.size, error);
   if (status == LAM_OK) status = lam_writer_put(writer, tail, sizeof tail, error);
   lam_buf_release(&footer);
@@ -343,6 +347,17 @@ enum lam_status lam_writer_finish(struct lam_writer *writer, struct lam_write_re
                                  .row_groups = writer->meta.row_group_count};
   memcpy(result, &all, lam_min_u64(result->struct_size, sizeof all));
   return LAM_OK;
+}
+
+enum lam_status lam_writer_written(const struct lam_writer *writer, struct lam_written *out, struct lam_error *error) {
+  if (!writer->finished || writer->base)
+    return lam_fail(error, LAM_INVALID, "\"%s\" is not finished, or was there before", lam_writer_name(writer));
+  *out = (struct lam_written){.meta = &writer->meta,
+                              .footer_offset = writer->footer_offset,
+                              .footer_size = writer->footer_size,
+                              .footer_hash = writer->footer_hash,
+                              .mem = writer->mem};
+  return writer->store->ops->stat(writer->store, lam_writer_name(writer), &out->info, error);
 }
 
 void lam_writer_close(struct lam_writer *writer) {

@@ -40,6 +40,18 @@ uint64_t lam_writer_bytes(const struct lam_writer *writer);
 uint64_t lam_writer_pending_bytes(const struct lam_writer *writer);
 /* Its schema from the open on; rows and row groups of a finished writer only. Until it is closed. */
 const struct lam_file_meta *lam_writer_meta(const struct lam_writer *writer);
+/* What a finished writer has made. It lives as long as the writer. */
+struct lam_written {
+  const struct lam_file_meta *meta; /* whose nodes are not from a footer */
+  uint64_t footer_offset;           /* of its thrift bytes */
+  uint32_t footer_size;
+  uint64_t footer_hash;        /* XXH64 of them */
+  struct lam_object_info info; /* the file as it is now */
+  struct lam_mem *mem;         /* of the writer */
+};
+/* Asks the store for the file's state and reads no byte of it. LAM_INVALID: it is not finished, or continues another.
+ */
+enum lam_status lam_writer_written(const struct lam_writer *writer, struct lam_written *out, struct lam_error *error);
 
 /* Column options that continue how `file` has its columns: codec, and the encoding choice where its
  * pages show one other than the default. For each leaf by its path, after, for each nested column, its codec by the

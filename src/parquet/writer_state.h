@@ -43,6 +43,8 @@ struct lam_writer {
   bool owns_store_and_mem; /* lam_writer_open */
   char *final_key;         /* lam_writer_open: the name it gets in the end */
   bool finished, failed;
+  uint64_t footer_offset, footer_hash; /* of the footer's thrift bytes, once they are written */
+  uint32_t footer_size;
   const struct lam_file *base; /* append.c: the file that is continued; its chunks stay where they are */
 
   uint64_t position;    /* bytes given to `out` and the store */

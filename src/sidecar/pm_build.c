@@ -301,15 +301,14 @@ static enum lam_status put_statistics(struct pm_writer *w, int32_t leaf, const s
   return LAM_OK;
 }
 
-/* Begins at the dictionary where there is one: lam_chunk_range, for metadata without a file. */
+/* lam_chunk_range, for metadata without a file too. */
 static enum lam_status chunk_range(const struct pm_writer *w, int32_t row_group, int32_t leaf, struct pm_chunk *out,
                                    struct lam_error *error) {
   const struct lam_chunk_meta *chunk = &w->source->meta->row_groups[row_group].chunks[leaf];
   if (w->source->file) {
     LAM_TRY(lam_chunk_range(w->source->file, row_group, leaf, &out->offset, &out->size, error));
   } else {
-    bool dictionary = chunk->has_dictionary_offset && chunk->dictionary_page_offset > 0;
-    out->offset = (uint64_t)(dictionary ? chunk->dictionary_page_offset : chunk->data_page_offset);
+    out->offset = (uint64_t)lam_chunk_start(chunk);
     out->size = (uint64_t)chunk->compressed_size;
   }
   uint64_t end = w->source->footer_offset;

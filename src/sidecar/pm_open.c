@@ -386,21 +386,28 @@ enum lam_status lam_sidecar_open_in(struct lam_store *store, const char *key,
   return status;
 }
 
+enum lam_status pm_store_of(struct lam_context *context, const char *path, struct lam_store **store, const char **key,
+                            struct lam_error *error) {
+  char directory[LAM_KEY_MAX + 1];
+  if (!path || !*path || strlen(path) >= sizeof directory)
+    return lam_fail(error, LAM_INVALID, "the path of a sidecar is empty or too long");
+  const char *slash = strrchr(path, '/');
+  *key = slash ? slash + 1 : path;
+  snprintf(directory, sizeof directory, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+  return lam_store_local(context, *directory ? directory : "/", store, error);
+}
+
 enum lam_status lam_sidecar_open(struct lam_context *context, const char *path, uint64_t size, struct lam_sidecar **out,
                                  struct lam_error *error) {
   struct lam_mem *mem;
   struct lam_store *store;
-  char directory[LAM_KEY_MAX + 1];
+  const char *key;
   *out = NULL;
-  if (!path || !*path || strlen(path) >= sizeof directory)
-    return lam_fail(error, LAM_INVALID, "the path of a sidecar is empty or too long");
-  const char *slash = strrchr(path, '/');
-  snprintf(directory, sizeof directory, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
   LAM_TRY(lam_mem_open(context, 0, &mem, error));
-  enum lam_status status = lam_store_local(context, *directory ? directory : "/", &store, error);
+  enum lam_status status = pm_store_of(context, path, &store, &key, error);
   if (status == LAM_OK) {
     struct lam_sidecar_open_options options = {.token = size, .name = path};
-    status = lam_sidecar_open_in(store, slash ? slash + 1 : path, &options, mem, out, error);
+    status = lam_sidecar_open_in(store, key, &options, mem, out, error);
     if (status != LAM_OK) lam_store_close(store);
   }
   if (status == LAM_OK)

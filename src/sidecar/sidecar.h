@@ -7,7 +7,7 @@
 #define LAM_SIDECAR_SIDECAR_H
 
 #include "lamella/sidecar.h"
-#include "parquet/file.h"
+#include "parquet/writer.h"
 #include "sidecar/pm.h"
 #include "store/store.h"
 
@@ -47,6 +47,10 @@ enum lam_status lam_sidecar_open_in(struct lam_store *store, const char *key,
 /* The same of bytes that outlive it. */
 enum lam_status lam_sidecar_open_bytes(struct lam_bytes bytes, const struct lam_sidecar_open_options *options,
                                        struct lam_mem *mem, struct lam_sidecar **out, struct lam_error *error);
+
+/* The store of a path's directory, and its last part, which is the key. The caller closes the store. */
+enum lam_status pm_store_of(struct lam_context *context, const char *path, struct lam_store **store, const char **key,
+                            struct lam_error *error);
 
 /* What tells whether a sidecar is of the file as it is now. */
 enum lam_sidecar_match {
@@ -150,7 +154,7 @@ enum lam_status lam_sidecar_file_open(struct lam_store *data, const char *key, c
                                       const char *sidecar_key, struct lam_mem *mem, struct lam_file **out,
                                       struct lam_sidecar_used *used, struct lam_error *error);
 
-/* ---- pm_build.c, pm_append.c ---- */
+/* ---- pm_build.c, pm_writer.c, pm_append.c ---- */
 
 /* One state of a Parquet file, to be described. */
 struct lam_sidecar_source {
@@ -169,6 +173,11 @@ static inline uint64_t lam_sidecar_token(const struct lam_sidecar_source *source
 /* Of an open file; it outlives the source. */
 enum lam_status lam_sidecar_source_of(const struct lam_file *file, struct lam_mem *mem, struct lam_sidecar_source *out,
                                       struct lam_error *error);
+
+/* Of the file that a writer has finished, which is not read; it is the same as of the open file. The source lives as
+ * long as `arena` and the writer. */
+enum lam_status lam_sidecar_source_of_writer(const struct lam_writer *writer, struct lam_arena *arena,
+                                             struct lam_sidecar_source *out, struct lam_error *error);
 
 struct lam_sidecar_format {
   bool inline_blooms; /* copy filters into the sidecar; else it says where they are in the file */
