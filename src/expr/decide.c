@@ -93,13 +93,15 @@ static enum lam_status domain_of_column(const struct lam_expr *expr, const struc
   struct lam_facts_column column = {.nulls = -1, .may_be_nan = true};
   LAM_TRY(facts->column(facts->user, expr, &column, error));
   bool all_null = facts->rows >= 0 && column.nulls >= facts->rows;
-  *out = (struct domain){.null = column.nulls != 0, .nan = column.may_be_nan && !all_null, .number = !all_null};
+  bool is_float = lam_type_is_float(expr->type.id), only_nan = is_float && column.only_nan;
+  *out = (struct domain){.null = column.nulls != 0,
+                         .nan = is_float && !all_null && (column.may_be_nan || only_nan),
+                         .number = !all_null && !only_nan};
   /* A bound that is NaN bounds nothing: facts should not have it. */
   out->has_min = column.has_min && !is_nan(&column.min);
   out->has_max = column.has_max && !is_nan(&column.max);
   out->min = column.min;
   out->max = column.max;
-  if (!lam_type_is_float(expr->type.id)) out->nan = false;
   return LAM_OK;
 }
 

@@ -134,6 +134,7 @@ struct lam_facts_column {
   struct lam_scalar min, max; /* of the column's bound type */
   bool min_exact, max_exact;  /* they are values */
   bool may_be_nan;            /* floats: a value may be NaN */
+  bool only_nan;              /* floats: every value that is not NULL is NaN */
 };
 /* Who knows it. `column` is the bound node. Both functions may answer that they know nothing. */
 struct lam_facts {

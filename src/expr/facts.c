@@ -19,8 +19,8 @@ enum lam_status lam_facts_add(struct lam_facts_sum *sum, const struct lam_facts_
                               struct lam_arena *arena, struct lam_error *error) {
   bool values = facts->nulls != rows, first = !sum->any;
   sum->nulls = sum->nulls < 0 || facts->nulls < 0 ? -1 : sum->nulls + facts->nulls;
-  sum->may_be_nan |= facts->may_be_nan && values;
-  if (!values) return LAM_OK;
+  sum->may_be_nan |= (facts->may_be_nan || facts->only_nan) && values;
+  if (!values || facts->only_nan) return LAM_OK;
   sum->any = true;
   sum->unknown_min |= !facts->has_min;
   sum->unknown_max |= !facts->has_max;
@@ -38,5 +38,6 @@ struct lam_facts_column lam_facts_of_sum(const struct lam_facts_sum *sum) {
                                    .max = sum->max,
                                    .min_exact = sum->min_exact,
                                    .max_exact = sum->max_exact,
-                                   .may_be_nan = sum->may_be_nan};
+                                   .may_be_nan = sum->may_be_nan,
+                                   .only_nan = sum->may_be_nan && !sum->any};
 }

@@ -141,6 +141,13 @@ static enum lam_status raise_max(struct lam_arena *arena, struct lam_facts_colum
   return LAM_OK;
 }
 
+/* Whether the counts leave no value but NaN, and no bound that is a number contradicts them. */
+static bool has_only_nan(const struct lam_written_bounds *bounds, const struct lam_facts_column *facts) {
+  int64_t nulls = bounds->nulls < 0 ? 0 : bounds->nulls;
+  bool numbers = (bounds->min.data && !is_nan(&facts->min)) || (bounds->max.data && !is_nan(&facts->max));
+  return bounds->nans > 0 && bounds->nans == bounds->rows - nulls && !numbers;
+}
+
 enum lam_status lam_facts_of_bounds(const struct lam_file_meta *meta, const struct lam_prune_column *column,
                                     const struct lam_written_bounds *bounds, struct lam_arena *arena,
                                     struct lam_facts_column *out, struct lam_error *error) {
@@ -150,6 +157,7 @@ enum lam_status lam_facts_of_bounds(const struct lam_file_meta *meta, const stru
   *out = (struct lam_facts_column){.nulls = bounds->nulls, .may_be_nan = is_float && bounds->nans != 0};
   bool min = bound_scalar(&column->type, bounds->min, &out->min);
   bool max = bound_scalar(&column->type, bounds->max, &out->max);
+  out->only_nan = is_float && has_only_nan(bounds, out);
   /* One that is nonsense, or NaN, makes the other doubtful; where values can wrap, both must be in range. */
   if ((bounds->min.data && (!min || is_nan(&out->min))) || (bounds->max.data && (!max || is_nan(&out->max))))
     return LAM_OK;
@@ -196,7 +204,8 @@ enum lam_status lam_facts_of_chunk(struct lam_prune *prune, struct lam_prune_col
                                      .max = *constant,
                                      .min_exact = true,
                                      .max_exact = true,
-                                     .may_be_nan = !constant->is_null && !value};
+                                     .may_be_nan = !constant->is_null && !value,
+                                     .only_nan = !constant->is_null && !value};
     return LAM_OK;
   }
   if (!column->known) {
@@ -204,6 +213,7 @@ enum lam_status lam_facts_of_chunk(struct lam_prune *prune, struct lam_prune_col
     struct lam_statistics statistics = lam_chunk_statistics(chunk);
     struct lam_written_bounds written = written_of(column, &statistics);
     if (chunk->values != prune->rows) return LAM_OK; /* damaged; reading it says so */
+    written.rows = prune->rows;
     if (written.nulls > chunk->values || written.nulls < 0) written.nulls = -1;
     LAM_TRY(lam_facts_of_bounds(prune->meta, column, &written, &prune->group_arena, &column->facts, error));
     if (column->type.type.id == LAM_TYPE_NULL) column->facts.nulls = prune->rows;

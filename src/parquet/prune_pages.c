@@ -26,9 +26,10 @@ static enum lam_status enter_page(struct lam_prune *prune, struct lam_page_curso
   int32_t page = cursor->page;
   struct lam_written_bounds written = {.min_exact = true, /* not known; they are bounds, cut or not */
                                        .max_exact = true,
-                                       .nulls = -1,
+                                       .nulls = index->null_counts ? index->null_counts[page] : -1,
                                        .nans = index->nan_counts ? index->nan_counts[page] : -1};
   cursor->end = lam_page_end_row(cursor->offsets, page, prune->rows);
+  written.rows = cursor->end - cursor->offsets->pages[page].first_row;
   if (index->null_pages[page]) {
     /* parquet-mr says so too of a page whose statistics it was not given. */
     bool can_be = cursor->column->type.max_definition > 0 && (!index->null_counts || index->null_counts[page] > 0);
@@ -36,13 +37,13 @@ static enum lam_status enter_page(struct lam_prune *prune, struct lam_page_curso
         can_be ? (struct lam_facts_column){.nulls = 1} : (struct lam_facts_column){.nulls = -1, .may_be_nan = true};
     return LAM_OK;
   }
-  if (index->null_counts && index->null_counts[page] == 0) written.nulls = 0;
   if (cursor->column->trusted) {
     written.min = index->min[page];
     written.max = index->max[page];
   }
   LAM_TRY(lam_facts_of_bounds(prune->meta, cursor->column, &written, &prune->group_arena, &cursor->facts, error));
   cursor->facts.min_exact = cursor->facts.max_exact = false;
+  if (cursor->facts.nulls != 0) cursor->facts.nulls = -1;
   return LAM_OK;
 }
 

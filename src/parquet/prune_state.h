@@ -72,6 +72,7 @@ struct lam_written_bounds {
   struct lam_bytes min, max; /* data NULL: absent */
   bool min_exact, max_exact;
   int64_t nulls, nans; /* -1: absent */
+  int64_t rows;        /* that they are of: NULLs, NaNs and others */
 };
 /* As facts about the column's node; values are in `arena` or where the bounds are. */
 enum lam_status lam_facts_of_bounds(const struct lam_file_meta *meta, const struct lam_prune_column *column,

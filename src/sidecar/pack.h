@@ -93,6 +93,7 @@ enum {
   PACK_MAY_BE_NAN = 1 << 4,
   PACK_MIN_CUT = 1 << 5, /* the file has a longer one */
   PACK_MAX_CUT = 1 << 6,
+  PACK_ONLY_NAN = 1 << 7, /* every value that is not NULL */
 };
 enum {
   PACK_LONGEST = 64,            /* bytes of a bound; longer ones are cut */

@@ -284,6 +284,7 @@ static enum lam_status add_slot(struct column *column, uint32_t file, const stru
 static enum lam_status add_facts(struct column *column, uint32_t file, const struct lam_facts_column *facts,
                                  struct lam_error *error) {
   struct slot slot = {.nulls = facts->nulls, .flags = facts->may_be_nan ? PACK_MAY_BE_NAN : 0};
+  if (facts->only_nan) slot.flags |= PACK_ONLY_NAN;
   if (facts->has_min) LAM_TRY(put_bound(column, &facts->min, false, facts->min_exact, &slot, error));
   if (facts->has_max) LAM_TRY(put_bound(column, &facts->max, true, facts->max_exact, &slot, error));
   return add_slot(column, file, &slot, error);

@@ -335,7 +335,8 @@ void lam_pack_facts(const struct lam_pack_bounds *bounds, uint32_t file, const s
   *out = (struct lam_facts_column){.nulls = bounds->nulls[file],
                                    .min_exact = flags & PACK_MIN_EXACT,
                                    .max_exact = flags & PACK_MAX_EXACT,
-                                   .may_be_nan = flags & PACK_MAY_BE_NAN};
+                                   .may_be_nan = flags & PACK_MAY_BE_NAN,
+                                   .only_nan = flags & PACK_ONLY_NAN};
   out->has_min = flags & PACK_MIN && load_bound(bounds, bounds->mins[file], type, &out->min);
   out->has_max = flags & PACK_MAX && load_bound(bounds, bounds->maxes[file], type, &out->max);
 }

@@ -159,7 +159,7 @@ class Peer:
 
 
 def shortened(text):
-    text = re.sub(r"\s+", " ", text).strip()
+    text = re.sub(r"\bId\(\d+\)", "Id(…)", re.sub(r"\s+", " ", text).strip())  # of threads: another number each time
     return text if len(text) <= LONGEST else text[: LONGEST - 1].rstrip() + "…"
 
 

@@ -93,11 +93,13 @@ static inline void columns_schema(const struct columns *columns, struct ArrowSch
   }
 }
 
-/* Rows in blocks: some of one value, some of none but NULL; all ascending in some columns. */
+/* Rows in blocks: some of one value, some of none but NULL, in some columns of floats long ones of NaN; all ascending
+ * in some columns. */
 static inline void random_column(uint64_t *seed, const struct pool *pool, int rows, struct ArrowArray *out) {
   struct lam_type type = type_of(pool->type);
   struct lam_builder builder;
   int size = pool_size(pool), sorted = below(seed, 3) == 0, nulls = below(seed, 4), left = 0, block = 0, low = 0;
+  bool nans = lam_type_is_float(type.id) && below(seed, 3) == 0;
   const char *value = pool->values[0];
   OK(lam_builder_init(&builder, mem, &type, &error));
   for (int row = 0; row < rows; row++) {
@@ -106,6 +108,11 @@ static inline void random_column(uint64_t *seed, const struct pool *pool, int ro
       block = below(seed, 4);
       low = below(seed, size);
       value = any_value(seed, pool);
+      if (nans && below(seed, 2)) {
+        value = "nan";
+        block = 0;
+        left *= 5;
+      }
     }
     if (sorted)
       value = pool->values[row * size / rows];

@@ -35,6 +35,7 @@ static void loosen(uint64_t *seed, struct lam_facts_column *column, const struct
   if (below(seed, 8) == 0) column->has_max = false;
   if (below(seed, 4) == 0) column->nulls = -1;
   if (below(seed, 4) == 0) column->may_be_nan = lam_type_is_float(type.id);
+  if (below(seed, 4) == 0) column->only_nan = false;
   if (below(seed, 3)) return;
   column->min_exact = column->max_exact = false;
   if (lam_type_is_binary(type.id)) {
@@ -69,6 +70,7 @@ static void know(uint64_t *seed, struct known *known, const struct columns *colu
         column->has_min = column->has_max = true;
       }
     }
+    column->only_nan = column->may_be_nan && !column->has_min;
     if (below(seed, 2)) loosen(seed, column, columns->pools[c], arena);
   }
   known->probes = below(seed, 2);
@@ -177,7 +179,7 @@ enum { T = LAM_MAY_BE_TRUE, F = LAM_MAY_BE_FALSE, N = LAM_MAY_BE_NULL };
 static const struct {
   const char *type, *min, *max; /* NULL: unknown */
   int nulls;                    /* of 10 rows */
-  bool nan;
+  int nan;                      /* 0: none, 1: perhaps, 2: nothing else but NULL */
   const char *condition;
   unsigned expected;
 } cases[] = {
@@ -216,6 +218,16 @@ static const struct {
     {"double", "1", "5", 0, true, "x = 6", F},
     {"double", "1", "5", 0, false, "x = CAST('nan' AS double)", F},
     {"double", "1", "5", 0, true, "x = CAST('nan' AS double)", T | F},
+    {"double", NULL, NULL, 0, 2, "x > 5", T},
+    {"double", NULL, NULL, 0, 2, "x <= 5", F},
+    {"double", NULL, NULL, 2, 2, "x > 5", T | N},
+    {"double", NULL, NULL, -1, 2, "x < 5", F | N},
+    {"double", NULL, NULL, 0, 2, "x = 5", F},
+    {"double", NULL, NULL, 0, 2, "x IN (5, 6)", F},
+    {"double", NULL, NULL, 0, 2, "x = CAST('nan' AS double)", T},
+    {"float", NULL, NULL, 0, 2, "CAST(x AS double) BETWEEN 1 AND 2", F},
+    {"float", NULL, NULL, 0, 2, "CAST(x AS int32) = 1", T | F | N},
+    {"int32", NULL, NULL, 0, 2, "x = 5", T | F},
     {"double", "-0.0", "-0.0", 0, false, "x = 0", T},
     {"double", "0", "0", 0, false, "x >= CAST('-0.0' AS double)", T},
     {"bool", "true", "true", 0, false, "x", T},
@@ -265,7 +277,11 @@ static void test_cases(void **state) {
   (void)state;
   int wrong = 0;
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    struct one one = {{.nulls = cases[i].nulls, .may_be_nan = cases[i].nan, .min_exact = true, .max_exact = true}};
+    struct one one = {{.nulls = cases[i].nulls,
+                       .may_be_nan = cases[i].nan,
+                       .only_nan = cases[i].nan == 2,
+                       .min_exact = true,
+                       .max_exact = true}};
     struct ArrowSchema schema;
     struct lam_arena arena;
     struct lam_type type = type_of(cases[i].type);

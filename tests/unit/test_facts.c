@@ -32,6 +32,7 @@ static void want(struct lam_facts_column found, struct lam_facts_column wanted) 
   assert_int_equal(found.has_min, wanted.has_min);
   assert_int_equal(found.has_max, wanted.has_max);
   assert_int_equal(found.may_be_nan, wanted.may_be_nan);
+  assert_int_equal(found.only_nan, wanted.only_nan);
   if (wanted.has_min) assert_int_equal(found.min.value.i, wanted.min.value.i);
   if (wanted.has_max) assert_int_equal(found.max.value.i, wanted.max.value.i);
   if (wanted.has_min) assert_int_equal(found.min_exact, wanted.min_exact);
@@ -41,10 +42,11 @@ static void want(struct lam_facts_column found, struct lam_facts_column wanted) 
 static void test_sums(void **state) {
   (void)state;
   const struct lam_facts_column nothing = {.nulls = -1}, all_null = {.nulls = 4}, no_rows = {.nulls = 0};
+  const struct lam_facts_column only_nan = {.nulls = 1, .may_be_nan = true, .only_nan = true};
   struct lam_facts_column only_max = between(0, 9, true, 0), mixed = between(1, 8, true, 1),
-                          nan = between(1, 2, true, 0);
+                          nan = between(1, 2, true, 0), nan_beside = between(1, 2, true, 2);
   only_max.has_min = false;
-  nan.may_be_nan = true;
+  nan.may_be_nan = nan_beside.may_be_nan = true;
   mixed.max_exact = false;
   const struct {
     struct lot lots[3];
@@ -67,6 +69,8 @@ static void test_sums(void **state) {
       {{{between(3, 5, true, 0), 9}, {nothing, 4}, {between(3, 5, true, 0), 9}}, 3, nothing},
       {{{between(3, 5, true, 0), 9}, {only_max, 9}}, 2, {.has_max = true, .max = number(9), .max_exact = true}},
       {{{nan, 2}, {between(1, 2, true, 0), 9}}, 2, nan},
+      {{{only_nan, 3}, {between(1, 2, true, 0), 9}, {only_nan, 3}}, 3, nan_beside},
+      {{{only_nan, 3}, {all_null, 4}, {only_nan, 3}}, 3, {.nulls = 6, .may_be_nan = true, .only_nan = true}},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct lam_arena arena;

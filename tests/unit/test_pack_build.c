@@ -91,6 +91,7 @@ static struct lam_facts_column facts_in(const struct lam_pack *pack, uint32_t fi
 static void want_same(struct lam_facts_column found, struct lam_facts_column wanted) {
   assert_int_equal(found.nulls, wanted.nulls);
   assert_int_equal(found.may_be_nan, wanted.may_be_nan);
+  assert_int_equal(found.only_nan, wanted.only_nan);
   assert_int_equal(found.has_min, wanted.has_min);
   assert_int_equal(found.has_max, wanted.has_max);
   if (wanted.has_min) assert_true(found.min_exact == wanted.min_exact && !lam_scalar_compare(&found.min, &wanted.min));
@@ -104,8 +105,10 @@ static void test_bounds(void **state) {
       {facts_of("int64", "-9223372036854775808", "9223372036854775807", 0), facts_of("string", "", "zz", 3),
        facts_of("decimal(30,2)", "-99999999999999999999.99", "0.01", 1), facts_of("double", "-1.5", "1e300", 2)},
       {none(), none(), none(), none()},
-      {facts_of("int64", "5", "5", 9), facts_of("string", "a", "a", 0), facts_of("decimal(30,2)", "1", "1", 0),
-       facts_of("double", "0", "0", 0)},
+      {facts_of("int64", "5", "5", 9),
+       facts_of("string", "a", "a", 0),
+       facts_of("decimal(30,2)", "1", "1", 0),
+       {.nulls = 4, .may_be_nan = true, .only_nan = true}},
   };
   struct lam_store *store;
   struct lam_pack_builder *b;

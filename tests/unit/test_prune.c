@@ -1,4 +1,5 @@
 #include <dirent.h>
+#include <math.h>
 
 #include "arrow/cast.h"
 #include "condition_support.h"
@@ -240,6 +241,55 @@ static void loosen_index(uint64_t *seed, const struct lam_file *file, int32_t gr
   chunk->column_index_length = (int32_t)(out->size - start);
 }
 
+static struct lam_bytes float_bytes(struct lam_arena *arena, size_t width, double value) {
+  uint8_t *bytes;
+  float single = (float)value;
+  uint16_t half = lam_half_of_double(value);
+  const void *from = width == 8 ? (const void *)&value : width == 4 ? (const void *)&single : &half;
+  OK(lam_arena_alloc(arena, width, (void **)&bytes, &error));
+  memcpy(bytes, from, width);
+  return lam_bytes_of(bytes, width);
+}
+
+/* The column index of floats of a writer of IEEE 754 total order, which has pages of NaN only. */
+static void index_nans(const struct table *table, int32_t group, int32_t leaf, struct lam_arena *arena,
+                       struct lam_buf *out, struct lam_chunk_meta *chunk) {
+  const struct lam_file_meta *meta = lam_file_meta(table->file);
+  struct lam_offset_index offsets;
+  struct lam_column_index index = {0};
+  struct lam_view view;
+  int64_t row = 0;
+  size_t width = (size_t)lam_physical_width(chunk->physical, meta->nodes[meta->leaves[leaf]].type_length);
+  OK(lam_offset_index_read(table->file, group, leaf, arena, &offsets, &error));
+  if (offsets.count <= 0) return;
+  OK(lam_view_init(table->narrow.children[leaf], table->written.children[leaf], &view, &error));
+  size_t pages = (size_t)offsets.count;
+  index.count = offsets.count;
+  OK(lam_arena_array(arena, pages, sizeof *index.null_pages, (void **)&index.null_pages, &error));
+  OK(lam_arena_array(arena, pages, sizeof *index.min, (void **)&index.min, &error));
+  OK(lam_arena_array(arena, pages, sizeof *index.max, (void **)&index.max, &error));
+  OK(lam_arena_array(arena, pages, sizeof *index.null_counts, (void **)&index.null_counts, &error));
+  OK(lam_arena_array(arena, pages, sizeof *index.nan_counts, (void **)&index.nan_counts, &error));
+  for (int32_t g = 0; g < group; g++) row += meta->row_groups[g].rows;
+  for (int32_t page = 0; page < offsets.count; page++) {
+    int64_t end = lam_page_end_row(&offsets, page, meta->row_groups[group].rows), rows = 0;
+    for (int64_t i = offsets.pages[page].first_row; i < end; i++, rows++) {
+      struct lam_scalar value;
+      OK(lam_scalar_of_view(&view, row + i, &value, &error));
+      index.null_counts[page] += value.is_null;
+      index.nan_counts[page] += !value.is_null && isnan(value.value.d);
+    }
+    bool numbers = index.null_counts[page] + index.nan_counts[page] < rows;
+    index.null_pages[page] = index.null_counts[page] == rows;
+    index.min[page] = float_bytes(arena, width, numbers ? -(double)INFINITY : (double)NAN);
+    index.max[page] = float_bytes(arena, width, numbers ? (double)INFINITY : (double)NAN);
+    if (index.null_pages[page]) index.min[page].size = index.max[page].size = 0;
+  }
+  chunk->column_index_offset = (int64_t)out->size;
+  OK(lam_column_index_write(&index, out, &error));
+  chunk->column_index_length = (int32_t)((int64_t)out->size - chunk->column_index_offset);
+}
+
 /* Writes the file again with another footer, and page indexes behind the data. */
 static void loosen(uint64_t *seed, struct table *table) {
   struct lam_file *file = table->file;
@@ -261,7 +311,12 @@ static void loosen(uint64_t *seed, struct table *table) {
         loosen_statistics(seed, chunk, &arena);
       else
         distrust(meta, chunk, leaf, &arena);
-      if (trusted && below(seed, 2)) loosen_index(seed, file, group, leaf, &arena, &bytes, chunk);
+      bool total = trusted && !table->nested && lam_type_is_float(type_of(table->columns.pools[leaf]->type).id);
+      if (total) meta->column_orders[leaf] = LAM_ORDER_IEEE754_TOTAL;
+      if (total && below(seed, 2))
+        index_nans(table, group, leaf, &arena, &bytes, chunk);
+      else if (trusted && below(seed, 2))
+        loosen_index(seed, file, group, leaf, &arena, &bytes, chunk);
     }
   size_t footer = bytes.size;
   uint8_t end[8] = {0, 0, 0, 0, 'P', 'A', 'R', '1'};
@@ -484,19 +539,81 @@ static void look_in_file(struct lam_store *store, const char *key, int *checked)
   lam_file_close(file);
 }
 
-static void test_public_files(void **state) {
-  (void)state;
+/* NULL where the files are not here. */
+static DIR *open_public(struct lam_store **store) {
   const char *root = getenv("LAMELLA_PARQUET_TESTING");
   char path[512];
-  int checked = 0;
-  struct lam_store *store;
   snprintf(path, sizeof path, "%s/data", root ? root : LAM_SOURCE_DIR "/../shared/parquet-testing");
   DIR *directory = opendir(path);
-  if (!directory) {
+  if (directory)
+    OK(lam_store_local(context, path, store, &error));
+  else
     print_message("skipped: there is no %s\n", path);
-    return;
-  }
-  OK(lam_store_local(context, path, &store, &error));
+  return directory;
+}
+
+/* Row group 2 has nothing but NaN, which its bounds (in IEEE 754 total order) and its count of NaNs say, the others at
+ * most some. */
+static void test_nothing_but_nan(void **state) {
+  (void)state;
+  static const char *const columns[] = {"float_ieee754",  "float_typedef",   "double_ieee754",
+                                        "double_typedef", "float16_ieee754", "float16_typedef"};
+  enum { T = LAM_MAY_BE_TRUE, F = LAM_MAY_BE_FALSE, GROUP = 2 };
+  static const struct {
+    const char *condition;
+    unsigned expected;
+    bool all;
+  } cases[] = {{"%s < 5", F, false},
+               {"%s = 3", F, false},
+               {"%s IN (1, 2)", F, false},
+               {"%s BETWEEN 0 AND 9", F, false},
+               {"%s > 5", T, true},
+               {"%s = CAST('nan' AS double)", T, true},
+               {"NOT (%s > 5) OR %s < 7", F, false}};
+  struct lam_store *store;
+  struct lam_file *file;
+  struct ArrowSchema schema;
+  struct lam_arena arena;
+  struct lam_ranges rows;
+  DIR *directory = open_public(&store);
+  if (!directory) return;
+  closedir(directory);
+  lam_arena_init(&arena, mem);
+  lam_ranges_init(&rows, mem);
+  OK(lam_file_open_in(store, "floating_orders_nan_count.parquet", NULL, mem, &file, &error));
+  OK(lam_file_schema(file, &schema, &error));
+  for (int c = 0; c < 6; c++)
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+      static const int32_t sources[] = {0, 1, 2, 3, 4, 5};
+      const struct lam_expr *parsed, *condition;
+      struct lam_prune *prune;
+      unsigned outcomes;
+      char text[128];
+      bool all;
+      snprintf(text, sizeof text, cases[i].condition, columns[c], columns[c]);
+      OK(lam_expr_parse(text, &arena, &parsed, &error));
+      OK(lam_expr_bind_condition(parsed, &schema, &arena, &condition, &error));
+      OK(lam_prune_open(file, condition, &schema, sources, NULL, mem, &prune, &error));
+      OK(lam_prune_statistics(prune, GROUP, &outcomes, &error));
+      if (outcomes != cases[i].expected) fail_msg("%s: %u", text, outcomes);
+      /* Its page's index says so too, where its order has bounds for such pages. */
+      OK(lam_prune_rows(prune, GROUP, &rows, &all, &error));
+      assert_int_equal(lam_ranges_total(&rows), cases[i].all ? 10 : 0);
+      lam_prune_close(prune);
+    }
+  lam_ranges_release(&rows);
+  lam_arena_release(&arena);
+  lam_schema_release(&schema);
+  lam_file_close(file);
+  lam_store_close(store);
+}
+
+static void test_public_files(void **state) {
+  (void)state;
+  int checked = 0;
+  struct lam_store *store;
+  DIR *directory = open_public(&store);
+  if (!directory) return;
   for (const struct dirent *entry; (entry = readdir(directory));) {
     size_t size = strlen(entry->d_name);
     if (size > 8 && strcmp(entry->d_name + size - 8, ".parquet") == 0) look_in_file(store, entry->d_name, &checked);
@@ -510,6 +627,7 @@ static void test_public_files(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       MEM_TEST(test_against_brute_force),
+      MEM_TEST(test_nothing_but_nan),
       MEM_TEST(test_public_files),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -193,6 +193,41 @@ static void test_doubtful_bounds_are_none(void **state) {
   lam_arena_release(&arena);
 }
 
+static void test_nothing_but_nan(void **state) {
+  (void)state;
+  const struct lam_bytes nan = BYTES("\0\0\xc0\x7f"), one = BYTES("\0\0\x80\x3f"), none = {NULL, 0};
+  struct lam_leaf real = leaf_of("float", LAM_FLOAT, 4, LAM_AS_IS), int32 = leaf_of("int32", LAM_INT32, 4, LAM_AS_IS);
+  const struct {
+    const struct lam_leaf *leaf;
+    struct lam_bytes min, max;
+    int64_t nulls, nans;
+    bool only_nan;
+  } cases[] = {
+      {&real, none, none, 0, 9, true},
+      {&real, none, none, 4, 5, true},
+      {&real, none, none, -1, 9, true}, /* no room for NULLs */
+      {&real, nan, nan, 0, 9, true},    /* as IEEE 754 total order has it */
+      {&real, none, none, -1, 5, false},
+      {&real, none, none, 0, 8, false},
+      {&real, none, none, 0, -1, false},
+      {&real, none, none, 9, 0, false},         /* NULLs are told by their count */
+      {&real, one, one, 0, 9, false},           /* a contradiction */
+      {&real, none, none, INT64_MAX, 9, false}, /* and more of them */
+      {&real, none, none, 0, 10, false},
+      {&int32, none, none, 0, 9, false},
+  };
+  struct lam_arena arena;
+  lam_arena_init(&arena, mem);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const struct lam_written_bounds written = {
+        .min = cases[i].min, .max = cases[i].max, .nulls = cases[i].nulls, .nans = cases[i].nans, .rows = 9};
+    const char *type = cases[i].leaf == &real ? "float" : "int32";
+    struct lam_facts_column facts = facts_of(type, cases[i].leaf, &written, &arena);
+    if (facts.only_nan != cases[i].only_nan) fail_msg("case %d: %d", (int)i, facts.only_nan);
+  }
+  lam_arena_release(&arena);
+}
+
 /* Lesson 35: a maximum that is not exact may have been cut and left so. */
 static void test_a_cut_maximum_is_raised(void **state) {
   (void)state;
@@ -222,9 +257,8 @@ static void test_a_cut_maximum_is_raised(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      MEM_TEST(test_there_and_back),
-      MEM_TEST(test_plain_forms),
-      MEM_TEST(test_doubtful_bounds_are_none),
+      MEM_TEST(test_there_and_back),           MEM_TEST(test_plain_forms),
+      MEM_TEST(test_doubtful_bounds_are_none), MEM_TEST(test_nothing_but_nan),
       MEM_TEST(test_a_cut_maximum_is_raised),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
