@@ -288,24 +288,35 @@ static bool read_line(const char *path, char *line, size_t room) {
   return ok;
 }
 
-/* The directory of this process in the unified (v2) hierarchy, "" where there is none. */
-static void cgroup_path(char *path, size_t room) {
+/* Where the system says which cgroups a process is in, and where their files are. */
+struct cgroups {
+  const char *self, *root;
+};
+static const struct cgroups own_cgroups = {"/proc/self/cgroup", "/sys/fs/cgroup"};
+
+/* The directory of this process, "" where there is none: below `base` in the hierarchy of a controller (v1), or in the
+ * unified one (v2, which has no controller's name). Lines are "4:memory:/path" and "0::/path". */
+static void cgroup_path(const struct cgroups *of, const char *controller, const char *base, char *path, size_t room) {
   path[0] = 0;
-  FILE *file = fopen("/proc/self/cgroup", "re");
+  FILE *file = fopen(of->self, "re");
   char line[512];
   while (file && fgets(line, sizeof line, file)) {
     line[strcspn(line, "\n")] = 0;
-    if (strncmp(line, "0::", 3) == 0) snprintf(path, room, "/sys/fs/cgroup%s", line + 3);
+    const char *named = strchr(line, ':'), *end = named ? strchr(named + 1, ':') : NULL;
+    if (!end || strlen(controller) != (size_t)(end - named - 1)) continue;
+    if (strncmp(named + 1, controller, strlen(controller)) == 0) snprintf(path, room, "%s%s", base, end + 1);
   }
   if (file) fclose(file);
 }
 
 /* Calls `visit` with the file `name` of this process's cgroup and of each of its ancestors: every
- * one of them limits. */
-static void each_cgroup_file(const char *name, void (*visit)(const char *line, void *user), void *user) {
-  char directory[1024], path[1200], line[128];
-  cgroup_path(directory, sizeof directory);
-  while (strlen(directory) >= strlen("/sys/fs/cgroup")) {
+ * one of them limits. In a container the path may be that outside; the root is there in any case. */
+static void each_cgroup_file(const struct cgroups *of, const char *controller, const char *name,
+                             void (*visit)(const char *line, void *user), void *user) {
+  char base[512], directory[1024], path[1200], line[128];
+  snprintf(base, sizeof base, "%s%s%s", of->root, *controller ? "/" : "", controller);
+  cgroup_path(of, controller, base, directory, sizeof directory);
+  while (strlen(directory) >= strlen(base)) {
     snprintf(path, sizeof path, "%s/%s", directory, name);
     if (read_line(path, line, sizeof line)) visit(line, user);
     char *slash = strrchr(directory, '/');
@@ -330,7 +341,7 @@ uint32_t lam_processors(void) {
     count = (uint32_t)CPU_COUNT(&set);
   else if ((online = sysconf(_SC_NPROCESSORS_ONLN)) > 0) /* more processors than a cpu_set_t has */
     count = (uint32_t)online;
-  each_cgroup_file("cpu.max", visit_cpu, &count);
+  each_cgroup_file(&own_cgroups, "", "cpu.max", visit_cpu, &count);
   return count;
 }
 
@@ -345,8 +356,13 @@ uint64_t lam_memory_of_process(void) {
   uint64_t limit = pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : (uint64_t)1 << 30;
   struct rlimit space;
   if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY) limit = lam_min_u64(limit, space.rlim_cur);
-  each_cgroup_file("memory.max", visit_memory, &limit);
-  char line[128];
-  if (read_line("/sys/fs/cgroup/memory/memory.limit_in_bytes", line, sizeof line)) visit_memory(line, &limit);
+  return lam_min_u64(limit, lam_memory_of_cgroups(own_cgroups.self, own_cgroups.root));
+}
+uint64_t lam_memory_of_cgroups(const char *self, const char *root) {
+  const struct cgroups of = {self, root};
+  uint64_t limit = UINT64_MAX;
+  each_cgroup_file(&of, "", "memory.max", visit_memory, &limit);
+  each_cgroup_file(&of, "memory", "memory.limit_in_bytes", visit_memory, &limit);
   return limit;
 }
+

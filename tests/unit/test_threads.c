@@ -1,5 +1,7 @@
 #include "base/threads.h"
 
+#include <errno.h>
+#include <ftw.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -7,8 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -130,6 +134,59 @@ static void knows_the_machine(void **state) {
   assert_in_range(lam_processors(), 1, (uint32_t)sysconf(_SC_NPROCESSORS_CONF));
   uint64_t physical = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
   assert_in_range(lam_memory_of_process(), 1 << 20, physical);
+}
+
+static void put_line(const char *root, const char *path, const char *line) {
+  char name[256];
+  snprintf(name, sizeof name, "%s/%s", root, path);
+  for (char *slash = name + strlen(root) + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
+    *slash = 0;
+    if (mkdir(name, 0700) != 0) assert_int_equal(errno, EEXIST);
+  }
+  FILE *file = fopen(name, "w");
+  assert_non_null(file);
+  fputs(line, file);
+  assert_int_equal(fclose(file), 0);
+}
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *at) {
+  (void)info, (void)kind, (void)at;
+  return remove(path);
+}
+
+/* The least of the limits around the process counts, in both versions of cgroups. */
+static void limits_of_cgroups_count(void **state) {
+  (void)state;
+  static const struct {
+    const char *self;
+    uint64_t expected;
+  } cases[] = {
+      {"0::/a/b\n", 300},
+      {"0::/a/c\n", 500},                /* "max" of its own: the one around it counts */
+      {"0::/\n", UINT64_MAX},            /* the root has none */
+      {"0::/elsewhere/b\n", UINT64_MAX}, /* a path of the host */
+      {"5:cpu:/x\n4:memory:/x/y\n", 200},
+      {"4:memory:/of/the/host\n0::/\n", 800}, /* in a container the root is its own */
+      {"4:memory:/x\n0::/a/b\n", 300},
+      {"4:memory_not:/x\n", UINT64_MAX},
+      {"", UINT64_MAX},
+      {"nonsense\n0:\n", UINT64_MAX},
+  };
+  char root[] = "/tmp/lamella-test-XXXXXX", self[64];
+  assert_non_null(mkdtemp(root));
+  snprintf(self, sizeof self, "%s/self", root);
+  put_line(root, "a/memory.max", "500\n");
+  put_line(root, "a/b/memory.max", "300\n");
+  put_line(root, "a/c/memory.max", "max\n");
+  put_line(root, "memory/memory.limit_in_bytes", "800\n");
+  put_line(root, "memory/x/memory.limit_in_bytes", "400\n");
+  put_line(root, "memory/x/y/memory.limit_in_bytes", "200\n");
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    put_line(root, "self", cases[i].self);
+    uint64_t found = lam_memory_of_cgroups(self, root);
+    if (found != cases[i].expected) fail_msg("case %zu: %llu", i, (unsigned long long)found);
+  }
+  assert_int_equal(nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
@@ -281,6 +338,7 @@ int main(void) {
     cmocka_unit_test(waits_by_helping),
     cmocka_unit_test(a_pool_of_none_is_one_of_one),
     cmocka_unit_test(knows_the_machine),
+    cmocka_unit_test(limits_of_cgroups_count),
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
     cmocka_unit_test(a_limit_of_address_space_counts),
 #endif
