@@ -351,13 +351,6 @@ static void visit_memory(const char *line, void *user) {
   if (sscanf(line, "%llu", &bytes) == 1 && bytes < *limit) *limit = bytes;
 }
 
-uint64_t lam_memory_of_process(void) {
-  long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-  uint64_t limit = pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : (uint64_t)1 << 30;
-  struct rlimit space;
-  if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY) limit = lam_min_u64(limit, space.rlim_cur);
-  return lam_min_u64(limit, lam_memory_of_cgroups(own_cgroups.self, own_cgroups.root));
-}
 uint64_t lam_memory_of_cgroups(const char *self, const char *root) {
   const struct cgroups of = {self, root};
   uint64_t limit = UINT64_MAX;
@@ -366,3 +359,10 @@ uint64_t lam_memory_of_cgroups(const char *self, const char *root) {
   return limit;
 }
 
+uint64_t lam_memory_of_process(void) {
+  long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+  uint64_t limit = pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : (uint64_t)1 << 30;
+  struct rlimit space;
+  if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY) limit = lam_min_u64(limit, space.rlim_cur);
+  return lam_min_u64(limit, lam_memory_of_cgroups(own_cgroups.self, own_cgroups.root));
+}

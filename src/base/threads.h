@@ -48,8 +48,8 @@ uint32_t lam_processors(void);
 /* The bytes of memory that this process may use: physical memory, its own limit of address space or
  * the cgroup's limit, whichever is least. */
 uint64_t lam_memory_of_process(void);
-
-#endif
 /* The least limit of the cgroups (v1 and v2) that the file `self` names, and of those around them, below the directory
  * `root`; UINT64_MAX: none. The process's own are in /proc/self/cgroup and /sys/fs/cgroup. */
 uint64_t lam_memory_of_cgroups(const char *self, const char *root);
+
+#endif
