@@ -1,4 +1,6 @@
 /* Sidecars of a table's files: made where they are missing or stale, and checked. The files are only read. */
+#include "ops/sidecar_build.h"
+
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -233,15 +235,13 @@ static enum lam_status each_file(struct run *run, bool write, struct lam_error *
   return lam_arena_release(&arena), status;
 }
 
-static enum lam_status go(struct run *run, const char *path, bool write, struct lam_sidecar_build_result *result,
+/* In run->directory. */
+static enum lam_status go(struct run *run, bool write, struct lam_sidecar_build_result *result,
                           struct lam_error *error) {
-  struct lam_memory_use use = {.struct_size = sizeof use};
-  lam_context_memory(run->context, &use);
-  LAM_TRY(lam_mem_open(run->context, lam_min_u64(use.limit / 2, SIDECAR_MEMORY), &run->mem, error));
+  run->context = run->directory->context;
+  run->mem = run->directory->mem;
   pthread_mutex_init(&run->lock, NULL);
-  enum lam_status status =
-      lam_directory_open(run->context, path, run->options.table.meta_dir, false, run->mem, &run->directory, error);
-  if (status == LAM_OK) status = each_file(run, write, error);
+  enum lam_status status = each_file(run, write, error);
   const struct lam_sidecar_build_result counts = {
       .struct_size = sizeof counts,
       .files = run->snapshot.file_count,
@@ -255,24 +255,45 @@ static enum lam_status go(struct run *run, const char *path, bool write, struct 
   };
   lam_result_write(&counts, sizeof counts, result);
   if (run->snapshot.arena.mem) lam_snapshot_release(&run->snapshot);
-  lam_directory_close(run->directory);
   pthread_mutex_destroy(&run->lock);
-  lam_mem_close(run->mem);
   return status;
+}
+
+static enum lam_status go_at(struct run *run, struct lam_context *context, const char *path, bool write,
+                             struct lam_sidecar_build_result *result, struct lam_error *error) {
+  struct lam_mem *mem;
+  struct lam_memory_use use = {.struct_size = sizeof use};
+  lam_context_memory(context, &use);
+  LAM_TRY(lam_mem_open(context, lam_min_u64(use.limit / 2, SIDECAR_MEMORY), &mem, error));
+  enum lam_status status =
+      lam_directory_open(context, path, run->options.table.meta_dir, false, mem, &run->directory, error);
+  if (status == LAM_OK) status = go(run, write, result, error);
+  lam_directory_close(run->directory);
+  lam_mem_close(mem);
+  return status;
+}
+
+enum lam_status lam_sidecar_build_directory(struct lam_directory *directory,
+                                            const struct lam_sidecar_build_options *options, lam_fault_fn each,
+                                            void *user, struct lam_sidecar_build_result *result,
+                                            struct lam_error *error) {
+  struct run run = {.directory = directory, .options = LAM_SIDECAR_BUILD_OPTIONS_INIT, .each = each, .user = user};
+  LAM_TRY(lam_options_read(options, "LAM_SIDECAR_BUILD_OPTIONS_INIT", &run.options, sizeof run.options, error));
+  return go(&run, true, result, error);
 }
 
 enum lam_status lam_sidecar_build(struct lam_context *context, const char *path,
                                   const struct lam_sidecar_build_options *options, lam_fault_fn each, void *user,
                                   struct lam_sidecar_build_result *result, struct lam_error *error) {
-  struct run run = {.context = context, .options = LAM_SIDECAR_BUILD_OPTIONS_INIT, .each = each, .user = user};
+  struct run run = {.options = LAM_SIDECAR_BUILD_OPTIONS_INIT, .each = each, .user = user};
   LAM_TRY(lam_options_read(options, "LAM_SIDECAR_BUILD_OPTIONS_INIT", &run.options, sizeof run.options, error));
-  return go(&run, path, true, result, error);
+  return go_at(&run, context, path, true, result, error);
 }
 
 enum lam_status lam_sidecar_check(struct lam_context *context, const char *path, const struct lam_table_options *table,
                                   lam_fault_fn each, void *user, struct lam_sidecar_build_result *result,
                                   struct lam_error *error) {
-  struct run run = {.context = context, .options = LAM_SIDECAR_BUILD_OPTIONS_INIT, .each = each, .user = user};
+  struct run run = {.options = LAM_SIDECAR_BUILD_OPTIONS_INIT, .each = each, .user = user};
   LAM_TRY(lam_options_read(table, "LAM_TABLE_OPTIONS_INIT", &run.options.table, sizeof run.options.table, error));
-  return go(&run, path, false, result, error);
+  return go_at(&run, context, path, false, result, error);
 }

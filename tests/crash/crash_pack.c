@@ -1,9 +1,10 @@
-/* Making a pack and a commit that renews one, with its sidecars, stopped at every operation of their stores: readers
- * that trust whatever is there see the table as it is listed, and files as their footers say. */
+/* Making sidecars and a pack, and a commit that renews them, stopped at every operation of their stores: readers that
+ * trust whatever is there see the table as it is listed, and files as their footers say. */
 #include "fault_store.h"
 #include "ops_support.h"
 #include "powercut_store.h"
 
+#include "ops/sidecar_build.h"
 #include "pack_support.h"
 #include "parquet/prune.h"
 #include "table/sidecars.h"
@@ -85,7 +86,15 @@ static enum lam_status run_renew(struct lam_directory *directory, struct lam_err
   return lam_compact_directory(directory, NULL, NULL, e); /* whose commit renews it */
 }
 
-/* Every file has a sidecar of its present state, made by the commit that added it. */
+static enum lam_status run_build(struct lam_directory *directory, struct lam_error *e) {
+  struct lam_sidecar_build_options options = LAM_SIDECAR_BUILD_OPTIONS_INIT;
+  struct lam_sidecar_build_result result = LAM_SIDECAR_BUILD_RESULT_INIT;
+  enum lam_status status = lam_sidecar_build_directory(directory, &options, NULL, NULL, &result, e);
+  if (status == LAM_OK) assert_int_equal(result.built + result.current + result.failed, result.files);
+  return status;
+}
+
+/* Every file has a sidecar of its present state. */
 static void want_sidecars(struct world *w) {
   struct lam_directory *directory = directory_of(w->data, w->meta);
   struct lam_snapshot snapshot;
@@ -97,14 +106,48 @@ static void want_sidecars(struct world *w) {
 
 struct scenario {
   const char *name;
-  bool has_pack;
+  bool has_pack; /* and sidecars, but of a file that is there no more and of one that was another */
   enum lam_status (*run)(struct lam_directory *directory, struct lam_error *e);
 };
 static const struct scenario scenarios[] = {
-    {"make", false, run_make},
-    {"make anew", true, run_make},
-    {"commit", true, run_renew},
+    {"make", false, run_make},   {"make anew", true, run_make},   {"commit", true, run_renew},
+    {"build", false, run_build}, {"build anew", true, run_build},
 };
+
+/* Sidecars and a pack; then the table changes, and nobody tells them. */
+static void set_up_old(struct world *w) {
+  struct lam_directory *directory = directory_of(w->data, w->meta);
+  OK(run_build(directory, &error));
+  make_pack(directory, false, NULL);
+  lam_directory_close(directory);
+  put_rows(w->data, "d=1/b.parquet", 30, 5);
+  OK(w->data->ops->remove(w->data, "d=2/a.parquet", &error));
+  put_rows(w->data, "d=3/a.parquet", 40, 5);
+  OK(w->data->ops->sync_all(w->data, &error));
+}
+
+/* All that the table is. */
+static struct lam_buf bytes_of(struct lam_store *data) {
+  struct lam_arena arena;
+  struct lam_buf out;
+  lam_arena_init(&arena, mem);
+  lam_buf_init(&out, mem);
+  append_tree(data, &arena, "", false, &out);
+  lam_arena_release(&arena);
+  return out;
+}
+
+/* A build that was stopped is gone on with by the next; neither touches the table. */
+static void want_built(struct world *w, struct lam_bytes before) {
+  struct lam_directory *directory = directory_of(w->data, w->meta);
+  OK(run_build(directory, &error));
+  lam_directory_close(directory);
+  want_sidecars(w);
+  want_true(w);
+  struct lam_buf after = bytes_of(w->data);
+  assert_true(lam_bytes_equal(lam_bytes_of(after.data, after.size), before));
+  lam_buf_release(&after);
+}
 
 /* False once there are fewer operations. */
 static bool stop_at(const struct scenario *scenario, const struct fault_plan *how, int cut, uint64_t at) {
@@ -112,11 +155,8 @@ static bool stop_at(const struct scenario *scenario, const struct fault_plan *ho
   struct lam_error error = LAM_ERROR_INIT;
   struct fault_plan plan = *how;
   begin_world(&w);
-  if (scenario->has_pack) {
-    struct lam_directory *directory = directory_of(w.data, w.meta);
-    make_pack(directory, false, NULL);
-    lam_directory_close(directory);
-  }
+  if (scenario->has_pack) set_up_old(&w);
+  struct lam_buf before = bytes_of(w.data);
   plan.at = at;
   fault_arm(w.fault, &plan);
   struct lam_directory *directory = directory_of(w.bad_data, w.bad_meta);
@@ -130,6 +170,8 @@ static bool stop_at(const struct scenario *scenario, const struct fault_plan *ho
     powercut_crash(w.cut, (enum powercut_mode)cut, at * 7919);
     want_true(&w);
   }
+  if (scenario->run != run_renew) want_built(&w, lam_bytes_of(before.data, before.size));
+  lam_buf_release(&before);
   directory = directory_of(w.data, w.meta); /* the next one goes through */
   OK(lam_compact_directory(directory, NULL, NULL, &error));
   make_pack(directory, true, NULL);

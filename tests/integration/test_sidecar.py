@@ -2,9 +2,14 @@
 
 import datetime
 import os
+import shutil
+import signal
+import subprocess
+import time
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from tables import files_of
 
@@ -49,6 +54,37 @@ def test_damage_is_a_fault_and_repaired(lamella, write):
     data[100] ^= 1
     path.write_bytes(data)
     assert "CRC" in lamella("sidecar", "check", "t", status=4).text
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_build_that_is_stopped_goes_on_where_it_was(lamella, write, how):
+    count = 400
+    path = write("t/d=0/0.parquet", {"id": list(range(50)), "s": [f"x{i}" for i in range(50)]})
+    for i in range(1, count):
+        copy = lamella.directory / f"t/d={i % 20}/{i}.parquet"
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copy(path, copy)
+    (lamella.directory / "t/d=0/bad.parquet").write_bytes(b"PAR1")
+    before, rows = states(lamella.directory / "t"), lamella("count", "t", "--partition", "d=1", "--where", "id > 40").out
+    stopped = 0
+    for _ in range(20):
+        shutil.rmtree(lamella.directory / "t.lamella", ignore_errors=True)
+        run = lamella.start("sidecar", "build", "t", "--threads", "2", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        pm = lamella.directory / "t.lamella/pm"
+        while run.poll() is None and not (pm.exists() and list(pm.rglob("*._pm"))):
+            time.sleep(0.001)
+        run.send_signal(how)
+        run.wait()
+        made = len(list(pm.rglob("*._pm")))
+        assert states(lamella.directory / "t") == before
+        assert lamella("count", "t", "--partition", "d=1", "--where", "id > 40").out == rows
+        done = lamella.json("sidecar", "build", "t", status=4)
+        assert (done["current"], done["built"], done["failed"]) == (made, count - made, 1)
+        assert lamella.json("sidecar", "check", "t") == {"files": count + 1, "missing": 1, "faults": 0}
+        stopped += 0 < made < count
+        if stopped == 3:
+            break
+    assert stopped and states(lamella.directory / "t") == before
 
 
 def test_empty_and_corrupt_files_are_listed(lamella, write):
