@@ -46,7 +46,9 @@ struct local_output {
   uint64_t size, allocated; /* written; blocks that the file system has set aside, counted from the file's beginning */
   bool no_allocation;       /* the file system knows no such thing, or has no room */
   bool expects_sync;
-  uint64_t begun; /* bytes that the disk has been told to write */
+  uint64_t begun;  /* bytes that the disk has been told to write */
+  uint8_t *window; /* of copies that do not stay within the kernel; NULL: none yet */
+  enum { COPIES_UNKNOWN, COPIES_IN_KERNEL, COPIES_THROUGH } copies;
   char key[];
 };
 struct local_lock {
@@ -350,11 +352,7 @@ static enum lam_status local_create(struct lam_store *store, const char *key, st
     free(output);
     return fail_confined(store, key, -fd, "create", error);
   }
-  output->base.store = store;
-  output->fd = fd;
-  output->size = output->allocated = 0;
-  output->no_allocation = output->expects_sync = false;
-  output->begun = 0;
+  *output = (struct local_output){.base = {store}, .fd = fd};
   memcpy(output->key, key, size);
   *out = &output->base;
   return LAM_OK;
@@ -448,6 +446,13 @@ static void local_expect_sync(struct lam_output *base, uint64_t size) {
   if (size && size <= SIZE_MAX) set_aside(output, output->size, size);
 }
 
+/* NULL: within the kernel. */
+static uint8_t *copy_window(struct local_output *output) {
+  if (output->copies == COPIES_UNKNOWN) output->copies = lam_fd_shares(output->fd) ? COPIES_IN_KERNEL : COPIES_THROUGH;
+  if (output->copies == COPIES_THROUGH && !output->window) output->window = malloc(LAM_FD_WINDOW);
+  return output->window;
+}
+
 static enum lam_status local_copy(struct lam_output *base, struct lam_input *input_base, uint64_t offset, uint64_t size,
                                   struct lam_error *error) {
   struct local_output *output = (struct local_output *)base;
@@ -458,7 +463,7 @@ static enum lam_status local_copy(struct lam_output *base, struct lam_input *inp
     bool offered;
     LAM_TRY(lam_check_cancel(base->store->context, error));
     allocate(output, wanted);
-    int code = lam_fd_copy(input->fd, offset + done, output->fd, wanted, &some, &offered);
+    int code = lam_fd_copy(input->fd, offset + done, output->fd, wanted, copy_window(output), &some, &offered);
     if (done == 0 && (!offered || (code == 0 && some == 0))) return LAM_UNSUPPORTED;
     if (code) return lam_store_fail(base->store, output->key, code, "write", error);
     if (some == 0)
@@ -483,6 +488,7 @@ static enum lam_status local_close_output(struct lam_output *base, struct lam_er
   /* After EINTR the descriptor is closed on Linux. */
   if (close(output->fd) && errno != EINTR && status == LAM_OK)
     status = lam_store_fail(base->store, output->key, errno, "close", error);
+  free(output->window);
   free(output);
   return status;
 }
