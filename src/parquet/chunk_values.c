@@ -234,6 +234,21 @@ static bool same_dictionary(const struct lam_source_dictionary *source, const st
   return any;
 }
 
+/* Whether the source's entries are the first of the chunk's dictionary: those of a file that is spliced are. */
+static bool begins_dictionary(const struct lam_chunk_writer *chunk) {
+  const struct lam_source_dictionary *source = &chunk->source;
+  const struct lam_dictionary *dictionary = &chunk->dictionary;
+  int64_t count = source->view.length;
+  if (!chunk->spliced.on || count == 0 || count > dictionary->count || source->view.null_count != 0) return false;
+  if (chunk->storing.rule != LAM_STORE_BYTES)
+    return memcmp(source->values.data, dictionary->values.data, source->values.size) == 0;
+  for (int64_t i = 0; i < count; i++) {
+    struct lam_bytes plain = lam_dictionary_plain(dictionary, (uint32_t)i);
+    if (!lam_bytes_equal(lam_view_bytes(&source->view, i), lam_bytes_of(plain.data + 4, plain.size - 4))) return false;
+  }
+  return true;
+}
+
 enum lam_status lam_chunk_take_dictionary(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
                                           const struct lam_view *view, struct lam_error *error) {
   struct lam_source_dictionary *source = &chunk->source;
@@ -252,6 +267,8 @@ enum lam_status lam_chunk_take_dictionary(struct lam_chunk_writer *chunk, struct
     source->values.size = 0;
     LAM_TRY(lam_buf_append(&source->values, values, count * chunk->storing.to_width, error));
   }
+  if (begins_dictionary(chunk))
+    for (size_t i = 0; i < count; i++) lam_store32(source->remap.data + 4 * i, (uint32_t)i);
   for (int i = 0; i < array->n_buffers && i < 3; i++) source->held[i] = lam_shared_retain(lam_array_shared(array, i));
   source->length = array->length;
   source->offset = array->offset;

@@ -399,7 +399,8 @@ enum lam_status lam_chunk_finish(struct lam_chunk_writer *chunk, struct lam_work
     LAM_TRY(lam_page_pack(page, workspace, error));
   LAM_TRY(lam_chunk_collect(chunk, error));
   if (chunk->dictionary_pages > 0 && !chunk->spliced.dictionary_size)
-    LAM_TRY(lam_chunk_end_dictionary(chunk, workspace, error));
+    LAM_TRY(lam_chunk_same_dictionary(chunk) ? lam_chunk_copy_dictionary(chunk, error)
+                                             : lam_chunk_end_dictionary(chunk, workspace, error));
   lam_bloom_finish(&chunk->bloom, chunk->dictionary_pages ? &chunk->dictionary : NULL,
                    (uint64_t)chunk->compressed_size);
   if (chunk->dictionary_pages == 0 || chunk->spliced.on) return LAM_OK;

@@ -41,6 +41,13 @@ struct lam_copied_run {
   uint64_t before, offset, size;
 };
 
+/* The dictionary's page of another file. */
+struct lam_copied_dictionary {
+  struct lam_page_header header;
+  uint64_t offset, size; /* where it is; size 0: there is none to be copied */
+  uint32_t count;        /* of its values that were put into the chunk's dictionary: all, or none */
+};
+
 /* Idle pages, with their memory, for all threads and columns of a writer. */
 struct lam_page_pool {
   struct lam_mem *mem;
@@ -142,14 +149,15 @@ struct lam_chunk_writer {
   struct lam_spliced {
     bool on;
     const struct lam_file *from; /* the other file */
-    uint64_t dictionary_size;    /* bytes of its dictionary's page, where that is taken as it is: the first run */
-    bool old_names;              /* dictionary-coded pages are called PLAIN_DICTIONARY */
-    bool unbounded;              /* nothing is known of some values */
-    bool cut;                    /* bounds of copied pages may have been cut, … */
-    struct lam_bytes min, max;   /* … but these are values in them; data NULL: there is none */
-    enum lam_write_bloom when;   /* of the bloom filter, before */
-    size_t dictionary_limit;     /* before */
-    uint32_t encodings;          /* of its pages: bit 1 << enum lam_encoding */
+    struct lam_copied_dictionary dictionary;
+    uint64_t dictionary_size;  /* bytes of that page, once it is taken as it is: the first run */
+    bool old_names;            /* dictionary-coded pages are called PLAIN_DICTIONARY */
+    bool unbounded;            /* nothing is known of some values */
+    bool cut;                  /* bounds of copied pages may have been cut, … */
+    struct lam_bytes min, max; /* … but these are values in them; data NULL: there is none */
+    enum lam_write_bloom when; /* of the bloom filter, before */
+    size_t dictionary_limit;   /* before */
+    uint32_t encodings;        /* of its pages: bit 1 << enum lam_encoding */
   } spliced;
 
   /* Where not NULL, packed pages go there, behind the segments, unless a dictionary page is to stand before them. */
@@ -253,9 +261,13 @@ enum lam_status lam_chunk_end_page(struct lam_chunk_writer *chunk, struct lam_wo
 /* Takes a data page of chunk->spliced.from, header and payload, without reading it. */
 enum lam_status lam_chunk_append_packed(struct lam_chunk_writer *chunk, const struct lam_page_header *header,
                                         uint64_t offset, uint64_t size, struct lam_error *error);
-/* The same of the dictionary's page, before all others. */
-enum lam_status lam_chunk_copy_dictionary(struct lam_chunk_writer *chunk, const struct lam_page_header *header,
-                                          uint64_t offset, uint64_t size, struct lam_error *error);
+/* The same of the dictionary's page, chunk->spliced.dictionary, before all others. */
+enum lam_status lam_chunk_copy_dictionary(struct lam_chunk_writer *chunk, struct lam_error *error);
+/* Whether the chunk's dictionary has just the values of that page. */
+static inline bool lam_chunk_same_dictionary(const struct lam_chunk_writer *chunk) {
+  const struct lam_copied_dictionary *copied = &chunk->spliced.dictionary;
+  return copied->size > 0 && copied->count == chunk->dictionary.count;
+}
 /* The name that dictionary-coded pages get: version 1 of the format knows only the old one. */
 enum lam_encoding lam_chunk_index_encoding(const struct lam_chunk_writer *chunk);
 /* Compresses an encoded page; pages of one chunk may be packed by several threads at once. */

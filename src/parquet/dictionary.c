@@ -1,6 +1,7 @@
 #include "parquet/dictionary.h"
 
 #include <assert.h>
+#include <inttypes.h>
 
 #include "base/checksum.h"
 
@@ -138,7 +139,12 @@ static enum lam_status grow_slots(struct lam_dictionary *dictionary, size_t coun
     if (is_near(dictionary, i)) continue;
     uint64_t hash = hash_at(dictionary, i);
     size_t slot = slot_of(hash, bits);
-    while (slots[slot]) slot = (slot + 1) & mask;
+    int probes = 0;
+    for (; slots[slot] && probes < MOST_PROBES; probes++) slot = (slot + 1) & mask;
+    if (probes == MOST_PROBES) { /* only of values that were adopted */
+      lam_buf_release(&fresh);
+      return LAM_LIMIT;
+    }
     uint64_t tag = dictionary->width == 4 ? (uint64_t)lam_load32(value_at(dictionary, i).data) << 32 : tag_of(hash);
     slots[slot] = tag | (i + 1);
   }
@@ -364,6 +370,32 @@ enum lam_status lam_dictionary_put(struct lam_dictionary *dictionary, const uint
     if (got < some) return LAM_OK;
     if (far > BLOCK / 4) end_near(dictionary);
   }
+  return LAM_OK;
+}
+
+enum lam_status lam_dictionary_adopt(struct lam_dictionary *dictionary, struct lam_bytes plain, uint32_t count,
+                                     bool *fits, struct lam_error *error) {
+  const uint8_t *at = plain.data;
+  size_t left = plain.size, width = dictionary->width;
+  assert(dictionary->count == 0);
+  LAM_CHECK(count <= left / (width ? width : 4), error, "the dictionary has %zu bytes; expected %" PRIu32 " values",
+            left, count);
+  *fits = room(dictionary, &dictionary->ends, width ? 0 : count * sizeof(uint32_t), NULL) == LAM_OK;
+  for (uint32_t i = 0; *fits && !width && i < count; i++) {
+    LAM_CHECK(left >= 4 && lam_load32(at) <= left - 4, error, "the dictionary ends within value %" PRIu32, i);
+    size_t size = 4 + (size_t)lam_load32(at);
+    at += size;
+    left -= size;
+    lam_store32(dictionary->ends.data + 4 * (size_t)i, (uint32_t)(at - plain.data));
+  }
+  size_t used = width ? count * width : plain.size - left;
+  *fits = *fits && used <= dictionary->limit && room(dictionary, &dictionary->values, used, NULL) == LAM_OK;
+  if (!*fits) return LAM_OK;
+  lam_copy(dictionary->values.data, plain.data, used);
+  dictionary->values.size = used;
+  dictionary->ends.size = width ? 0 : count * sizeof(uint32_t);
+  dictionary->count = count;
+  end_near(dictionary); /* the slots are made when the first value is looked up, if ever */
   return LAM_OK;
 }
 

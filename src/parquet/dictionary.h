@@ -33,6 +33,11 @@ enum lam_status lam_dictionary_put(struct lam_dictionary *dictionary, const uint
 enum lam_status lam_dictionary_put_bytes(struct lam_dictionary *dictionary, const struct lam_bytes *values,
                                          size_t count, uint32_t *indices, size_t *done, struct lam_error *error);
 
+/* Makes an empty dictionary one of the `count` values that `plain` begins with, which may have some of them more than
+ * once. They are hashed when a value is first looked up. *fits is false where the limit or the budget has no room. */
+enum lam_status lam_dictionary_adopt(struct lam_dictionary *dictionary, struct lam_bytes plain, uint32_t count,
+                                     bool *fits, struct lam_error *error);
+
 /* Value `index` as `values` has it: with its length in front where it is a BYTE_ARRAY. */
 static inline struct lam_bytes lam_dictionary_plain(const struct lam_dictionary *dictionary, uint32_t index) {
   if (dictionary->width)

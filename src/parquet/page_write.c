@@ -514,12 +514,15 @@ enum lam_status lam_chunk_append_packed(struct lam_chunk_writer *chunk, const st
   return LAM_OK;
 }
 
-enum lam_status lam_chunk_copy_dictionary(struct lam_chunk_writer *chunk, const struct lam_page_header *header,
-                                          uint64_t offset, uint64_t size, struct lam_error *error) {
-  assert(chunk->runs.size == 0 && chunk->segments_used == 0);
-  LAM_TRY(keep_run(chunk, offset, size, error));
-  count_page(chunk, header, size);
-  chunk->spliced.dictionary_size = size;
+enum lam_status lam_chunk_copy_dictionary(struct lam_chunk_writer *chunk, struct lam_error *error) {
+  const struct lam_copied_dictionary *dictionary = &chunk->spliced.dictionary;
+  struct lam_copied_run run = {0, dictionary->offset, dictionary->size};
+  size_t before = chunk->runs.size;
+  LAM_TRY(lam_buf_append(&chunk->runs, &run, sizeof run, error));
+  memmove(chunk->runs.data + sizeof run, chunk->runs.data, before);
+  memcpy(chunk->runs.data, &run, sizeof run);
+  count_page(chunk, &dictionary->header, dictionary->size);
+  chunk->spliced.dictionary_size = dictionary->size;
   return LAM_OK;
 }
 

@@ -28,42 +28,19 @@ bool lam_splice_fits(const struct lam_splice_chunk *splice) {
 
 /* ---- the beginning ---- */
 
-static enum lam_status put_values(struct lam_dictionary *dictionary, struct lam_bytes plain, uint32_t count, bool *fits,
-                                  struct lam_error *error) {
-  enum { SOME = 256 };
-  uint32_t indices[SOME];
-  struct lam_bytes values[SOME];
-  if (plain.size == 0) { /* arithmetic on a NULL is undefined, even with 0 */
-    *fits = count == 0;
-    return LAM_OK;
-  }
-  const uint8_t *at = plain.data, *end = plain.data + plain.size;
-  for (uint32_t done = 0; done < count && *fits;) {
-    size_t some = 0, put;
-    const uint8_t *first = at;
-    for (; some < SOME && done + some < count; some++) {
-      size_t size = dictionary->width;
-      if (!size) {
-        LAM_CHECK((size_t)(end - at) >= 4, error, "the dictionary ends within value %" PRIu32, done + (uint32_t)some);
-        size = lam_load32(at);
-        at += 4;
-      }
-      LAM_CHECK((size_t)(end - at) >= size, error, "the dictionary ends within value %" PRIu32, done + (uint32_t)some);
-      values[some] = lam_bytes_of(at, size);
-      at += size;
-    }
-    if (dictionary->width)
-      LAM_TRY(lam_dictionary_put(dictionary, first, some, indices, &put, error));
-    else
-      LAM_TRY(lam_dictionary_put_bytes(dictionary, values, some, indices, &put, error));
-    *fits = put == some;
-    for (size_t i = 0; i < some; i++) *fits = *fits && indices[i] == done + i; /* each value is there once */
-    done += (uint32_t)some;
-  }
-  return LAM_OK;
+/* Makes the values of the dictionary's page those of the chunk's dictionary. */
+static enum lam_status adopt_values(struct lam_chunk_writer *chunk, const struct lam_page *page,
+                                    struct lam_bytes payload, struct lam_workspace *workspace, bool *fits,
+                                    struct lam_error *error) {
+  struct lam_page_parts parts;
+  if (page->header.kind != LAM_DICTIONARY_PAGE || page->header.values < 0) return LAM_OK;
+  LAM_TRY(
+      lam_page_split(page, payload, chunk->options.codec, &workspace->codec, 0, 0, &workspace->page, &parts, error));
+  chunk->dictionary.limit = lam_max_u64(chunk->dictionary.limit, 2 * parts.values.size);
+  return lam_dictionary_adopt(&chunk->dictionary, parts.values, (uint32_t)page->header.values, fits, error);
 }
 
-/* `as_is`: no value will be put into it, and its page is copied. */
+/* `as_is`: no value will be put into it, and its page is copied. Else that is found at the end. */
 static enum lam_status read_dictionary(struct lam_splice_chunk *splice, struct lam_workspace *workspace, bool as_is,
                                        bool *fits, struct lam_error *error) {
   struct lam_chunk_writer *chunk = splice->to;
@@ -71,7 +48,6 @@ static enum lam_status read_dictionary(struct lam_splice_chunk *splice, struct l
   struct lam_page_stream stream;
   struct lam_page page;
   struct lam_bytes payload;
-  struct lam_page_parts parts;
   uint64_t offset, size;
   bool more;
   LAM_TRY(lam_chunk_range(splice->from, splice->row_group, splice->leaf, &offset, &size, error));
@@ -82,19 +58,14 @@ static enum lam_status read_dictionary(struct lam_splice_chunk *splice, struct l
                         lam_file_checksums(splice->from));
   enum lam_status status = as_is ? lam_page_stream_header(&stream, &page, &more, error)
                                  : lam_page_stream_next(&stream, &page, &payload, &more, error);
-  if (status == LAM_OK && more && as_is) {
-    *fits =
+  if (status == LAM_OK && more) {
+    bool whole =
         page.header.kind == LAM_DICTIONARY_PAGE && page.header_size + (uint64_t)page.header.compressed_size == window;
-    if (*fits) status = lam_chunk_copy_dictionary(chunk, &page.header, offset, window, error);
-    lam_page_stream_release(&stream);
-    return status;
-  }
-  if (status == LAM_OK && more && page.header.kind == LAM_DICTIONARY_PAGE && page.header.values >= 0) {
-    status =
-        lam_page_split(&page, payload, chunk->options.codec, &workspace->codec, 0, 0, &workspace->page, &parts, error);
-    chunk->dictionary.limit = lam_max_u64(chunk->dictionary.limit, 2 * parts.values.size);
-    if (status == LAM_OK)
-      status = put_values(&chunk->dictionary, parts.values, (uint32_t)page.header.values, fits, error);
+    if (!as_is) status = adopt_values(chunk, &page, payload, workspace, fits, error);
+    if (as_is) *fits = whole;
+    if (whole)
+      chunk->spliced.dictionary = (struct lam_copied_dictionary){page.header, offset, window, chunk->dictionary.count};
+    if (whole && as_is) status = lam_chunk_copy_dictionary(chunk, error);
   }
   lam_page_stream_release(&stream);
   return status;
@@ -230,7 +201,8 @@ enum lam_status lam_splice_finish(struct lam_splice_chunk *splice, struct lam_wo
   struct lam_spliced *spliced = &chunk->spliced;
   const struct lam_statistics *old = &splice->statistics;
   LAM_TRY(lam_chunk_end_page(chunk, workspace, error));
-  if (chunk->dictionary_pages) lam_bloom_put_dictionary(&chunk->bloom, &chunk->dictionary);
+  if (chunk->dictionary_pages && !lam_chunk_same_dictionary(chunk))
+    lam_bloom_put_dictionary(&chunk->bloom, &chunk->dictionary);
   if (!chunk->options.statistics || chunk->bounds.compare == LAM_COMPARE_NONE) return LAM_OK;
   if (chunk->index.bounds_on) {
     spliced->cut = chunk->leaf->physical == LAM_BYTE_ARRAY;

@@ -1,6 +1,66 @@
 #include "arrow_support.h"
 #include "parquet/dictionary.h"
 
+/* A dictionary that adopts the values of another has them under the same indices, and takes more. */
+static void find_adopted(const struct lam_dictionary *from, const uint8_t *values, const struct lam_bytes *slices,
+                         const uint32_t *indices, size_t count) {
+  struct lam_dictionary adopted;
+  const struct lam_bytes more = lam_bytes_of((const uint8_t *)"0123456789012345678901234567890123456789...", 43);
+  uint32_t *found = calloc(count, sizeof *found), index;
+  size_t done;
+  bool fits;
+  lam_dictionary_init(&adopted, mem, from->width, 1 << 24);
+  OK(lam_dictionary_adopt(&adopted, lam_bytes_of(from->values.data, from->values.size), from->count, &fits, &error));
+  assert_true(fits);
+  assert_int_equal(adopted.count, from->count);
+  assert_int_equal(adopted.slots.size, 0);
+  if (from->width)
+    OK(lam_dictionary_put(&adopted, values, 1, found, &done, &error));
+  else
+    OK(lam_dictionary_put_bytes(&adopted, slices, count, found, &done, &error));
+  assert_memory_equal(found, indices, (from->width ? 1 : count) * sizeof *found);
+  if (!from->width) {
+    OK(lam_dictionary_put_bytes(&adopted, &more, 1, &index, &done, &error));
+    assert_int_equal(index, from->count);
+  }
+  assert_memory_equal(adopted.values.data, from->values.data, from->values.size);
+  lam_dictionary_release(&adopted);
+  free(found);
+}
+
+static void test_adopted(void **state) {
+  (void)state;
+  struct lam_dictionary dictionary;
+  const uint32_t numbers[] = {7, 8, 7, 9};
+  uint32_t same[1000] = {0}, indices[4];
+  size_t done;
+  bool fits;
+  lam_dictionary_init(&dictionary, mem, 4, 4000);
+  FAILS(lam_dictionary_adopt(&dictionary, lam_bytes_of(numbers, 15), 4, &fits, &error), LAM_CORRUPT, "4 values");
+  OK(lam_dictionary_adopt(&dictionary, lam_bytes_of(numbers, 16), 4, &fits, &error));
+  assert_true(fits); /* a value that it has twice is found */
+  OK(lam_dictionary_put(&dictionary, (const uint8_t *)numbers, 4, indices, &done, &error));
+  assert_int_equal(done, 4);
+  for (int i = 0; i < 4; i++) assert_int_equal(numbers[indices[i]], numbers[i]);
+  lam_dictionary_clear(&dictionary);
+  OK(lam_dictionary_adopt(&dictionary, lam_bytes_of(same, sizeof same), 1000, &fits, &error));
+  assert_true(fits); /* so many collisions are crafted */
+  OK(lam_dictionary_put(&dictionary, (const uint8_t *)numbers, 1, indices, &done, &error));
+  assert_int_equal(done, 0);
+  lam_dictionary_release(&dictionary);
+  lam_dictionary_init(&dictionary, mem, 4, 15);
+  OK(lam_dictionary_adopt(&dictionary, lam_bytes_of(numbers, 16), 4, &fits, &error));
+  assert_false(fits);
+  lam_dictionary_release(&dictionary);
+  lam_dictionary_init(&dictionary, mem, 0, 100);
+  const uint8_t texts[] = {1, 0, 0, 0, 'a', 2, 0, 0, 0, 'b'};
+  FAILS(lam_dictionary_adopt(&dictionary, lam_bytes_of(texts, 10), 2, &fits, &error), LAM_CORRUPT, "within value 1");
+  FAILS(lam_dictionary_adopt(&dictionary, lam_bytes_of(texts, 8), 2, &fits, &error), LAM_CORRUPT, "within value 1");
+  OK(lam_dictionary_adopt(&dictionary, lam_bytes_of(NULL, 0), 0, &fits, &error));
+  assert_true(fits);
+  lam_dictionary_release(&dictionary);
+}
+
 /* Puts random values of `width` bytes (0: strings) out of `distinct`, and looks each up again. */
 static void round_trip(size_t width, uint32_t distinct, size_t count, uint64_t *random) {
   struct lam_dictionary dictionary;
@@ -41,6 +101,7 @@ static void round_trip(size_t width, uint32_t distinct, size_t count, uint64_t *
   }
   assert_int_equal(next, dictionary.count);
   assert_true(dictionary.count <= distinct);
+  find_adopted(&dictionary, values, slices, indices, count);
   lam_dictionary_clear(&dictionary);
   assert_int_equal(dictionary.values.size, 0);
   lam_dictionary_release(&dictionary);
@@ -166,7 +227,8 @@ static void test_crafted_collisions(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {MEM_TEST(test_round_trips), MEM_TEST(test_limit), MEM_TEST(test_near),
-                                     MEM_TEST(test_near_limit), MEM_TEST(test_crafted_collisions)};
+  const struct CMUnitTest tests[] = {MEM_TEST(test_round_trips), MEM_TEST(test_limit),
+                                     MEM_TEST(test_adopted),     MEM_TEST(test_near),
+                                     MEM_TEST(test_near_limit),  MEM_TEST(test_crafted_collisions)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
