@@ -21,6 +21,7 @@ struct restore {
   struct lam_stage *stage; /* NULL: a dry run */
   struct lam_snapshot snapshot;
   struct lam_change change;
+  bool *taken;          /* of the snapshot's files: they go */
   bool summaries;       /* return, too: nothing else was committed since */
   const char **missing; /* directories that return, and those above them, from the leaves up */
   size_t missing_count, missing_room;
@@ -67,6 +68,7 @@ static enum lam_status take_away(struct restore *restore, const struct lam_journ
   LAM_TRY(lam_snapshot_file(restore->directory, &restore->snapshot, file, NULL, restore->mem, &opened, error));
   restore->result->rows_deleted += (uint64_t)lam_file_rows(opened);
   lam_file_close(opened);
+  restore->taken[file - restore->snapshot.files] = true;
   restore->result->files_removed++;
   return lam_change_remove(&restore->change, file, error);
 }
@@ -157,6 +159,56 @@ static enum lam_status plan_directory(struct restore *restore, const struct lam_
   return LAM_OK;
 }
 
+/* ---- partition columns ---- */
+
+static bool same_columns(const struct lam_partition *a, const struct lam_partition *b) {
+  bool same = a->count == b->count;
+  for (size_t i = 0; same && i < a->count; i++) same = strcmp(a->values[i].column, b->values[i].column) == 0;
+  return same;
+}
+
+/* Whether a file stays that is partitioned by the columns of `returned`; *other is one that stays and is not. */
+static bool find_staying(const struct restore *restore, const struct lam_partition *returned,
+                         const struct lam_data_file **other) {
+  const struct lam_snapshot *snapshot = &restore->snapshot;
+  *other = NULL;
+  for (size_t i = 0; i < snapshot->file_count; i++) {
+    if (restore->taken[i]) continue;
+    if (same_columns(&snapshot->partitions[snapshot->files[i].partition].values, returned)) return true;
+    *other = &snapshot->files[i];
+  }
+  return false;
+}
+
+static bool returns_rows(const struct lam_journal_directory *directory) {
+  for (size_t i = 0; i < directory->file_count; i++)
+    if (directory->files[i].action == LAM_JOURNAL_REMOVE && lam_is_data_name(directory->files[i].name)) return true;
+  return false;
+}
+
+/* Where the operation had partitioned the table anew, files that came since lie in its directories, and would among
+ * those that return. */
+static enum lam_status check_columns(struct restore *restore, struct lam_error *error) {
+  struct lam_change *change = &restore->change;
+  for (size_t i = 0; i < restore->manifest->directory_count; i++) {
+    const struct lam_journal_directory *directory = &restore->manifest->directories[i];
+    struct lam_partition returned;
+    const struct lam_data_file *other;
+    if (!returns_rows(directory)) continue;
+    LAM_TRY(lam_partition_parse(&change->arena, directory->key, &returned, error));
+    if (find_staying(restore, &returned, &other)) continue;
+    if (other)
+      return lam_fail(
+          error, LAM_CONFLICT,
+          "the table was partitioned by other columns before the operation, and %s/%s, which came since, is "
+          "partitioned as the table is now; nothing was changed",
+          restore->directory->data->root, other->key);
+    change->known = &restore->snapshot; /* nor may any come until the commit */
+    return lam_change_scope(change, "", error);
+  }
+  return LAM_OK;
+}
+
 /* ---- the whole ---- */
 
 /* The mode, owner and extended attributes of directories that came back. They hold the right files already, so what
@@ -176,10 +228,14 @@ static void return_attributes(struct restore *restore) {
 
 static enum lam_status plan_and_commit(struct restore *restore, struct lam_commit_result *committed,
                                        struct lam_error *error) {
+  void *memory;
+  LAM_TRY(lam_arena_array(&restore->change.arena, restore->snapshot.file_count, sizeof(bool), &memory, error));
+  restore->taken = memory;
   restore->result->files_scanned = restore->snapshot.file_count;
   restore->result->partitions_scanned = restore->snapshot.partition_count;
   for (size_t i = 0; i < restore->manifest->directory_count; i++)
     LAM_TRY(plan_directory(restore, &restore->manifest->directories[i], error));
+  LAM_TRY(check_columns(restore, error));
   if (!restore->stage) return lam_commit_check(restore->directory, &restore->change, error);
   struct lam_commit_options options = {
       .no_wait = restore->options->no_wait,

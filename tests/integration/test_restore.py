@@ -133,6 +133,25 @@ def test_in_the_reverse_order(lamella, table):
     assert now == states[0]
 
 
+def test_one_partitioning(lamella, table):
+    """A repartition is not undone under files that came since, in directories by the new columns."""
+    before = state(table)
+    backup = change(lamella, "repartition")
+    repartitioned = state(table)
+    lamella("import", "source.parquet", "--into", "t", "--partition-by", "g")
+    changed = state(table)
+    for arguments in (["restore", backup, "--dry-run"], ["restore", backup]):
+        err = lamella(*arguments, status=3).err
+        assert "partitioned by other columns" in err and "nothing was changed" in err
+    assert state(table) == changed
+    nothing_staged(table)
+    for path in sorted(changed.keys() - repartitioned.keys(), reverse=True):
+        (table / path).rmdir() if (table / path).is_dir() else (table / path).unlink()
+    lamella("restore", backup)
+    assert {k: v for k, v in before.items() if k.endswith(".parquet")}.items() <= state(table).items()
+    assert lamella.json("verify", "t")["faults"] == 0
+
+
 def test_other_partitions_may_change(lamella, table):
     """A summary of the whole table does not come back then: it would be wrong."""
     backup = change(lamella, "delete a partition")
