@@ -61,6 +61,12 @@ def directories_of(table):
     return sorted(os.path.relpath(d, table) for d, _, _ in os.walk(table))
 
 
+def layouts_of(table):
+    """The partition columns of each file, as a set."""
+    parts = (os.path.relpath(path, table).split(os.sep)[:-1] for path in data_files(table))
+    return {tuple(part.partition("=")[0] for part in names) for names in parts}
+
+
 @functools.lru_cache(4096)
 def read_file(path, size, mtime):
     return pq.ParquetFile(path).read(use_threads=False)
@@ -123,14 +129,16 @@ class Model:
         self.db.execute(f"CREATE OR REPLACE TABLE t AS SELECT * REPLACE ({text}) FROM t")
         return count
 
+    def one_of_each(self, table, keys, last):
+        """The numbers of rows, one of each key. Not the rows of a window with that number: those have 0.0 for -0.0."""
+        return f"SELECT {'max' if last else 'min'}(rn) FROM {table} GROUP BY {', '.join(keys)}"
+
     def dedup(self, keys, keep_last):
         columns = ", ".join(self.columns())
-        key = ", ".join(keys)
+        kept = self.one_of_each("o", keys, keep_last)
         null = " OR ".join(f"{name} IS NULL" for name in keys)
         before = self.number("SELECT count(*) FROM o")
-        self.db.execute(f"""CREATE OR REPLACE TABLE t AS SELECT {columns} FROM
-            (SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY rn {"DESC" if keep_last else ""}) AS i FROM o)
-            WHERE i = 1 OR {null}""")
+        self.db.execute(f"CREATE OR REPLACE TABLE t AS SELECT {columns} FROM o WHERE rn IN ({kept}) OR {null}")
         return {"duplicates_removed": before - self.number("SELECT count(*) FROM t"),
                 "null_keys": self.number(f"SELECT count(*) FROM t WHERE {null}")}  # fmt: skip
 
@@ -138,10 +146,10 @@ class Model:
         """None where the source holds a key twice and may not."""
         numbered = source.append_column("rn", pa.array(range(source.num_rows), pa.int64()))
         self.db.execute("CREATE OR REPLACE TABLE s AS SELECT * FROM numbered")
-        key, using = ", ".join(keys), " AND ".join(f"o.{name} = n.{name}" for name in keys)
+        using = " AND ".join(f"o.{name} = n.{name}" for name in keys)
         null = " OR ".join(f"{name} IS NULL" for name in keys)
-        self.db.execute(f"""CREATE OR REPLACE TABLE n AS SELECT * EXCLUDE (i) FROM
-            (SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY rn DESC) AS i FROM s) WHERE i = 1 AND NOT ({null})""")
+        self.db.execute(f"""CREATE OR REPLACE TABLE n AS SELECT * FROM s
+            WHERE rn IN ({self.one_of_each("s", keys, last=True)}) AND NOT ({null})""")
         keyed = self.number(f"SELECT count(*) FROM s WHERE NOT ({null})")
         found = self.number("SELECT count(*) FROM n")
         if found != keyed and not last_wins:
@@ -152,8 +160,7 @@ class Model:
         plain = ", ".join(self.columns())
         self.db.execute(f"""CREATE OR REPLACE TABLE t2 AS
             SELECT {plain} FROM o WHERE NOT EXISTS (SELECT 1 FROM n WHERE {using})
-            UNION ALL SELECT {merged} FROM
-                (SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY rn) AS i FROM o) o JOIN n ON {using} WHERE i = 1
+            UNION ALL SELECT {merged} FROM o JOIN n ON {using} WHERE o.rn IN ({self.one_of_each("o", keys, last=False)})
             UNION ALL SELECT {inserted} FROM n WHERE NOT EXISTS (SELECT 1 FROM o WHERE {using})
             UNION ALL SELECT {inserted} FROM s WHERE {null}""")
         matched = self.number(f"SELECT count(*) FROM o WHERE EXISTS (SELECT 1 FROM n WHERE {using})")
