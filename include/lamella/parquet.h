@@ -90,6 +90,54 @@ typedef enum lam_status (*lam_batch_fn)(void *user, int32_t row_group, int64_t f
 LAM_API enum lam_status lam_file_scan(struct lam_file *file, const struct lam_read_options *options, lam_batch_fn each,
                                       void *user, struct lam_error *error);
 
+/* ---- decoding one chunk ---- */
+
+/* Rows of a row group, counted from its first; `end` is the first row behind them. Of several, each lies behind the one
+ * before. */
+struct lam_plan_rows {
+  int64_t first, end;
+};
+
+/* A chunk of a column that is not repeated, from whatever knows it: a footer, a sidecar, a catalog. Numbers are those
+ * of parquet.thrift. */
+struct lam_chunk_description {
+  uint32_t struct_size;
+  int32_t physical;             /* Type */
+  int32_t type_length;          /* bytes, of FIXED_LEN_BYTE_ARRAY */
+  int32_t codec;                /* CompressionCodec */
+  int32_t max_definition_level; /* 0: no value is NULL */
+  int64_t values;               /* rows, NULLs included */
+  uint64_t offset;              /* in its file, where its first page begins, that of the dictionary if it has one */
+  const void *bytes;            /* its pages, fetched from anywhere */
+  size_t size;
+  bool no_checksums; /* do not verify page checksums */
+};
+#define LAM_CHUNK_DESCRIPTION_INIT \
+  { .struct_size = sizeof(struct lam_chunk_description) }
+
+/* Where its values go, in the form of Arrow; sizes are in bytes. */
+struct lam_chunk_buffers {
+  uint32_t struct_size;
+  uint8_t *validity; /* a bit for each row, 1 where there is a value; not looked at where no value is NULL */
+  size_t validity_size;
+  void *values; /* as they are stored, whatever the column means by them, a NULL as zeros: of fixed width, BOOLEAN as
+                   bits; of BYTE_ARRAY the bytes */
+  size_t values_size;
+  int32_t *offsets; /* rows + 1, of BYTE_ARRAY only */
+  size_t offsets_size;
+  /* What was found. */
+  int64_t rows, nulls;
+  size_t values_needed; /* bytes of `values` in use; where those were too few, how many are needed */
+};
+#define LAM_CHUNK_BUFFERS_INIT \
+  { .struct_size = sizeof(struct lam_chunk_buffers) }
+
+/* Decodes the chunk, or the rows of it that are in `rows` (NULL: all), into buffers of the caller's. Nothing of it is
+ * kept. LAM_LIMIT: a buffer is too small; the error says which. */
+LAM_API enum lam_status lam_decode_chunk(struct lam_context *context, const struct lam_chunk_description *chunk,
+                                         const struct lam_plan_rows *rows, size_t row_count,
+                                         struct lam_chunk_buffers *buffers, struct lam_error *error);
+
 /* ---- writing ---- */
 
 struct lam_writer;

@@ -113,9 +113,6 @@ enum lam_plan_rule {
   LAM_PLAN_BY_PAGES,
   LAM_PLAN_RULES /* how many there are */
 };
-struct lam_plan_rows {
-  int64_t first, end; /* counted from the row group's first; end is the first row behind them */
-};
 struct lam_plan_range {
   uint64_t offset, size; /* bytes of the file */
 };
