@@ -2,6 +2,7 @@
 
 #include "base/context.h"
 #include "ops/keep.h"
+#include "ops/overlap.h"
 #include "ops/sort.h"
 #include "ops/task.h"
 #include "table/table.h"
@@ -188,30 +189,11 @@ struct sink {
   struct lam_sorter *sorter;
 };
 
-static enum lam_status drain(struct task_run *run, const struct segment *segment, struct lam_reader *reader,
-                             const struct ArrowSchema *file_schema, const struct lam_merge_source *sources,
-                             const struct sink *sink, struct lam_error *error) {
-  struct lam_context *context = run->c->directory->context;
-  for (;;) {
-    struct ArrowArray batch, merged;
-    LAM_TRY(lam_check_cancel(context, error));
-    LAM_TRY(lam_reader_next(reader, &batch, error));
-    if (!batch.release) return LAM_OK;
-    LAM_TRY(lam_merge_batch(run->mem, &segment->merge.schema, file_schema, sources, &batch, &merged, error));
-    lam_progress_add(context, (uint64_t)merged.length, 0);
-    if (run->c->renew) {
-      enum lam_status renewed = run->c->renew(run->c->user, error);
-      if (renewed != LAM_OK) lam_array_release(&merged);
-      if (renewed != LAM_OK) return renewed;
-    }
-    if (sink->sorter) {
-      LAM_TRY(lam_sorter_add(sink->sorter, &merged, error));
-      continue;
-    }
-    enum lam_status status = lam_rotation_write(sink->rotation, &merged, error);
-    lam_array_release(&merged);
-    if (status != LAM_OK) return status;
-  }
+static enum lam_status sink_put(const struct sink *sink, struct ArrowArray *batch, struct lam_error *error) {
+  if (sink->sorter) return lam_sorter_add(sink->sorter, batch, error);
+  enum lam_status status = lam_rotation_write(sink->rotation, batch, error);
+  lam_array_release(batch);
+  return status;
 }
 
 /* Row groups of a file as batches of its own columns, in the order of the merged ones. */
@@ -251,6 +233,35 @@ static enum lam_status decoding_open(struct task_run *run, const struct segment 
   return lam_reader_open_in(file, &options, run->mem, &d->reader, error);
 }
 
+/* What is decoded on its way to the sink. */
+struct draining {
+  struct task_run *run;
+  const struct segment *segment;
+  const struct decoding *from;
+  const struct sink *sink;
+};
+
+static enum lam_status decode_batch(void *user, struct ArrowArray *out, struct lam_error *error) {
+  const struct draining *d = user;
+  struct task_run *run = d->run;
+  struct lam_context *context = run->c->directory->context;
+  struct ArrowArray batch;
+  out->release = NULL;
+  LAM_TRY(lam_check_cancel(context, error));
+  if (run->c->renew) LAM_TRY(run->c->renew(run->c->user, error));
+  LAM_TRY(lam_reader_next(d->from->reader, &batch, error));
+  if (!batch.release) return LAM_OK;
+  LAM_TRY(lam_merge_batch(run->mem, &d->segment->merge.schema, &d->from->columns.schema, d->from->sources, &batch, out,
+                          error));
+  lam_progress_add(context, (uint64_t)out->length, 0);
+  return LAM_OK;
+}
+
+static enum lam_status use_decoded(void *user, struct ArrowArray *batch, struct lam_error *error) {
+  const struct draining *d = user;
+  return sink_put(d->sink, batch, error);
+}
+
 /* Decodes row groups [first, first + count) of a file into the sink. */
 static enum lam_status merge_row_groups(struct task_run *run, const struct segment *segment, struct lam_file *file,
                                         int32_t first, int32_t count, const struct sink *sink,
@@ -261,7 +272,10 @@ static enum lam_status merge_row_groups(struct task_run *run, const struct segme
   options.batch_rows = batch_rows(run, file);
   options.dictionaries = !sink->sorter;
   enum lam_status status = decoding_open(run, segment, file, first, count, options, &d, error);
-  if (status == LAM_OK) status = drain(run, segment, d.reader, &d.columns.schema, d.sources, sink, error);
+  if (status == LAM_OK) {
+    struct draining draining = {run, segment, &d, sink};
+    status = lam_overlap_run(run->mem, &(struct lam_overlap){decode_batch, use_decoded, &draining}, error);
+  }
   decoding_close(&d);
   run->result->row_groups_merged += (uint64_t)count;
   return status;
@@ -338,17 +352,27 @@ static enum lam_status hash_input(struct task_run *run, struct segment *segment,
   return status;
 }
 
-static enum lam_status drain_sorter(struct lam_sorter *sorter, struct lam_rotation *rotation, int64_t rows,
+/* Sorted rows on their way from the sorter. */
+struct sorted {
+  const struct sink *sink;
+  int64_t batch_rows;
+};
+
+static enum lam_status take_sorted(void *user, struct ArrowArray *out, struct lam_error *error) {
+  const struct sorted *sorted = user;
+  return lam_sorter_next(sorted->sink->sorter, sorted->batch_rows, out, error);
+}
+
+static enum lam_status write_sorted(void *user, struct ArrowArray *batch, struct lam_error *error) {
+  const struct sorted *sorted = user;
+  return sink_put(&(struct sink){.rotation = sorted->sink->rotation}, batch, error);
+}
+
+static enum lam_status drain_sorter(struct task_run *run, const struct sink *sink, int64_t rows,
                                     struct lam_error *error) {
-  struct ArrowArray batch;
-  LAM_TRY(lam_sorter_finish(sorter, error));
-  for (;;) {
-    LAM_TRY(lam_sorter_next(sorter, rows, &batch, error));
-    if (!batch.release) return LAM_OK;
-    enum lam_status status = lam_rotation_write(rotation, &batch, error);
-    lam_array_release(&batch);
-    if (status != LAM_OK) return status;
-  }
+  struct sorted sorted = {sink, rows};
+  LAM_TRY(lam_sorter_finish(sink->sorter, error));
+  return lam_overlap_run(run->mem, &(struct lam_overlap){take_sorted, write_sorted, &sorted}, error);
 }
 
 static enum lam_status take_files(struct task_run *run, struct segment *segment, const struct sink *sink,
@@ -364,7 +388,7 @@ static enum lam_status take_files(struct task_run *run, struct segment *segment,
     done_with(run, i, file);
     if (status != LAM_OK) return status;
   }
-  if (sink->sorter) LAM_TRY(drain_sorter(sink->sorter, sink->rotation, rows, error));
+  if (sink->sorter) LAM_TRY(drain_sorter(run, sink, rows, error));
   return lam_rotation_finish(sink->rotation, true, error);
 }
 

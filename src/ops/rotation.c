@@ -3,6 +3,8 @@
 #include <stdio.h>
 
 #include "arrow/take.h"
+#include "base/context.h"
+#include "base/threads.h"
 #include "ops/joined_store.h"
 #include "parquet/append.h"
 #include "table/sidecars.h"
@@ -69,6 +71,20 @@ static enum lam_status pass(void *user, const struct lam_page *page, struct lam_
   return LAM_OK;
 }
 
+struct check {
+  struct lam_rotation *rotation;
+  const struct lam_file *file;
+  int32_t *kept; /* of each row group: -1, or which of the base's it is */
+};
+
+static enum lam_status check_chunk(void *user, size_t index, struct lam_error *error) {
+  const struct check *check = user;
+  size_t leaves = (size_t)lam_file_meta(check->file)->leaf_count;
+  int32_t row_group = (int32_t)(index / leaves), leaf = (int32_t)(index % leaves);
+  if (check->kept[row_group] >= 0) return LAM_OK;
+  return lam_chunk_walk(check->file, row_group, leaf, true, check->rotation->mem, pass, NULL, error);
+}
+
 static enum lam_status hash_file(struct lam_rotation *r, struct lam_file *file, struct lam_error *error) {
   struct lam_reader *reader;
   struct ArrowArray batch;
@@ -98,13 +114,12 @@ static enum lam_status check_open_file(struct lam_rotation *r, const struct lam_
                     lam_file_name(file), (long long)meta->rows, meta->row_group_count,
                     (unsigned long long)lam_file_size(file), (unsigned long long)written->rows,
                     (unsigned long long)written->row_groups, (unsigned long long)written->bytes);
-  int32_t *kept;
-  LAM_TRY(lam_arena_array(&r->arena, (size_t)meta->row_group_count, sizeof *kept, (void **)&kept, error));
-  for (int32_t g = 0; g < meta->row_group_count; g++) kept[g] = -1;
-  if (r->options.base) lam_append_kept(lam_file_meta(r->options.base), meta, kept);
-  for (int32_t g = 0; g < meta->row_group_count; g++)
-    for (int32_t leaf = 0; kept[g] < 0 && leaf < meta->leaf_count; leaf++)
-      LAM_TRY(lam_chunk_walk(file, g, leaf, true, r->mem, pass, NULL, error));
+  struct check check = {r, file, NULL};
+  LAM_TRY(lam_arena_array(&r->arena, (size_t)meta->row_group_count, sizeof *check.kept, (void **)&check.kept, error));
+  for (int32_t g = 0; g < meta->row_group_count; g++) check.kept[g] = -1;
+  if (r->options.base) lam_append_kept(lam_file_meta(r->options.base), meta, check.kept);
+  LAM_TRY(lam_pool_run(lam_context_pool(lam_mem_context(r->mem)),
+                       (size_t)meta->row_group_count * (size_t)meta->leaf_count, 0, check_chunk, &check, error));
   return r->options.hash ? hash_file(r, file, error) : LAM_OK;
 }
 

@@ -1,6 +1,7 @@
 /* Runs of a sorter: written, opened, merged. */
 #include "base/context.h"
 #include "base/threads.h"
+#include "ops/overlap.h"
 #include "ops/sort_state.h"
 
 enum {
@@ -76,19 +77,30 @@ static enum lam_status write_pieces(struct lam_sorter *s, struct lam_run *run, s
   return status;
 }
 
-static enum lam_status write_run(struct lam_sorter *s, struct lam_spill *spill, struct lam_error *error) {
+/* A run that is written: rows are gathered while those before them are packed. */
+struct writing {
+  struct lam_sorter *sorter;
   struct lam_run *run;
-  struct ArrowArray batch;
-  enum lam_status status;
-  LAM_TRY(add_run(s, &run, error));
-  s->spilled++;
-  while ((status = lam_sort_next(s, LAM_SORT_PENDING, ROUND_PIECES * s->piece_bytes, &batch, error)) == LAM_OK &&
-         batch.release) {
-    status = write_pieces(s, run, spill, &batch, error);
-    lam_array_release(&batch);
-    if (status != LAM_OK) break;
-  }
+  struct lam_spill *spill;
+};
+
+static enum lam_status gather_rows(void *user, struct ArrowArray *out, struct lam_error *error) {
+  const struct writing *w = user;
+  return lam_sort_next(w->sorter, LAM_SORT_PENDING, ROUND_PIECES * w->sorter->piece_bytes, out, error);
+}
+
+static enum lam_status write_rows(void *user, struct ArrowArray *batch, struct lam_error *error) {
+  const struct writing *w = user;
+  enum lam_status status = write_pieces(w->sorter, w->run, w->spill, batch, error);
+  lam_array_release(batch);
   return status;
+}
+
+static enum lam_status write_run(struct lam_sorter *s, struct lam_spill *spill, struct lam_error *error) {
+  struct writing writing = {.sorter = s, .spill = spill};
+  LAM_TRY(add_run(s, &writing.run, error));
+  s->spilled++;
+  return lam_overlap_run(s->mem, &(struct lam_overlap){gather_rows, write_rows, &writing}, error);
 }
 
 enum lam_status lam_sort_write_run(struct lam_sorter *s, struct lam_error *error) {
