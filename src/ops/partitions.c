@@ -6,10 +6,10 @@
 #include "base/options.h"
 #include "base/threads.h"
 #include "expr/facts.h"
-#include "ops/keep.h"
 #include "parquet/append.h"
 #include "sidecar/pack.h"
 #include "table/known.h"
+#include "table/sidecars.h"
 #include "table/where.h"
 
 enum {
@@ -351,25 +351,37 @@ static enum lam_status survey_table(struct survey *survey, struct lam_error *err
   return status;
 }
 
-/* What nobody has asked for is the column by which the first file says that its rows are sorted: the overlap of that
- * one is what sorting is for. Where that cannot be told there is none. */
-static void choose_column(struct survey *survey) {
+/* The column by which the first file says that its rows are sorted: by its sidecar, else by its footer. */
+static enum lam_status find_sort_key(struct survey *survey, const struct lam_data_file *data, char **out,
+                                     struct lam_error *error) {
   struct lam_table *table = survey->table;
-  const struct lam_snapshot *snapshot = &table->snapshot;
-  struct lam_sort_key *keys;
-  struct lam_file *file;
-  int32_t count = 0;
-  survey->options.column_count = 0;
-  if (!snapshot->file_count || lam_snapshot_file(table->directory, snapshot, &snapshot->files[0], &table->file_options,
-                                                 table->mem, &file, NULL) != LAM_OK)
-    return;
-  if (lam_keep_sorting(file, &survey->arena, &keys, &count, NULL) == LAM_OK && count > 0 &&
-      lam_schema_find(&table->merge.schema, keys[0].column) >= 0) {
-    survey->sort_key = keys[0].column;
-    survey->options.columns = &survey->sort_key;
-    survey->options.column_count = 1;
+  struct lam_sidecar *sidecar = lam_sidecar_of_listed(table->directory, data, table->mem);
+  struct lam_file *file = NULL;
+  struct lam_bytes name;
+  enum lam_status status = LAM_UNSUPPORTED;
+  if (sidecar) status = lam_sidecar_sorted_by(sidecar, &name, error);
+  if (status != LAM_OK) {
+    status = lam_snapshot_file_by_footer(table->directory, &table->snapshot, data, &table->file_options, table->mem,
+                                         &file, error);
+    if (status == LAM_OK) name = lam_sorted_by(lam_file_meta(file));
   }
+  if (status == LAM_OK && name.data) status = lam_arena_string(&survey->arena, name, out, error);
   lam_file_close(file);
+  lam_sidecar_close(sidecar);
+  return status;
+}
+
+/* What nobody has asked for is the sort key: its overlap is what sorting is for. Where that cannot be told there is
+ * none. */
+static void choose_column(struct survey *survey) {
+  const struct lam_table *table = survey->table;
+  char *key = NULL;
+  survey->options.column_count = 0;
+  if (!table->snapshot.file_count || find_sort_key(survey, &table->snapshot.files[0], &key, NULL) != LAM_OK) return;
+  if (!key || lam_schema_find(&table->merge.schema, key) < 0) return;
+  survey->sort_key = key;
+  survey->options.columns = &survey->sort_key;
+  survey->options.column_count = 1;
 }
 
 enum lam_status lam_partitions(struct lam_table *table, const struct lam_partitions_options *options,

@@ -226,14 +226,18 @@ static enum lam_status plan_groups(struct file_plan *p, struct lam_error *error)
   return join_ranges(p, error);
 }
 
-static enum lam_status plan_within(struct file_plan *p, const struct lam_data_file *data, struct lam_error *error) {
+typedef enum lam_status (*open_fn)(struct lam_directory *directory, const struct lam_snapshot *snapshot,
+                                   const struct lam_data_file *file, const struct lam_file_options *options,
+                                   struct lam_mem *mem, struct lam_file **out, struct lam_error *error);
+
+static enum lam_status plan_within(struct file_plan *p, open_fn open, const struct lam_data_file *data,
+                                   struct lam_error *error) {
   struct plan *plan = p->plan;
   struct lam_table *table = plan->table;
   const struct lam_partition *partition = &table->snapshot.partitions[data->partition].values;
   struct lam_filter filter = {.condition = NULL};
   char *path;
-  LAM_TRY(
-      lam_snapshot_file(table->directory, &table->snapshot, data, &table->file_options, table->mem, &p->file, error));
+  LAM_TRY(open(table->directory, &table->snapshot, data, &table->file_options, table->mem, &p->file, error));
   p->meta = lam_file_meta(p->file);
   LAM_TRY(lam_arena_string(&p->out->arena, lam_bytes_of_string(lam_file_name(p->file)), &path, error));
   p->out->file.path = path;
@@ -261,25 +265,39 @@ static struct lam_plan_file describe_file(const struct plan *plan, size_t index)
                                 .bytes = table->snapshot.files[index].identity.size};
 }
 
-static enum lam_status plan_file(void *user, size_t index, struct lam_error *error) {
-  struct plan *plan = user;
+static enum lam_status plan_by(struct plan *plan, struct planned *out, open_fn open, struct lam_error *error) {
   struct lam_table *table = plan->table;
-  struct planned *out = &plan->planned[index];
   const struct lam_data_file *data = &table->snapshot.files[out->index];
-  LAM_TRY(lam_check_cancel(table->context, error));
   out->file = describe_file(plan, out->index);
   struct file_plan p = {.plan = plan, .out = out};
   lam_arena_init(&p.arena, table->mem);
   lam_ranges_init(&p.rows, table->mem);
   lam_pull_init(&p.pull, table->mem);
-  enum lam_status status = plan_within(&p, data, error);
+  enum lam_status status = plan_within(&p, open, data, error);
   lam_pull_release(&p.pull);
   lam_ranges_release(&p.rows);
   lam_prune_close(p.prune);
   lam_schema_release(&p.columns.schema);
   lam_file_close(p.file);
   lam_arena_release(&p.arena);
-  lam_progress_add(table->context, out->file.rows, 0);
+  return status;
+}
+
+/* A file whose sidecar says it all is not opened. One of which a byte is asked for may be elsewhere by then. */
+static enum lam_status plan_file(void *user, size_t index, struct lam_error *error) {
+  struct plan *plan = user;
+  struct planned *out = &plan->planned[index];
+  struct lam_error why = LAM_ERROR_INIT;
+  LAM_TRY(lam_check_cancel(plan->table->context, error));
+  enum lam_status status = plan_by(plan, out, lam_snapshot_file_unopened, &why);
+  if (status == LAM_NOT_FOUND) {
+    lam_arena_release(&out->arena);
+    out->counts = (struct lam_prune_counts){0};
+    status = plan_by(plan, out, lam_snapshot_file, error);
+  } else if (status != LAM_OK) {
+    lam_error_copy(error, &why);
+  }
+  lam_progress_add(plan->table->context, out->file.rows, 0);
   return status;
 }
 

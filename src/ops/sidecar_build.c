@@ -88,15 +88,10 @@ static enum lam_status settle(struct run *run, const char *file, enum lam_status
 
 /* ---- build ---- */
 
-static bool is_current(const struct run *run, const struct lam_data_file *file, const char *key) {
-  struct lam_sidecar *sidecar;
-  const struct lam_sidecar_open_options options = {.token = file->identity.size};
-  const struct lam_object_info info = {
-      .size = file->identity.size, .inode = file->identity.inode, .mtime_ns = file->identity.mtime_ns};
-  if (run->options.force || lam_sidecar_open_in(run->store, key, &options, run->mem, &sidecar, NULL) != LAM_OK)
-    return false;
-  bool out = lam_sidecar_match(sidecar, &info) == LAM_SIDECAR_CURRENT;
-  if (run->options.inline_blooms && (sidecar->header.features & PM_BLOOM_EXTERNAL)) out = false;
+static bool is_current(const struct run *run, const struct lam_data_file *file) {
+  struct lam_sidecar *sidecar = run->options.force ? NULL : lam_sidecar_of_listed(run->directory, file, run->mem);
+  if (!sidecar) return false;
+  bool out = !run->options.inline_blooms || !(sidecar->header.features & PM_BLOOM_EXTERNAL);
   lam_sidecar_close(sidecar);
   return out;
 }
@@ -121,7 +116,7 @@ static enum lam_status put(struct run *run, const struct lam_data_file *file, co
 
 static enum lam_status build_file(struct run *run, const struct lam_data_file *file, const char *key,
                                   struct lam_error *error) {
-  if (!is_current(run, file, key)) return put(run, file, key, error);
+  if (!is_current(run, file)) return put(run, file, key, error);
   pthread_mutex_lock(&run->lock);
   run->current++;
   pthread_mutex_unlock(&run->lock);

@@ -121,6 +121,13 @@ void pm_order_of(const struct lam_file_meta *meta, struct pm_order *out) {
     out->designated = leaf;
 }
 
+struct lam_bytes lam_sorted_by(const struct lam_file_meta *meta) {
+  struct pm_order order;
+  pm_order_of(meta, &order);
+  if (order.count == 0 || top_node(meta, order.columns[0].column)->children) return (struct lam_bytes){NULL, 0};
+  return leaf_node(meta, order.columns[0].column)->name;
+}
+
 /* ---- header ---- */
 
 /* Columns of which any row group has a filter. */

@@ -56,6 +56,22 @@ enum lam_status pm_sorting(struct lam_sidecar *sidecar, int32_t place, int32_t *
   return LAM_OK;
 }
 
+enum lam_status lam_sidecar_sorted_by(struct lam_sidecar *sidecar, struct lam_bytes *out, struct lam_error *error) {
+  int32_t leaf;
+  struct lam_bytes path;
+  struct pm_column column;
+  bool there;
+  *out = (struct lam_bytes){NULL, 0};
+  if (pm_sorting_count(sidecar) == 0) return LAM_OK;
+  LAM_TRY(pm_sorting(sidecar, 0, &leaf, error));
+  LAM_TRY(pm_column(sidecar, leaf, &column, out, error));
+  LAM_TRY(pm_leaf_path(sidecar, leaf, &there, &path, error));
+  if (!there)
+    return lam_fail(error, LAM_UNSUPPORTED, "%s has no schema: it was made by another program", sidecar->name);
+  if (column.max_repetition || !lam_bytes_equal(path, *out)) *out = (struct lam_bytes){NULL, 0};
+  return LAM_OK;
+}
+
 enum lam_status pm_block(struct lam_sidecar *sidecar, int32_t row_group, uint64_t *out, struct lam_error *error) {
   const uint8_t *bytes;
   if (row_group < 0 || row_group >= lam_sidecar_row_groups(sidecar))

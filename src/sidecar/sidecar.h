@@ -100,6 +100,9 @@ enum lam_status pm_ranked_leaf(struct lam_sidecar *sidecar, uint32_t rank, int32
 /* Descriptor indices that every row group is sorted by; with the flag of its descriptor for descending. */
 enum lam_status pm_sorting(struct lam_sidecar *sidecar, int32_t place, int32_t *column, struct lam_error *error);
 int32_t pm_sorting_count(const struct lam_sidecar *sidecar);
+/* The name of the column that all row groups are sorted by first; data NULL where there is none, or it is within one.
+ * LAM_UNSUPPORTED: the sidecar does not tell a column from what is within one. */
+enum lam_status lam_sidecar_sorted_by(struct lam_sidecar *sidecar, struct lam_bytes *out, struct lam_error *error);
 /* pm_section.c: schema, created_by, orders and key-values as a footer would give them, into `arena`, without row
  * groups. */
 enum lam_status pm_file_meta(struct lam_sidecar *sidecar, struct lam_arena *arena, bool *there,
@@ -170,6 +173,8 @@ struct lam_sidecar_source {
 static inline uint64_t lam_sidecar_token(const struct lam_sidecar_source *source) {
   return source->footer_offset + source->footer_length + 8;
 }
+/* As lam_sidecar_sorted_by, by a footer. */
+struct lam_bytes lam_sorted_by(const struct lam_file_meta *meta);
 /* Of an open file; it outlives the source. */
 enum lam_status lam_sidecar_source_of(const struct lam_file *file, struct lam_mem *mem, struct lam_sidecar_source *out,
                                       struct lam_error *error);

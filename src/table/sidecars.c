@@ -22,6 +22,22 @@ void lam_sidecars_kept(const struct lam_directory *directory, bool *kept, bool *
   *writable = *kept && info.writable;
 }
 
+struct lam_sidecar *lam_sidecar_of_listed(const struct lam_directory *directory, const struct lam_data_file *file,
+                                          struct lam_mem *mem) {
+  struct lam_store *store;
+  struct lam_sidecar *sidecar;
+  char key[LAM_KEY_MAX + 1];
+  const struct lam_sidecar_open_options options = {.token = file->identity.size};
+  const struct lam_object_info info = {
+      .size = file->identity.size, .inode = file->identity.inode, .mtime_ns = file->identity.mtime_ns};
+  if (!lam_sidecar_place(directory, file->key, &store, key) ||
+      lam_sidecar_open_in(store, key, &options, mem, &sidecar, NULL) != LAM_OK)
+    return NULL;
+  if (lam_sidecar_match(sidecar, &info) == LAM_SIDECAR_CURRENT) return sidecar;
+  lam_sidecar_close(sidecar);
+  return NULL;
+}
+
 enum lam_status lam_sidecar_make(struct lam_file *file, bool inline_blooms, struct lam_store *store, const char *key,
                                  struct lam_mem *mem, uint64_t *size, struct lam_error *error) {
   struct lam_sidecar_source source;

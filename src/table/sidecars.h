@@ -15,6 +15,9 @@ bool lam_sidecar_place(const struct lam_directory *directory, const char *key, s
                        char out[LAM_KEY_MAX + 1]);
 /* Whether the table has sidecars, and this process may change them. */
 void lam_sidecars_kept(const struct lam_directory *directory, bool *kept, bool *writable);
+/* The sidecar of a file, where it is of the file as it was listed; else NULL. */
+struct lam_sidecar *lam_sidecar_of_listed(const struct lam_directory *directory, const struct lam_data_file *file,
+                                          struct lam_mem *mem);
 /* Makes the sidecar of an open file, whose metadata become those of its footer, at that place; directories are made.
  * *size (may be NULL) gets its bytes. */
 enum lam_status lam_sidecar_make(struct lam_file *file, bool inline_blooms, struct lam_store *store, const char *key,

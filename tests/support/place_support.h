@@ -45,4 +45,29 @@ __attribute__((format(printf, 2, 3))) static inline void put_text(char *text, co
   va_end(arguments);
 }
 
+/* Notes which data files a directory opens, a line each in `noted_opens`, as long as it is noted. */
+static const struct lam_store_ops *noted_plain;
+static struct lam_store_ops noted_ops;
+static const struct lam_store *noted_data;
+static char noted_opens[TEXT];
+static int noted_missing; /* so many opens find that the file has just been moved away */
+static inline enum lam_status noting_open(struct lam_store *store, const char *key, struct lam_input **out,
+                                          struct lam_object_info *info, struct lam_error *e) {
+  if (store == noted_data) put_text(noted_opens, "%s\n", key);
+  if (store == noted_data && noted_missing-- > 0) return lam_fail(e, LAM_NOT_FOUND, "%s was moved", key);
+  return noted_plain->open(store, key, out, info, e);
+}
+static inline void note_opens(struct lam_directory *directory) {
+  noted_plain = directory->data->ops;
+  noted_ops = *noted_plain;
+  noted_ops.open = noting_open;
+  noted_data = directory->data;
+  noted_missing = 0;
+  *noted_opens = 0;
+  directory->data->ops = directory->meta->ops = &noted_ops; /* stores of one kind have one table */
+}
+static inline void end_noting(struct lam_directory *directory) {
+  directory->data->ops = directory->meta->ops = noted_plain;
+}
+
 #endif
