@@ -1,8 +1,10 @@
 /* sidecar build, show and check. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/sheet.h"
@@ -171,8 +173,22 @@ static enum lam_status show(struct cli *cli, struct lam_sidecar *sidecar, struct
   return cli->json ? print("]}\n", error) : LAM_OK;
 }
 
-/* The sidecar that a path means: itself, or the one in the directory, or beside the file. */
-static void sidecar_path(const char *path, char *out, size_t room) {
+/* That of a file of a table, which is one of the directories above it. */
+static bool find_in_table(const char *path, const char *meta_dir, char *out, size_t room) {
+  char *real = realpath(path, NULL);
+  bool found = false;
+  for (size_t at = real ? strlen(real) : 0; at > 1 && !found; at--) {
+    if (real[at - 1] != '/') continue;
+    int size = meta_dir ? snprintf(out, room, "%s/pm/%s._pm", meta_dir, real + at)
+                        : snprintf(out, room, "%.*s.lamella/pm/%s._pm", (int)at - 1, real, real + at);
+    found = size > 0 && (size_t)size < room && access(out, F_OK) == 0;
+  }
+  free(real);
+  return found;
+}
+
+/* The sidecar that a path means: itself, or the one in the directory, in its table's state, or beside the file. */
+static void sidecar_path(const char *path, const char *meta_dir, char *out, size_t room) {
   struct stat st;
   size_t size = strlen(path);
   const char *slash = strrchr(path, '/');
@@ -181,17 +197,18 @@ static void sidecar_path(const char *path, char *out, size_t room) {
     snprintf(out, room, "%s/_pm", path);
   else if (size >= 3 && strcmp(path + size - 3, "_pm") == 0)
     snprintf(out, room, "%s", path);
-  else
+  else if (!find_in_table(path, meta_dir, out, room))
     snprintf(out, room, "%.*s_pm", (int)(name - path), path);
 }
 
-static enum lam_status run_show(struct cli *cli, const char *path, uint64_t snapshot_size, struct lam_error *error) {
+static enum lam_status run_show(struct cli *cli, const char *path, const struct sidecar_arguments *a,
+                                struct lam_error *error) {
   char place[LAM_KEY_MAX + 16];
   struct lam_mem *mem;
   struct lam_sidecar *sidecar;
-  sidecar_path(path, place, sizeof place);
+  sidecar_path(path, a->meta_dir, place, sizeof place);
   LAM_TRY(lam_mem_open(cli->context, 1 << 20, &mem, error));
-  enum lam_status status = lam_sidecar_open(cli->context, place, snapshot_size, &sidecar, error);
+  enum lam_status status = lam_sidecar_open(cli->context, place, a->snapshot_size, &sidecar, error);
   if (status == LAM_OK) {
     status = show(cli, sidecar, mem, error);
     lam_sidecar_close(sidecar);
@@ -223,7 +240,7 @@ enum lam_status run_sidecar(struct cli *cli, int argc, char **argv, int *exit_co
   LAM_TRY(cli_check_partitions(&a.partitions, error));
   *exit_code = EXIT_FAILED;
   if (!shows) return run_files(cli, path, &a, build, exit_code, error);
-  LAM_TRY(run_show(cli, path, a.snapshot_size, error));
+  LAM_TRY(run_show(cli, path, &a, error));
   *exit_code = EXIT_DONE;
   return LAM_OK;
 }

@@ -34,7 +34,7 @@ const struct command commands[] = {
     {"sidecar",
      "sidecar build PATH [--bloom inline] [--force] [--partition col=value]… [--meta-dir DIR]\n"
      "  lamella sidecar check PATH [--partition col=value]… [--meta-dir DIR]\n"
-     "  lamella sidecar show PATH [--snapshot SIZE]",
+     "  lamella sidecar show PATH [--snapshot SIZE] [--meta-dir DIR]",
      run_sidecar},
     {"verify", "verify PATH [--full] [--partition col=value]… [--no-checksums] [--snapshot SIZE] [--meta-dir DIR]",
      run_verify},

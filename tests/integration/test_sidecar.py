@@ -130,6 +130,18 @@ def test_show(lamella, write):
     assert "n.x" in text and "a longer string" in text
 
 
+def test_show_a_file_of_a_table(lamella, write):
+    write("t/d=1/e=2/a.parquet", {"id": [1, 2, 3]})
+    path = write("t/b.parquet", {"id": [4]})
+    lamella("sidecar", "build", "t")
+    assert lamella.json("sidecar", "show", "t/d=1/e=2/a.parquet")["chunks"][0]["max"] == "3"
+    assert lamella.json("sidecar", "show", path)["file_size"] == path.stat().st_size
+    lamella("sidecar", "build", "t", "--meta-dir", "elsewhere")
+    shutil.rmtree(lamella.directory / "t.lamella")
+    lamella("sidecar", "show", "t/b.parquet", status=1)
+    assert lamella.json("sidecar", "show", "t/b.parquet", "--meta-dir", "elsewhere")["chunks"][0]["min"] == "4"
+
+
 def test_inline_bloom(lamella, write):
     write("t/a.parquet", {"s": [f"value {i}" for i in range(5000)]})
     lamella("import", "t/a.parquet", "--into", "u", "--bloom", "s")
