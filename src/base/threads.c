@@ -36,6 +36,7 @@ struct lam_queue {
   struct lam_queue_item *first, **last; /* not begun */
   uint32_t batch;
   size_t unfinished[2]; /* items of the last batch and of the one before, by the lowest bit of its number */
+  const struct lam_queue_item *awaited; /* by lam_queue_wait_for */
   lam_item_fn task;
   void *user;
   enum lam_status status;
@@ -83,7 +84,7 @@ static void run_one(struct lam_pool *pool, struct loop *loop) {
 /* The same of the first item of a queue. */
 static void run_item(struct lam_pool *pool, struct lam_queue *queue) {
   struct lam_queue_item *item = queue->first;
-  uint32_t batch = item->batch; /* the item is its owner's again once it is done */
+  uint32_t batch = item->batch;
   queue->first = item->next;
   if (!queue->first) queue->last = &queue->first;
   if (queue->status == LAM_OK) {
@@ -96,7 +97,8 @@ static void run_item(struct lam_pool *pool, struct lam_queue *queue) {
       lam_error_copy(&queue->error, &error);
     }
   }
-  if (--queue->unfinished[batch & 1] == 0) pthread_cond_broadcast(&queue->done);
+  item->done = true;
+  if (--queue->unfinished[batch & 1] == 0 || item == queue->awaited) pthread_cond_broadcast(&queue->done);
 }
 
 static void *worker(void *argument) {
@@ -186,29 +188,53 @@ enum lam_status lam_queue_open(struct lam_pool *pool, lam_item_fn task, void *us
   return LAM_OK;
 }
 
-void lam_queue_add(struct lam_queue *queue, struct lam_queue_item *items) {
-  pthread_mutex_lock(&queue->pool->lock);
-  size_t *unfinished = &queue->unfinished[++queue->batch & 1];
-  assert(*unfinished == 0);
+/* The lock is held. */
+static void append_items(struct lam_queue *queue, struct lam_queue_item *items) {
   *queue->last = items;
   for (; items; items = items->next) {
     items->batch = queue->batch;
+    items->done = false;
     queue->last = &items->next;
-    ++*unfinished;
+    queue->unfinished[queue->batch & 1]++;
   }
   pthread_cond_broadcast(&queue->pool->work);
+}
+
+void lam_queue_add(struct lam_queue *queue, struct lam_queue_item *items) {
+  pthread_mutex_lock(&queue->pool->lock);
+  queue->batch++;
+  assert(queue->unfinished[queue->batch & 1] == 0);
+  append_items(queue, items);
+  pthread_mutex_unlock(&queue->pool->lock);
+}
+
+void lam_queue_push(struct lam_queue *queue, struct lam_queue_item *item) {
+  item->next = NULL;
+  pthread_mutex_lock(&queue->pool->lock);
+  append_items(queue, item);
+  pthread_mutex_unlock(&queue->pool->lock);
+}
+
+/* Works on the next item, or sleeps where all are begun. The lock is held before and after. */
+static void help_or_wait(struct lam_queue *queue) {
+  if (queue->first)
+    run_item(queue->pool, queue);
+  else
+    pthread_cond_wait(&queue->done, &queue->pool->lock);
+}
+
+void lam_queue_wait_for(struct lam_queue *queue, const struct lam_queue_item *item) {
+  pthread_mutex_lock(&queue->pool->lock);
+  queue->awaited = item;
+  while (!item->done) help_or_wait(queue);
+  queue->awaited = NULL;
   pthread_mutex_unlock(&queue->pool->lock);
 }
 
 enum lam_status lam_queue_wait(struct lam_queue *queue, bool all, struct lam_error *error) {
   pthread_mutex_lock(&queue->pool->lock);
   const size_t *last = &queue->unfinished[queue->batch & 1], *before = &queue->unfinished[~queue->batch & 1];
-  while (*before > 0 || (all && *last > 0)) {
-    if (queue->first)
-      run_item(queue->pool, queue);
-    else
-      pthread_cond_wait(&queue->done, &queue->pool->lock);
-  }
+  while (*before > 0 || (all && *last > 0)) help_or_wait(queue);
   enum lam_status status = queue->status;
   if (status != LAM_OK) lam_error_copy(error, &queue->error);
   pthread_mutex_unlock(&queue->pool->lock);
@@ -220,12 +246,7 @@ void lam_queue_close(struct lam_queue *queue) {
   struct lam_pool *pool = queue->pool;
   pthread_mutex_lock(&pool->lock);
   if (queue->status == LAM_OK) queue->status = LAM_CANCELLED;
-  while (queue->unfinished[0] + queue->unfinished[1] > 0) {
-    if (queue->first)
-      run_item(pool, queue);
-    else
-      pthread_cond_wait(&queue->done, &pool->lock);
-  }
+  while (queue->unfinished[0] + queue->unfinished[1] > 0) help_or_wait(queue);
   struct lam_queue **link = &pool->queues;
   while (*link != queue) link = &(*link)->next;
   *link = queue->next;

@@ -30,6 +30,7 @@ struct lam_queue;
 struct lam_queue_item { /* in what is to be worked on; nobody else's from lam_queue_add until it was waited for */
   struct lam_queue_item *next;
   uint32_t batch;
+  bool done;
 };
 typedef enum lam_status (*lam_item_fn)(void *user, struct lam_queue_item *item, struct lam_error *error);
 enum lam_status lam_queue_open(struct lam_pool *pool, lam_item_fn task, void *user, struct lam_queue **out,
@@ -37,9 +38,13 @@ enum lam_status lam_queue_open(struct lam_pool *pool, lam_item_fn task, void *us
 /* Adds a batch of items, linked by `next`. Two batches can be under way: the one before the last has been waited for.
  */
 void lam_queue_add(struct lam_queue *queue, struct lam_queue_item *items);
+/* Adds one item to the last batch; any number of them can be under way. */
+void lam_queue_push(struct lam_queue *queue, struct lam_queue_item *item);
 /* Waits for the batches before the last, or for all. The first failure of an item is returned, always from then on;
  * what was not begun is then skipped. */
 enum lam_status lam_queue_wait(struct lam_queue *queue, bool all, struct lam_error *error);
+/* Waits for one item. Whether an item has failed is the owner's to know. */
+void lam_queue_wait_for(struct lam_queue *queue, const struct lam_queue_item *item);
 /* Waits for what is under way; the rest is skipped. NULL is allowed. */
 void lam_queue_close(struct lam_queue *queue);
 

@@ -23,6 +23,7 @@ static void release_values(struct lam_values *values) {
 void lam_chunk_release(struct lam_chunk *chunk) {
   lam_nested_release(chunk);
   lam_views_release(chunk);
+  lam_ahead_release(chunk->ahead);
   lam_page_stream_release(&chunk->stream);
   lam_buf_release(&chunk->page_buffer);
   lam_buf_release(&chunk->staging);
@@ -62,6 +63,7 @@ enum lam_status lam_chunk_begin(struct lam_chunk *chunk, const struct lam_chunk_
   lam_page_stream_begin(&chunk->stream, &source->bytes, source->offset, source->size, source->slack, source->window,
                         source->checksums);
   assert(source->column || leaf->max_repetition == 0);
+  LAM_TRY(lam_ahead_begin(chunk, error));
   return source->column ? lam_nested_begin(chunk, source->column, source->column_leaf, error) : LAM_OK;
 }
 
@@ -201,43 +203,79 @@ static enum lam_status check_data_page(struct lam_chunk *chunk, const struct lam
   return LAM_OK;
 }
 
-static enum lam_status begin_data_page(struct lam_chunk *chunk, const struct lam_page *page, struct lam_bytes payload,
-                                       struct lam_codec_state *codec, struct lam_error *error) {
+static enum lam_status split_page(struct lam_chunk *chunk, const struct lam_page *page, struct lam_bytes payload,
+                                  struct lam_codec_state *codec, struct lam_page_parts *out, struct lam_error *error) {
+  const struct lam_leaf *leaf = chunk->source.leaf;
+  if (chunk->class == LAM_VALUES_VIEWS) return lam_views_split(chunk, page, payload, codec, out, error);
+  return lam_page_split(page, payload, chunk->source.codec, codec, leaf->max_repetition, leaf->max_definition,
+                        &chunk->page_buffer, out, error);
+}
+
+static enum lam_status begin_data_page(struct lam_chunk *chunk, const struct lam_page *page,
+                                       const struct lam_page_parts *parts, struct lam_error *error) {
   const struct lam_page_header *header = &page->header;
-  if (header->values == 0) return LAM_OK;
-  struct lam_page_parts parts;
-  if (chunk->class == LAM_VALUES_VIEWS)
-    LAM_TRY(lam_views_split(chunk, page, payload, codec, &parts, error));
-  else
-    LAM_TRY(lam_page_split(page, payload, chunk->source.codec, codec, chunk->source.leaf->max_repetition,
-                           chunk->source.leaf->max_definition, &chunk->page_buffer, &parts, error));
   if (chunk->nested)
-    LAM_TRY(lam_nested_begin_page(chunk, page, &parts, error));
+    LAM_TRY(lam_nested_begin_page(chunk, page, parts, error));
   else
-    LAM_TRY(begin_levels(chunk, page, parts.definition, error));
-  LAM_TRY(lam_begin_page_values(chunk, header->encoding, parts.values, (uint64_t)header->values, error));
+    LAM_TRY(begin_levels(chunk, page, parts->definition, error));
+  LAM_TRY(lam_begin_page_values(chunk, header->encoding, parts->values, (uint64_t)header->values, error));
   chunk->page_left = header->values;
   return LAM_OK;
 }
 
-/* Begins the page whose header was read, or passes it over where none of its rows is wanted. */
-static enum lam_status begin_page(struct lam_chunk *chunk, struct lam_page *page, struct lam_codec_state *codec,
-                                  struct lam_error *error) {
+/* Whether none of the page's rows is wanted. */
+static bool is_skipped(const struct lam_chunk *chunk, const struct lam_page *page) {
+  return is_data_page(page) && page->header.values <= chunk->skip && !chunk->source.leaf->legacy_delta_bytes;
+}
+
+/* Begins the page whose header was read, all of it where it is `ready`, or passes it over. */
+static enum lam_status begin_page(struct lam_chunk *chunk, struct lam_page *page, const struct lam_ahead_page *ready,
+                                  struct lam_codec_state *codec, struct lam_error *error) {
   struct lam_bytes payload;
+  struct lam_page_parts parts;
   page->header.compressed |= chunk->source.leaf->v2_always_compressed;
-  if (is_data_page(page)) {
-    LAM_TRY(check_data_page(chunk, page, error));
-    if (page->header.values <= chunk->skip && !chunk->source.leaf->legacy_delta_bytes) {
-      chunk->skip -= page->header.values;
-      chunk->rows_left -= page->header.values;
-      lam_page_stream_skip(&chunk->stream, page);
-      return LAM_OK;
-    }
-    LAM_TRY(lam_page_stream_payload(&chunk->stream, page, &payload, error));
-    return begin_data_page(chunk, page, payload, codec, error);
+  if (is_data_page(page)) LAM_TRY(check_data_page(chunk, page, error));
+  if (is_skipped(chunk, page)) {
+    chunk->skip -= page->header.values;
+    chunk->rows_left -= page->header.values;
+    if (!ready) lam_page_stream_skip(&chunk->stream, page);
+    return LAM_OK;
   }
-  LAM_TRY(lam_page_stream_payload(&chunk->stream, page, &payload, error));
+  if (ready)
+    payload = ready->payload;
+  else
+    LAM_TRY(lam_page_stream_payload(&chunk->stream, page, &payload, error));
   if (page->header.kind == LAM_DICTIONARY_PAGE) return lam_read_dictionary_page(chunk, page, payload, codec, error);
+  if (!is_data_page(page) || page->header.values == 0) return LAM_OK;
+  if (ready && ready->good)
+    parts = ready->parts;
+  else
+    LAM_TRY(split_page(chunk, page, payload, codec, &parts, error));
+  return begin_data_page(chunk, page, &parts, error);
+}
+
+/* The next page: one that was read ahead (*ready), or one whose header is read. */
+static enum lam_status find_page(struct lam_chunk *chunk, const struct lam_range *rows, size_t count,
+                                 struct lam_page *page, const struct lam_ahead_page **ready, struct lam_error *error) {
+  bool more;
+  int64_t end = count ? rows[count - 1].end : 0;
+  *ready = chunk->ahead ? lam_ahead_next(chunk->ahead) : NULL;
+  if (!*ready) {
+    if (chunk->source.pages && !chunk->nested) LAM_TRY(lam_leap_to_page(chunk, rows, count, error));
+    /* Not before the second page: the first may be all that is wanted. */
+    if (chunk->ahead && chunk->rows_left < chunk->source.values) {
+      lam_ahead_fill(chunk, end);
+      *ready = lam_ahead_next(chunk->ahead);
+    }
+  }
+  if (*ready) {
+    lam_ahead_fill(chunk, end);
+    *page = (*ready)->page;
+    return LAM_OK;
+  }
+  LAM_TRY(lam_page_stream_header(&chunk->stream, page, &more, error));
+  LAM_CHECK(more, error, "its pages end at byte %" PRIu64 " with %" PRId64 " of its %" PRId64 " values missing",
+            chunk->stream.end, chunk->rows_left, chunk->source.values);
   return LAM_OK;
 }
 
@@ -246,14 +284,11 @@ static enum lam_status next_page(struct lam_chunk *chunk, const struct lam_range
                                  struct lam_codec_state *codec, struct lam_error *error) {
   while (chunk->page_left == 0) {
     struct lam_page page;
-    bool more;
+    const struct lam_ahead_page *ready;
     LAM_TRY(lam_check_cancel(lam_mem_context(chunk->mem), error));
-    if (chunk->source.pages && !chunk->nested) LAM_TRY(lam_leap_to_page(chunk, rows, count, error));
-    LAM_TRY(lam_page_stream_header(&chunk->stream, &page, &more, error));
-    LAM_CHECK(more, error, "its pages end at byte %" PRIu64 " with %" PRId64 " of its %" PRId64 " values missing",
-              chunk->stream.end, chunk->rows_left, chunk->source.values);
+    LAM_TRY(find_page(chunk, rows, count, &page, &ready, error));
     chunk->page_offset = page.offset;
-    enum lam_status status = begin_page(chunk, &page, codec, error);
+    enum lam_status status = begin_page(chunk, &page, ready, codec, error);
     if (status != LAM_OK) return lam_fail_in(error, status, "page at byte %" PRIu64, page.offset);
   }
   return LAM_OK;

@@ -7,6 +7,7 @@
 
 #include "arrow/array.h"
 #include "base/ranges.h"
+#include "base/threads.h"
 #include "parquet/encoding.h"
 #include "parquet/page.h"
 #include "parquet/page_index.h"
@@ -28,6 +29,7 @@ struct lam_chunk_source {
   bool views; /* flat binaries that are no dictionaries come as Arrow's views into the pages */
   const struct lam_page_location *pages; /* where its data pages are, from the offset index; NULL: found by reading */
   int32_t page_count;
+  uint32_t ahead; /* pages that are held at once, so that threads of the pool decompress those to come; 0 or 1: none */
 };
 
 /* Dense values of the Arrow type; views where they are asked for. Data of binaries has LAM_VALUES_SLACK readable bytes
@@ -88,6 +90,7 @@ struct lam_chunk {
   int32_t next_page;         /* in source.pages */
   uint64_t page_offset;
   struct lam_page_stream stream;
+  struct lam_ahead *ahead;         /* or NULL */
   struct lam_buf page_buffer;      /* the decompressed page */
   struct lam_buf staging;          /* the dictionary page while it is read; physical values to be converted */
   struct lam_buf scratch, lengths; /* of one step of decoding */
@@ -146,6 +149,24 @@ enum lam_status lam_chunk_read_chosen(struct lam_chunk *chunk, struct lam_codec_
                                       struct lam_error *error);
 
 /* ---- the parts of it ---- */
+
+/* chunk_ahead.c: a page that was read, and decompressed, before its turn. */
+struct lam_ahead_page {
+  struct lam_queue_item item;
+  struct lam_page page;
+  struct lam_bytes payload;
+  struct lam_page_parts parts; /* where it is `good`; else they are still to be made of the payload */
+  bool good;
+  struct lam_buf raw, buffer; /* the payload where it is not resident; what it decompresses to */
+  struct lam_codec_state state;
+};
+/* At the chunk's beginning. */
+enum lam_status lam_ahead_begin(struct lam_chunk *chunk, struct lam_error *error);
+/* Gives the page that was next before back, and the next one, good until then; NULL where none has been read. */
+const struct lam_ahead_page *lam_ahead_next(struct lam_ahead *ahead);
+/* Between two pages: reads those that are next, as far as they have rows before row `end`. */
+void lam_ahead_fill(struct lam_chunk *chunk, int64_t end);
+void lam_ahead_release(struct lam_ahead *ahead); /* NULL is allowed */
 
 /* chunk_skip.c: passing over `count` rows of the page; levels only, *valid gets those that have a value; values only.
  */

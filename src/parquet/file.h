@@ -66,6 +66,8 @@ enum lam_status lam_reader_open_in(struct lam_file *file, const struct lam_read_
 struct lam_reader_mode {
   bool all_dictionaries; /* every type but booleans comes as a dictionary, for rewriting without decoding */
   bool one_thread;       /* the caller has threads of its own */
+  bool ahead;            /* pages may be decompressed ahead of those that are decoded, where threads have nothing to do:
+                            it takes memory, and time where the caller stops early */
   bool all_validity;     /* leaves that are required say which of their slots have no value below a NULL group */
 };
 /* Dictionaries: all batches of a row group whose pages are dictionary-coded share the buffers of one dictionary.

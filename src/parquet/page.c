@@ -128,6 +128,34 @@ enum lam_status lam_page_stream_payload(struct lam_page_stream *stream, const st
   return LAM_OK;
 }
 
+enum lam_status lam_page_stream_keep(struct lam_page_stream *stream, const struct lam_page *page, struct lam_buf *keep,
+                                     struct lam_bytes *payload, struct lam_error *error) {
+  struct lam_buf *window = &stream->window;
+  LAM_TRY(lam_page_stream_payload(stream, page, payload, error));
+  size_t at = (size_t)(stream->next - stream->window_offset) - payload->size;
+  if (window->size == 0 || payload->data != window->data + at) return LAM_OK; /* it is resident */
+  size_t behind = window->size - at - payload->size;
+  bool copied = payload->size < behind; /* else what is behind it goes to a window of its own */
+  enum lam_status status = lam_buf_reset(keep, copied ? payload->size : behind, error);
+  if (status != LAM_OK) {
+    stream->next = page->offset;
+    return status;
+  }
+  if (copied) {
+    keep->size = payload->size;
+    lam_copy(keep->data, payload->data, payload->size);
+    payload->data = keep->data;
+    return LAM_OK;
+  }
+  lam_copy(keep->data, payload->data + payload->size, behind);
+  struct lam_buf taken = *window;
+  *window = *keep;
+  *keep = taken;
+  window->size = behind;
+  stream->window_offset = stream->next;
+  return LAM_OK;
+}
+
 enum lam_status lam_page_stream_next(struct lam_page_stream *stream, struct lam_page *page, struct lam_bytes *payload,
                                      bool *more, struct lam_error *error) {
   LAM_TRY(lam_page_stream_header(stream, page, more, error));

@@ -41,6 +41,10 @@ enum lam_status lam_page_stream_header(struct lam_page_stream *stream, struct la
                                        struct lam_error *error);
 enum lam_status lam_page_stream_payload(struct lam_page_stream *stream, const struct lam_page *page,
                                         struct lam_bytes *payload, struct lam_error *error);
+/* As lam_page_stream_payload, of a payload that is good as long as `keep`, and the source, are: the stream may take
+ * that buffer's memory for its own. */
+enum lam_status lam_page_stream_keep(struct lam_page_stream *stream, const struct lam_page *page, struct lam_buf *keep,
+                                     struct lam_bytes *payload, struct lam_error *error);
 /* Goes to the page at `offset`, of which it is known where it lies and that pages are wanted up to `until`: bytes
  * behind that are not read ahead. */
 void lam_page_stream_leap(struct lam_page_stream *stream, uint64_t offset, uint64_t until);

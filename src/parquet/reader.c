@@ -24,6 +24,7 @@ enum {
   WINDOW = 1 << 20,          /* bytes of a chunk read at once */
   LEAST_WINDOW = 1 << 16,
   PARALLEL_BYTES = 1 << 18, /* a refill of less is faster on one thread */
+  MOST_AHEAD = 8,           /* pages of a chunk */
 };
 
 /* Leaves are decoded each for itself, and a column is made of one or, where it is nested, more of them. */
@@ -148,6 +149,13 @@ static enum lam_status check_chunk(const struct lam_row_group_meta *group, const
   return LAM_OK;
 }
 
+/* Pages that a chunk holds at once. Leaves are decoded each by a thread; what others there are decompress for them. */
+static uint32_t pages_ahead(const struct lam_reader *reader) {
+  uint32_t threads = lam_context_threads(lam_mem_context(reader->mem)), leaves = (uint32_t)reader->leaf_count;
+  if (!reader->mode.ahead || reader->mode.one_thread || threads <= leaves) return 0;
+  return (uint32_t)lam_min_u64(threads / leaves + 2, MOST_AHEAD);
+}
+
 static enum lam_status begin_leaf(struct lam_reader *reader, struct leaf *leaf, size_t window,
                                   struct lam_error *error) {
   const struct lam_row_group_meta *group = current_group(reader);
@@ -164,6 +172,7 @@ static enum lam_status begin_leaf(struct lam_reader *reader, struct leaf *leaf, 
       .rows = group->rows,
       .checksums = lam_file_checksums(reader->file),
       .views = leaf->views,
+      .ahead = pages_ahead(reader),
   };
   LAM_TRY(check_chunk(group, chunk, leaf, error));
   LAM_TRY(lam_chunk_range(reader->file, reader->row_groups[reader->next_group - 1], leaf->leaf, &source.offset,
@@ -596,7 +605,8 @@ enum lam_status lam_reader_open(struct lam_file *file, const struct lam_read_opt
   struct lam_mem *mem;
   *out = NULL;
   LAM_TRY(lam_mem_open(lam_mem_context(lam_file_mem(file)), 0, &mem, error));
-  enum lam_status status = lam_reader_open_in(file, options, mem, out, error);
+  struct lam_reader_mode mode = {.ahead = true};
+  enum lam_status status = lam_reader_open_as(file, options, &mode, mem, out, error);
   if (status == LAM_OK)
     (*out)->own_mem = mem;
   else

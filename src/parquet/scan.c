@@ -139,6 +139,7 @@ static enum lam_status run_scan(struct scan *scan, struct lam_error *error) {
   uint64_t columns = (uint64_t)lam_max_i64(scan->schema.n_children, 1);
   uint64_t width = lam_max_u64(1, lam_min_u64(threads, lam_mem_available(scan->mem) / (columns * READER_BYTES)));
   scan->mode.one_thread = groups >= threads && width == threads;
+  scan->mode.ahead = true;
   void *memory;
   LAM_TRY(lam_alloc(scan->mem, threads * sizeof *scan->idle, &memory, error));
   scan->idle = memory;

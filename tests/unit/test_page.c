@@ -48,6 +48,40 @@ static void windows_of_any_size_give_the_same_pages(void **state) {
   page_fixture_end(&f);
 }
 
+/* Payloads that are kept stay as they are while the stream goes on, whichever way they were. */
+static void kept_payloads_stay(void **state) {
+  (void)state;
+  struct page_fixture f;
+  page_fixture_begin(&f, 64 << 20);
+  struct lam_buf bytes = {.mem = f.mem};
+  put_pages(&bytes);
+  for (size_t window = 1; window < 3000; window = window * 2 + 3) {
+    struct lam_byte_source source = {.read = read_from_buf, .user = &bytes};
+    if (window > 2000) source.resident = lam_bytes_of(bytes.data, bytes.size);
+    struct lam_buf keep[PAGES];
+    struct lam_bytes payloads[PAGES];
+    struct lam_page_stream stream;
+    struct lam_page page;
+    bool more;
+    lam_page_stream_init(&stream, f.mem);
+    lam_page_stream_begin(&stream, &source, 0, bytes.size, 0, window, true);
+    for (int i = 0; i < PAGES; i++) {
+      lam_buf_init(&keep[i], f.mem);
+      assert_int_equal(lam_page_stream_header(&stream, &page, &more, NULL), LAM_OK);
+      assert_int_equal(lam_page_stream_keep(&stream, &page, &keep[i], &payloads[i], NULL), LAM_OK);
+      assert_int_equal(stream.next, page.offset + page.header_size + (size_t)i * 37);
+    }
+    for (int i = 0; i < PAGES; i++) {
+      assert_int_equal(payloads[i].size, i * 37);
+      for (size_t k = 0; k < payloads[i].size; k++) assert_int_equal(payloads[i].data[k], i);
+      lam_buf_release(&keep[i]);
+    }
+    lam_page_stream_release(&stream);
+  }
+  lam_buf_release(&bytes);
+  page_fixture_end(&f);
+}
+
 static enum lam_status read_all(struct page_fixture *f, const struct lam_buf *bytes, uint64_t size, uint64_t slack,
                                 struct lam_error *error) {
   struct lam_page_stream stream;
@@ -140,6 +174,7 @@ static void levels_are_split_from_values(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(windows_of_any_size_give_the_same_pages),
+    cmocka_unit_test(kept_payloads_stay),
       cmocka_unit_test(damage_and_cuts_are_found),
       cmocka_unit_test(a_page_claims_no_more_than_its_codec_can_make),
       cmocka_unit_test(levels_are_split_from_values),

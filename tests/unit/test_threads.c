@@ -305,6 +305,31 @@ static void queues_run_each_item_once(void **state) {
   }
 }
 
+/* Any number of single items, each waited for in turn while those behind it go on. */
+static void items_are_waited_for_one_by_one(void **state) {
+  (void)state;
+  enum { JOBS = 300, AHEAD = 5 };
+  for (uint32_t threads = 1; threads <= 4; threads++) {
+    static struct job jobs[JOBS];
+    struct lam_pool *pool;
+    struct lam_queue *queue;
+    _Atomic int begun = 0;
+    memset(jobs, 0, sizeof jobs);
+    assert_int_equal(lam_pool_create(threads, &pool, NULL), LAM_OK);
+    assert_int_equal(lam_queue_open(pool, run_job, &begun, &queue, NULL), LAM_OK);
+    for (size_t i = 0, added = 0; i < JOBS - AHEAD; i++) {
+      while (added < i + AHEAD) lam_queue_push(queue, &jobs[added++].item);
+      lam_queue_wait_for(queue, &jobs[i].item);
+      assert_int_equal(runs_of(jobs, i + 1), i + 1);
+      assert_true(atomic_load(&begun) <= (int)(i + AHEAD));
+    }
+    assert_int_equal(lam_queue_wait(queue, true, NULL), LAM_OK);
+    assert_int_equal(runs_of(jobs, JOBS), begun);
+    lam_queue_close(queue);
+    lam_pool_free(pool);
+  }
+}
+
 static void queues_skip_after_a_failure(void **state) {
   (void)state;
   for (uint32_t threads = 1; threads <= 2; threads++) {
@@ -330,6 +355,7 @@ static void queues_skip_after_a_failure(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(queues_run_each_item_once),
+    cmocka_unit_test(items_are_waited_for_one_by_one),
     cmocka_unit_test(queues_skip_after_a_failure),
     cmocka_unit_test(runs_each_index_once),
     cmocka_unit_test(the_first_failure_wins),
