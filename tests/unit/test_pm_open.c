@@ -145,6 +145,62 @@ static void unknown_features(void **state) {
   FAILS(with_features(0, PM_OUR_FILE, &error), LAM_CORRUPT, "one of ours");
 }
 
+/* Version 1 of the golden vectors with the sections that a mask of features says: bit 3 of the header, the footer's
+ * known ones. Returns its size. */
+static size_t with_sections(uint64_t header, uint64_t footer, uint32_t covering, uint8_t *out) {
+  enum { NAMES_END = 101, BLOCK = 104, FOOTER = 240, FOOTER_END = 284 };
+  uint8_t bytes[GOLDEN2];
+  golden_bytes(1, bytes);
+  size_t size = NAMES_END;
+  memcpy(out, bytes, NAMES_END);
+  lam_store64(out + 8, lam_load64(out + 8) | header);
+  if (header & PM_SQUASH_TRACKER) lam_store64(out + size, 7), size += 8;
+  while (size % 8) out[size++] = 0;
+  const size_t block = size;
+  memcpy(out + size, bytes + BLOCK, FOOTER - BLOCK);
+  size += FOOTER - BLOCK;
+  const size_t at = size;
+  memcpy(out + size, bytes + FOOTER, FOOTER_END - FOOTER);
+  lam_store64(out + at + offsetof(struct pm_footer, features), footer);
+  lam_store32(out + at + sizeof(struct pm_footer), (uint32_t)(block >> 3));
+  size += FOOTER_END - FOOTER;
+  if (footer & PM_SEQ_TXN) lam_store64(out + size, 5), size += 8;
+  if (footer & PM_SCRATCHPAD) {
+    const uint32_t pad[] = {2, 1, 0, 9, 4, 0x64636261}; /* two records, of no byte and of four */
+    memcpy(out + size, pad, sizeof pad);
+    size += sizeof pad;
+  }
+  if (footer & PM_COVERING_INDEX) {
+    const uint32_t index[] = {covering, 1, 30, 0, 4096, 0}; /* of column 1, at transaction 30, 4,096 bytes */
+    memcpy(out + size, index, sizeof index);
+    size += sizeof index;
+  }
+  lam_store32(out + size, lam_crc32(0, out + PM_COVERED, size - PM_COVERED));
+  lam_store32(out + size + 4, (uint32_t)(size + 4 - at));
+  lam_store64(out, size + PM_TRAILER);
+  return size + PM_TRAILER;
+}
+
+/* The sections that only QuestDB writes are passed over, each flip of a bit is found, and one that does not fit, too.
+ */
+static void sections_of_others(void **state) {
+  (void)state;
+  static const uint64_t covering = PM_COVERING_INDEX | PM_COVERING_INDEX_REQUIRED;
+  static const uint64_t footers[] = {
+      0, PM_SEQ_TXN, PM_SCRATCHPAD, covering, PM_SEQ_TXN | PM_SCRATCHPAD, PM_SEQ_TXN | PM_SCRATCHPAD | covering};
+  uint8_t bytes[2 * GOLDEN2], golden[GOLDEN2];
+  struct lam_sidecar *sidecar;
+  golden_bytes(1, golden);
+  for (size_t i = 0; i < sizeof footers / sizeof *footers; i++)
+    for (uint64_t header = 0; header <= PM_SQUASH_TRACKER; header += PM_SQUASH_TRACKER) {
+      size_t size = with_sections(header, footers[i], 1, bytes);
+      assert_true(answers(bytes, size, GOLDEN1_TOKEN) == answers(golden, GOLDEN1, GOLDEN1_TOKEN));
+      flip(bytes, size, GOLDEN1_TOKEN);
+    }
+  size_t size = with_sections(PM_SQUASH_TRACKER, covering, 2, bytes);
+  FAILS(open_bytes(bytes, size, 0, &sidecar, &error), LAM_CORRUPT, "end at offset");
+}
+
 static void identity(void **state) {
   (void)state;
   struct golden g;
@@ -166,9 +222,8 @@ static void identity(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      PM_TEST(golden_vectors),
-      PM_TEST(damage_is_refused_or_harmless),
-      PM_TEST(unknown_features),
+      PM_TEST(golden_vectors),   PM_TEST(damage_is_refused_or_harmless),
+      PM_TEST(unknown_features), PM_TEST(sections_of_others),
       PM_TEST(identity),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
