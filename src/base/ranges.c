@@ -98,3 +98,18 @@ void lam_rows_advance(struct lam_rows *rows, int64_t taken) {
     if (rows->at->first == rows->at->end) rows->at++, rows->count--;
   }
 }
+
+int64_t lam_spread_below(const struct lam_spread *spread, int64_t end) {
+  int64_t rest = end % spread->period - spread->first;
+  return end / spread->period * spread->length + lam_max_i64(0, lam_min_i64(rest, spread->length));
+}
+
+enum lam_status lam_ranges_add_spread(struct lam_ranges *ranges, const struct lam_spread *spread, int64_t base,
+                                      int64_t count, struct lam_error *error) {
+  int64_t end = base + count;
+  for (int64_t at = base - base % spread->period + spread->first; at < end; at += spread->period) {
+    int64_t first = lam_max_i64(at, base), last = lam_min_i64(at + spread->length, end);
+    if (first < last) LAM_TRY(lam_ranges_add(ranges, first - base, last - base, error));
+  }
+  return LAM_OK;
+}

@@ -41,6 +41,17 @@ enum lam_status lam_ranges_add_bits(struct lam_ranges *ranges, const uint8_t *bi
 /* What all of them hold. */
 int64_t lam_ranges_total(const struct lam_ranges *ranges);
 
+/* Numbers spread evenly: of each `period` of them, counted from 0, the `length` from `first` on. Nothing is negative,
+ * and first + length <= period. */
+struct lam_spread {
+  int64_t first, length, period;
+};
+/* How many of them lie in [0, end). */
+int64_t lam_spread_below(const struct lam_spread *spread, int64_t end);
+/* Those of [base, base + count), counted from `base`, added. */
+enum lam_status lam_ranges_add_spread(struct lam_ranges *ranges, const struct lam_spread *spread, int64_t base,
+                                      int64_t count, struct lam_error *error);
+
 /* Rows still to come of a list of ranges, which change as they are taken. */
 struct lam_rows {
   struct lam_range *at;

@@ -97,6 +97,11 @@ enum lam_status lam_filter_reader_schema(const struct lam_filter_reader *reader,
   return lam_schema_copy(&reader->schema, out, error);
 }
 
+void lam_filter_reader_sample(struct lam_filter_reader *reader, const struct lam_spread *sample, int64_t base) {
+  reader->sample = sample;
+  reader->sample_base = base;
+}
+
 void lam_filter_reader_select(struct lam_filter_reader *reader, int32_t row_group) {
   assert(reader->row_group_count == 1);
   reader->row_groups[0] = row_group;
@@ -165,6 +170,22 @@ static enum lam_status find_candidates(struct lam_filter_reader *reader, int64_t
   return LAM_OK;
 }
 
+/* Leaves of the candidates those of the sample. */
+static enum lam_status sample_candidates(struct lam_filter_reader *reader, int64_t rows, struct lam_error *error) {
+  struct lam_ranges sampled, both;
+  int64_t base = reader->sample_base;
+  if (!reader->sample) return LAM_OK;
+  for (int32_t i = 0; i < reader->group; i++) base += lam_file_row_group_rows(reader->file, i);
+  lam_ranges_init(&sampled, reader->mem);
+  lam_ranges_init(&both, reader->mem);
+  enum lam_status status = lam_ranges_add_spread(&sampled, reader->sample, base, rows, error);
+  if (status == LAM_OK) status = lam_ranges_intersect(&reader->candidates, &sampled, &both, error);
+  lam_ranges_release(&sampled);
+  lam_ranges_release(&reader->candidates);
+  reader->candidates = both;
+  return status;
+}
+
 static void count_bytes(struct lam_filter_reader *reader) {
   const struct lam_file_meta *meta = lam_file_meta(reader->file);
   for (int32_t i = 0; i < reader->input_count; i++) {
@@ -181,6 +202,7 @@ static enum lam_status begin_group(struct lam_filter_reader *reader, struct lam_
   LAM_CHECK(rows >= 0, error, "%s: row group %" PRId32 " has %" PRId64 " rows", lam_file_name(reader->file),
             reader->group, rows);
   LAM_TRY(find_candidates(reader, rows, error));
+  LAM_TRY(sample_candidates(reader, rows, error));
   reader->left = lam_rows_of(&reader->candidates);
   reader->in_group = true;
   reader->rest_begun = false;

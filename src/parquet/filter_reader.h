@@ -50,6 +50,9 @@ int64_t lam_filter_reader_row(const struct lam_filter_reader *reader);
  * there are none. */
 enum lam_status lam_filter_reader_rows(struct lam_filter_reader *reader, struct lam_ranges *out,
                                        struct lam_error *error);
+/* Only these of the rows, numbered over the file from `base` on, are looked at from the next row group on. It outlives
+ * the reader. */
+void lam_filter_reader_sample(struct lam_filter_reader *reader, const struct lam_spread *sample, int64_t base);
 /* Points a reader that was opened for exactly one row group at another one. */
 void lam_filter_reader_select(struct lam_filter_reader *reader, int32_t row_group);
 const struct lam_filter_counts *lam_filter_reader_counts(const struct lam_filter_reader *reader);

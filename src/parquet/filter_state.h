@@ -109,6 +109,9 @@ struct lam_filter_reader {
   struct ArrowArray batch; /* as evaluators want it: a child for each of the schema's */
   struct ArrowArray *children, **child_pointers;
 
+  const struct lam_spread *sample; /* NULL: all rows */
+  int64_t sample_base;             /* the number of the file's first row in it */
+
   bool in_group, evaluates, failed;
   struct lam_ranges candidates; /* rows of the group that are still to be looked at */
   struct lam_rows left;         /* of them */

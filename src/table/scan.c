@@ -1,4 +1,5 @@
 /* Scans: the rows of a table's files one after the other, each brought to the merged schema. */
+#include "table/scan.h"
 #include "arrow/cast.h"
 #include "base/context.h"
 #include "base/options.h"
@@ -15,6 +16,8 @@ struct lam_scan {
   const struct lam_expr *condition; /* NULL: all rows */
   uint8_t *outcomes;                /* with a condition: lam_where_files */
   bool partial;                     /* some columns are structs with some of their members */
+  const struct lam_spread *sample;  /* NULL: all rows */
+  int64_t base;                     /* rows of the files before the next one */
 
   size_t next_file;
   struct lam_arena arena; /* of the file under way */
@@ -61,6 +64,10 @@ static void close_file(struct lam_scan *scan) {
   scan->reader = NULL;
   scan->file = NULL;
   scan->sources = NULL;
+}
+
+void lam_scan_sample(struct lam_scan *scan, const struct lam_spread *sample) {
+  scan->sample = sample;
 }
 
 void lam_scan_close(struct lam_scan *scan) {
@@ -121,7 +128,17 @@ static enum lam_status open_reader(struct lam_scan *scan, struct lam_error *erro
     LAM_TRY(
         lam_where_of_file(scan->table, scan->condition, &scan->columns, scan->partition, &scan->arena, &filter, error));
   LAM_TRY(lam_filter_reader_open(scan->file, &options, &filter, false, scan->mem, &scan->reader, error));
+  if (scan->sample)
+    lam_filter_reader_sample(scan->reader, scan->sample,
+                             scan->base - (int64_t)scan->table->files[scan->next_file - 1].rows);
   return scan->partial ? read_schema(scan, error) : LAM_OK;
+}
+
+/* Whether any row of the next file is in the sample. */
+static bool begin_sample(struct lam_scan *scan, uint64_t rows) {
+  int64_t base = scan->base;
+  scan->base += (int64_t)rows;
+  return !scan->sample || lam_spread_below(scan->sample, base) < lam_spread_below(scan->sample, scan->base);
 }
 
 /* Opens the next file, unless none of its rows match. */
@@ -131,6 +148,7 @@ static enum lam_status open_file(struct lam_scan *scan, struct lam_error *error)
   const struct lam_data_file *file = &table->snapshot.files[index];
   scan->partition = &table->snapshot.partitions[file->partition].values;
   LAM_TRY(lam_check_cancel(table->context, error));
+  if (!begin_sample(scan, table->files[index].rows)) return LAM_OK;
   if (scan->condition && !(scan->outcomes[index] & LAM_MAY_BE_TRUE)) return LAM_OK;
   LAM_TRY(
       lam_snapshot_file(table->directory, &table->snapshot, file, &table->file_options, scan->mem, &scan->file, error));

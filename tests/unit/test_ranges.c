@@ -118,12 +118,41 @@ static void test_bits_of_two_batches_join(void **state) {
   lam_ranges_release(&ranges);
 }
 
+/* Against the definition, number by number. */
+static void test_spread(void **state) {
+  (void)state;
+  static const struct lam_spread spreads[] = {{0, 1, 1}, {0, 3, 10}, {7, 3, 10}, {2, 5, 9}, {90, 10, 400}, {0, 7, 7}};
+  static const int64_t bases[] = {0, 1, 9, 10, 95, 401};
+  struct lam_ranges ranges;
+  lam_ranges_init(&ranges, mem);
+  for (size_t s = 0; s < sizeof spreads / sizeof *spreads; s++) {
+    const struct lam_spread *spread = &spreads[s];
+    for (size_t b = 0; b < sizeof bases / sizeof *bases; b++) {
+      int64_t count = 37 * (int64_t)b, wanted = 0;
+      lam_ranges_clear(&ranges);
+      OK(lam_ranges_add_spread(&ranges, spread, bases[b], count, &error));
+      size_t at = 0;
+      for (int64_t i = 0; i < count; i++) {
+        int64_t place = (bases[b] + i) % spread->period - spread->first;
+        bool in = place >= 0 && place < spread->length;
+        while (at < lam_ranges_count(&ranges) && lam_ranges_at(&ranges, at)->end <= i) at++;
+        assert_int_equal(in, at < lam_ranges_count(&ranges) && lam_ranges_at(&ranges, at)->first <= i);
+        wanted += in;
+      }
+      assert_int_equal(lam_ranges_total(&ranges), wanted);
+      assert_int_equal(lam_spread_below(spread, bases[b] + count) - lam_spread_below(spread, bases[b]), wanted);
+    }
+  }
+  lam_ranges_release(&ranges);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       MEM_TEST(test_add_joins_what_touches),
       MEM_TEST(test_add_near_keeps_within_a_size),
       MEM_TEST(test_against_bitmaps),
       MEM_TEST(test_bits_of_two_batches_join),
+      MEM_TEST(test_spread),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #include "place_support.h"
 
 #include "arrow/value_text.h"
+#include "table/scan.h"
 
 /* "name type, …" and the rows, "1|r1|0.25;…", NULL as "-". */
 static void scan_text(const char *path, const struct lam_table_options *table_options,
@@ -130,6 +131,52 @@ static void test_columns_and_limits(void **state) {
   end(&p);
 }
 
+/* Of the table's rows, which are numbered over files and row groups, those of the sample alone; ids are the numbers. */
+static void test_sample(void **state) {
+  (void)state;
+  static const struct lam_spread samples[] = {{0, 1, 1}, {0, 4, 10}, {37, 11, 50}, {60, 30, 100}, {5, 1, 100}};
+  static const char *const wheres[] = {NULL, "id % 3 = 1", "id >= 120", "id < 0"};
+  struct place p;
+  begin(&p);
+  put_groups(&p, "g=1/a.parquet", 0, 170); /* two row groups */
+  put_groups(&p, "g=1/b.parquet", 170, 30);
+  put_groups(&p, "g=2/a.parquet", 200, 50);
+  struct lam_table *table;
+  OK(lam_table_open_in(mem, p.path, NULL, &table, &error));
+  for (size_t i = 0; i < sizeof samples / sizeof *samples * 4; i++) {
+    static const char *const columns[] = {"id"};
+    const struct lam_spread *sample = &samples[i / 4];
+    struct lam_scan_options options = LAM_SCAN_OPTIONS_INIT;
+    struct lam_scan *scan;
+    struct ArrowArray batch;
+    int64_t next = 0;
+    options.columns = columns;
+    options.column_count = 1;
+    options.where = wheres[i % 4];
+    OK(lam_scan_open(table, &options, &scan, &error));
+    lam_scan_sample(scan, sample);
+    for (bool more = true; more;) {
+      OK(lam_scan_next(scan, &batch, &error));
+      more = batch.release != NULL;
+      for (int64_t row = 0; row < (more ? batch.length : 1); row++) { /* one past the end, which no row is */
+        int64_t id = more ? ((const int64_t *)batch.children[0]->buffers[1])[batch.children[0]->offset + row] : 250;
+        for (; next < id; next++) {
+          int64_t place = next % sample->period - sample->first;
+          bool matches = i % 4 == 0 || (i % 4 == 1 && next % 3 == 1) || (i % 4 == 2 && next >= 120);
+          assert_false(matches && place >= 0 && place < sample->length); /* passed over */
+        }
+        next = id + 1;
+        int64_t place = id % sample->period - sample->first;
+        if (more) assert_true(place >= 0 && place < sample->length);
+      }
+      lam_array_release(&batch);
+    }
+    lam_scan_close(scan);
+  }
+  lam_table_close(table);
+  end(&p);
+}
+
 /* One column under a name and an id. */
 static void put_field(struct place *p, const char *key, const char *name, enum lam_type_id id, const char *field_id,
                       int64_t value) {
@@ -188,6 +235,6 @@ static void test_kinds_of_tables(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {OPS_TEST(test_path_columns), OPS_TEST(test_columns_and_limits),
-                                     OPS_TEST(test_merged), OPS_TEST(test_kinds_of_tables)};
+                                     OPS_TEST(test_sample), OPS_TEST(test_merged), OPS_TEST(test_kinds_of_tables)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
