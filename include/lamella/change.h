@@ -125,7 +125,7 @@ struct lam_repartition_options {
   const char *set;   /* "column = expression, …" before; NULL: none */
   const char *where; /* only these rows; NULL: all */
   bool append;       /* DST has files already, and keeps them */
-  bool replace;      /* … and loses them in the same commit */
+  bool replace;      /* … and loses them in the same commit. With a condition and `source` itself it must be set */
   bool delete_source;
   uint64_t target_size;  /* bytes of a file; 0: 128 MB */
   int64_t rows_per_file; /* 0: files of the target size */

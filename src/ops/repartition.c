@@ -65,11 +65,12 @@ static enum lam_status check_options(const struct repartition *r, struct lam_err
   if (o->append || o->delete_source)
     return lam_fail(error, LAM_INVALID, "%s is the source and the target: its old files are replaced in any case; %s",
                     r->source->name, o->append ? "do not ask to append" : "do not ask to delete the source");
-  if (o->where)
-    return lam_fail(error, LAM_INVALID,
-                    "%s is the source and the target: rows for which the condition is not TRUE would be lost; delete "
-                    "them first, change rows of a condition by update, or name whole partitions",
-                    r->source->name);
+  if (o->where && !o->replace)
+    return lam_fail(
+        error, LAM_INVALID,
+        "%s is the source and the target: rows for which the condition is not TRUE would be lost; say to "
+        "replace the target if that is meant, change rows of a condition by update, or name whole partitions",
+        r->source->name);
   return LAM_OK;
 }
 

@@ -138,6 +138,32 @@ def test_in_place(lamella, write, tmp_path):
     assert "no partition column" in lamella("repartition", "t", "t", "--by", "p", "--partition", "p=1", status=1).err
 
 
+def test_in_place_where(lamella, write, tmp_path):
+    """Rows are lost only where --replace says so: of the table, or of the partitions that are named."""
+    for part in range(3):
+        write(f"t/p={part}/a.parquet", ticks(100, part * 100))
+    before = bytes_of(tmp_path / "t")
+    command = ["repartition", "t", "t", "--by", "p", "--where", "id % 2 = 0", "--verify", "full"]
+    scope = ["--partition", "p=1", "--partition", "p=2"]
+    assert "say to replace" in lamella(*command, status=1).err
+    assert "same columns" in lamella("repartition", "t", "t", "--by", "s", "--where", "true", "--replace", *scope, status=1).err
+    assert "no row" in lamella("repartition", "t", "t", "--by", "p", "--where", "false", "--replace", status=1).err
+    assert bytes_of(tmp_path / "t") == before
+    command += ["--replace", "--backup", "kept"]
+    dry = lamella.json(*command, *scope, "--dry-run")
+    assert bytes_of(tmp_path / "t") == before
+    done = lamella.json(*command, *scope)
+    assert (done["rows_read"], done["rows_written"], done["files_removed"]) == (200, 100, 2)
+    assert all(dry[name] == done[name] for name in done if name not in ("operation", "seconds", "sequence"))
+    assert [r["id"] for r in rows(tmp_path / "t")] == [*range(100), *range(100, 300, 2)]
+    lamella("restore", next((tmp_path / "kept").iterdir()))
+    assert bytes_of(tmp_path / "t") == before
+    done = lamella.json("repartition", "t", "t", "--by", "bucket(2, id)", "--where", "p = 1", "--replace")
+    assert (done["rows_read"], done["rows_written"], done["files_removed"]) == (300, 100, 3)
+    assert [r["id"] for r in rows(tmp_path / "t")] == list(range(100, 200))
+    assert lamella.json("verify", "t", "--full")["faults"] == 0
+
+
 def test_in_place_some_partitions(lamella, write, tmp_path):
     """They are written anew by the columns that the table has; files of the others are not touched."""
     for part in range(3):
@@ -329,6 +355,31 @@ def test_estimate_from_a_sample(lamella, tmp_path, by):
     assert said["files"] == done["files_written"]
     assert 0 < said["bytes_error"] < 0.3
     assert abs(said["bytes"] - done["bytes_written"]) <= said["bytes_error"] * done["bytes_written"]
+
+
+@pytest.mark.parametrize("by, where", [("k", None), ("day=CAST(ts AS date)", None), ("k", "v % 5 <> 0"),
+                                       ("bucket(4, id)", "id > 1400000")])
+def test_estimate_of_a_table_that_drifts(lamella, tmp_path, by, where):
+    """Rows grow twentyfold from the first file to the last, and the first half of one column is constant."""
+    n = 2_400_000
+    for part in range(3):
+        lines = f"select * from range({part * n // 3}, {(part + 1) * n // 3}) t(range)"
+        duckdb.sql(f"""copy (select range as id, timestamp '2025-01-01' + to_seconds(range * 5) as ts, range % 7 as k,
+                       repeat('x', (range // 200000)::int) || (hash(range) % (1 + range // 10))::varchar as s,
+                       case when range < {n // 2} then 0 else (hash(range + 1) % 1000000)::int end as v from ({lines}))
+                       to '{tmp_path}/{part}.parquet' (format parquet, row_group_size 300000)""")
+    condition = ["--where", where] if where else []
+    said = lamella.json("estimate", "repartition", "*.parquet", "--by", by, *condition)
+    done = lamella.json("repartition", "*.parquet", "u", "--by", by, *condition, "--no-sync")
+    assert said["rows"] == done["rows_written"] and said["partitions"] == done["partitions_after"]
+    assert said["files"] == done["files_written"]
+    if said["bytes_error"] == 0:
+        assert said["bytes"] == done["bytes_written"]
+    else:
+        assert 0.1 <= said["bytes_error"] < 0.35 and said["sample_rows"] < said["rows"] / 1.5
+        assert abs(said["bytes"] / done["bytes_written"] - 1) <= said["bytes_error"]
+    again = lamella.json("estimate", "repartition", "*.parquet", "--by", by, *condition)
+    assert all(again[name] == said[name] for name in said if name != "seconds"), "the same sample every time"
 
 
 # ---- one appearance ----
