@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -140,6 +141,35 @@ def test_show_a_file_of_a_table(lamella, write):
     shutil.rmtree(lamella.directory / "t.lamella")
     lamella("sidecar", "show", "t/b.parquet", status=1)
     assert lamella.json("sidecar", "show", "t/b.parquet", "--meta-dir", "elsewhere")["chunks"][0]["min"] == "4"
+
+
+def test_show_an_older_state(lamella, write):
+    path = write("t/a.parquet", {"id": list(range(1000))}, row_group_size=100)
+    lamella("sidecar", "build", "t")
+    size = path.stat().st_size
+    lamella("delete", "t", "--where", "id = 5", "--mode", "append")
+    assert path.stat().st_size > size
+    now, then = lamella.json("sidecar", "show", path), lamella.json("sidecar", "show", path, "--snapshot", size)
+    assert then["file_size"] == size and now["file_size"] == path.stat().st_size
+    assert now["previous"] == then["bytes"] and now["dead_bytes"] > then["dead_bytes"] == 0
+    assert [sum(c["values"] for c in shown["chunks"]) for shown in (then, now)] == [1000, 999]
+    assert "stale" in lamella("sidecar", "show", path, "--snapshot", size + 1, status=1).err
+
+
+def test_progress_bar_of_a_build(lamella, write):
+    for i in range(3):
+        write(f"t/{i}.parquet", {"id": list(range(1000))})
+    main, other = pty.openpty()
+    run = lamella.start("sidecar", "build", "t", stdout=subprocess.DEVNULL, stderr=other)
+    os.close(other)
+    shown = b""
+    try:
+        while part := os.read(main, 4096):
+            shown += part
+    except OSError:
+        pass
+    os.close(main)
+    assert run.wait(60) == 0 and b"sidecar build: " in shown
 
 
 def test_inline_bloom(lamella, write):
