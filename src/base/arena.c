@@ -1,5 +1,7 @@
 #include "base/arena.h"
 
+#include <assert.h>
+
 struct lam_arena_block {
   struct lam_arena_block *older;
   size_t size; /* of the allocation, this header included */
@@ -14,6 +16,16 @@ void lam_arena_release(struct lam_arena *arena) {
     lam_free(arena->mem, block, block->size);
   }
   lam_arena_init(arena, arena->mem);
+}
+
+void lam_arena_absorb(struct lam_arena *arena, struct lam_arena *from) {
+  struct lam_arena_block **link = arena->blocks ? &arena->blocks->older : &arena->blocks;
+  struct lam_arena_block *older = *link;
+  assert(arena->mem == from->mem);
+  *link = from->blocks; /* behind the newest, of which something is left */
+  while (*link) link = &(*link)->older;
+  *link = older;
+  lam_arena_init(from, from->mem);
 }
 
 /* Blocks double up to 1 MiB, so that small arenas stay small and large ones take few allocations. */

@@ -16,6 +16,8 @@ static inline void lam_arena_init(struct lam_arena *arena, struct lam_mem *mem) 
   *arena = (struct lam_arena){.mem = mem};
 }
 void lam_arena_release(struct lam_arena *arena);
+/* Takes over all that `from`, of the same account, has given out; `from` is empty then. */
+void lam_arena_absorb(struct lam_arena *arena, struct lam_arena *from);
 
 /* Aligned to 16 bytes, not cleared. A size of 0 gives a pointer that is not to be used. */
 enum lam_status lam_arena_alloc(struct lam_arena *arena, size_t size, void **out, struct lam_error *error);

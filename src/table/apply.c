@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/context.h"
+#include "base/threads.h"
 #include "base/uuid.h"
 #include "table/in_place.h"
 #include "table/listing.h"
@@ -13,14 +14,17 @@
 
 enum { SETTLE_TRIES = 64 };
 
+struct counts { /* of all threads */
+  _Atomic uint64_t files_moved, directories_exchanged, directories_new;
+  _Atomic bool made_above; /* directories whose names may not be durable yet */
+};
 struct apply {
   struct lam_directory *directory;
   struct lam_store *data, *meta;
   const struct lam_journal *journal;
-  struct lam_commit_result *result;
+  struct counts *counts;
   struct lam_arena *arena; /* for one directory at a time */
   bool replay;
-  bool made_above; /* directories whose names may not be durable yet */
 };
 
 const struct lam_journal_file *lam_journal_find(const struct lam_journal_directory *directory, const char *name,
@@ -122,7 +126,7 @@ static enum lam_status remove_one(struct apply *apply, const struct lam_journal_
   LAM_TRY(lam_key_join(apply->arena, directory->key, file->name, "", &key, error));
   LAM_TRY(is_at(apply->data, key, file->identity, &planned, error));
   if (!planned) return LAM_OK; /* done before, or rewritten by somebody, whose file it is now */
-  apply->result->files_moved++;
+  apply->counts->files_moved++;
   return retire(apply, apply->data, key, directory, file, error);
 }
 
@@ -135,7 +139,7 @@ static enum lam_status add_one(struct apply *apply, const struct lam_journal_dir
   LAM_TRY(is_at(apply->meta, staged, file->identity, &planned, error));
   if (!planned) return LAM_OK; /* done before: lam_apply_check has looked */
   LAM_TRY(lam_store_make_directories(apply->data, directory->key, error));
-  apply->result->files_moved++;
+  apply->counts->files_moved++;
   enum lam_status status = apply->meta->ops->rename(apply->meta, staged, apply->data, key, error);
   if (status != LAM_EXISTS) return status;
   LAM_TRY(is_at(apply->data, key, file->identity, &planned, error));
@@ -239,7 +243,7 @@ static enum lam_status apply_exchange(struct apply *apply, const struct lam_jour
             apply->data->root, directory->key);
     return apply_files(apply, directory, error);
   }
-  if (status == LAM_OK) apply->result->directories_exchanged++;
+  if (status == LAM_OK) apply->counts->directories_exchanged++;
   return status;
 }
 
@@ -252,7 +256,7 @@ static enum lam_status apply_new(struct apply *apply, const struct lam_journal_d
     return apply_files(apply, directory, error);
   enum lam_status status = apply->meta->ops->rename(apply->meta, directory->staged, apply->data, directory->key, error);
   if (status == LAM_EXISTS) return apply_files(apply, directory, error); /* made by somebody meanwhile */
-  if (status == LAM_OK) apply->result->directories_new++;
+  if (status == LAM_OK) apply->counts->directories_new++;
   return status;
 }
 
@@ -284,7 +288,7 @@ static enum lam_status make_above(struct apply *apply, const struct lam_journal_
   LAM_TRY(lam_key_directory(apply->arena, directory->key, &parent, error));
   if (!*parent) return LAM_OK;
   LAM_TRY(lam_store_exists(apply->data, parent, &there, error));
-  apply->made_above = apply->made_above || !there || apply->replay;
+  if (!there || apply->replay) apply->counts->made_above = true;
   return there ? LAM_OK : lam_store_make_directories(apply->data, parent, error);
 }
 
@@ -313,17 +317,27 @@ static enum lam_status clear_away(struct apply *apply, const struct lam_journal_
 typedef enum lam_status (*step_fn)(struct apply *apply, const struct lam_journal_directory *directory,
                                    struct lam_error *error);
 
-static enum lam_status for_each(struct apply *apply, step_fn step, struct lam_error *error) {
+struct steps {
+  const struct apply *apply;
+  step_fn step;
+};
+
+static enum lam_status run_step(void *user, size_t index, struct lam_error *error) {
+  const struct steps *steps = user;
+  struct apply apply = *steps->apply;
   struct lam_arena arena;
-  enum lam_status status = LAM_OK;
-  for (size_t i = 0; status == LAM_OK && i < apply->journal->directory_count; i++) {
-    lam_arena_init(&arena, apply->directory->mem);
-    apply->arena = &arena;
-    status = step(apply, &apply->journal->directories[i], error);
-    apply->arena = NULL;
-    lam_arena_release(&arena);
-  }
+  lam_arena_init(&arena, apply.directory->mem);
+  apply.arena = &arena;
+  enum lam_status status = steps->step(&apply, &apply.journal->directories[index], error);
+  lam_arena_release(&arena);
   return status;
+}
+
+/* Directories of a journal have nothing to do with one another, but for those above them: side by side. */
+static enum lam_status for_each(const struct apply *apply, uint32_t width, step_fn step, struct lam_error *error) {
+  struct lam_pool *pool = lam_context_pool(apply->directory->context);
+  struct steps steps = {apply, step};
+  return lam_pool_run(pool, apply->journal->directory_count, width, run_step, &steps, error);
 }
 
 /* ---- the whole ---- */
@@ -358,30 +372,40 @@ static enum lam_status settle_head(struct apply *apply, const struct lam_head *h
   return status;
 }
 
+static enum lam_status apply_all(struct apply *apply, struct lam_head *head, bool no_sync, struct lam_error *error) {
+  const struct lam_journal *journal = apply->journal;
+  bool exchanges = false;
+  for (size_t i = 0; i < journal->directory_count; i++)
+    exchanges = exchanges || journal->directories[i].how == LAM_JOURNAL_EXCHANGE;
+  LAM_TRY(for_each(apply, 1, make_above, error));
+  if (!no_sync && apply->counts->made_above) LAM_TRY(apply->meta->ops->sync_all(apply->meta, error));
+  LAM_TRY(for_each(apply, 0, put_in_place, error));
+  /* An exchange must not be lost by a power cut that spares the emptying of the old directory, which would be the live
+   * one again. Data and state are on one file system: one call is for both. */
+  if (!no_sync && exchanges) LAM_TRY(apply->meta->ops->sync_all(apply->meta, error));
+  LAM_TRY(for_each(apply, 0, clear_away, error));
+  lam_sidecars_apply(apply->directory, journal);
+  LAM_TRY(note_retired(head, journal, error));
+  LAM_TRY(lam_in_place_note(head, journal, error));
+  head->sequence = lam_max_u64(head->sequence, journal->sequence);
+  LAM_TRY(settle_head(apply, head, no_sync, error));
+  return lam_journal_remove(apply->directory, error);
+}
+
 enum lam_status lam_apply(struct lam_directory *directory, const struct lam_journal *journal, struct lam_head *head,
                           bool replay, bool no_sync, struct lam_commit_result *result, struct lam_error *error) {
+  struct counts counts = {.made_above = false};
   struct apply apply = {.replay = replay,
                         .directory = directory,
                         .data = directory->data,
                         .meta = directory->meta,
                         .journal = journal,
-                        .result = result};
-  bool exchanges = false;
-  for (size_t i = 0; i < journal->directory_count; i++)
-    exchanges = exchanges || journal->directories[i].how == LAM_JOURNAL_EXCHANGE;
-  LAM_TRY(for_each(&apply, make_above, error));
-  if (!no_sync && apply.made_above) LAM_TRY(apply.meta->ops->sync_all(apply.meta, error));
-  LAM_TRY(for_each(&apply, put_in_place, error));
-  /* An exchange must not be lost by a power cut that spares the emptying of the old directory, which would be the live
-   * one again. Data and state are on one file system: one call is for both. */
-  if (!no_sync && exchanges) LAM_TRY(apply.meta->ops->sync_all(apply.meta, error));
-  LAM_TRY(for_each(&apply, clear_away, error));
-  lam_sidecars_apply(directory, journal);
-  LAM_TRY(note_retired(head, journal, error));
-  LAM_TRY(lam_in_place_note(head, journal, error));
-  head->sequence = lam_max_u64(head->sequence, journal->sequence);
-  LAM_TRY(settle_head(&apply, head, no_sync, error));
-  return lam_journal_remove(directory, error);
+                        .counts = &counts};
+  enum lam_status status = apply_all(&apply, head, no_sync, error);
+  result->directories_exchanged += counts.directories_exchanged;
+  result->directories_new += counts.directories_new;
+  result->files_moved += counts.files_moved;
+  return status;
 }
 
 /* ---- before a replay ---- */
@@ -421,14 +445,7 @@ static enum lam_status check_directory(struct apply *apply, const struct lam_jou
 
 enum lam_status lam_apply_check(struct lam_directory *directory, const struct lam_journal *journal,
                                 struct lam_error *error) {
-  struct lam_arena arena;
-  struct apply apply = {
-      .directory = directory, .data = directory->data, .meta = directory->meta, .journal = journal, .arena = &arena};
-  enum lam_status status = LAM_OK;
-  for (size_t i = 0; status == LAM_OK && i < journal->directory_count; i++) {
-    lam_arena_init(&arena, directory->mem);
-    status = check_directory(&apply, &journal->directories[i], error);
-    lam_arena_release(&arena);
-  }
-  return status;
+  const struct apply apply = {
+      .directory = directory, .data = directory->data, .meta = directory->meta, .journal = journal};
+  return for_each(&apply, 0, check_directory, error);
 }

@@ -4,9 +4,12 @@
 #include <stdlib.h>
 
 #include "base/context.h"
+#include "base/threads.h"
 #include "table/apply.h"
 #include "table/foreign.h"
 #include "table/scope.h"
+
+enum { SIDE_BY_SIDE = 16 /* directories that one thread takes at a time, with one arena */ };
 
 enum role { ADDED, REMOVED, READ, APPENDED };
 
@@ -43,7 +46,7 @@ static int by_key(const void *a, const void *b) {
 static enum lam_status make_part(struct lam_prepare *prepare, const char *key, struct part part, struct part *out,
                                  struct lam_error *error) {
   char *directory;
-  LAM_TRY(lam_key_directory(&prepare->journal->arena, key, &directory, error));
+  LAM_TRY(lam_key_directory(prepare->arena, key, &directory, error));
   part.directory = directory;
   part.name = lam_key_name(key);
   *out = part;
@@ -53,7 +56,7 @@ static enum lam_status make_part(struct lam_prepare *prepare, const char *key, s
 /* All files of the change in one array, grouped by directory. */
 static enum lam_status group(struct lam_prepare *prepare, struct lam_error *error) {
   const struct lam_change *change = prepare->change;
-  struct lam_arena *arena = &prepare->journal->arena;
+  struct lam_arena *arena = prepare->arena;
   size_t count = change->add_count + change->remove_count + change->read_count + change->tail_count, n = 0;
   void *memory;
   LAM_TRY(lam_arena_array(arena, count, sizeof(struct part), &memory, error));
@@ -87,6 +90,41 @@ static enum lam_status group(struct lam_prepare *prepare, struct lam_error *erro
     touched->appended += parts[i].role == APPENDED;
   }
   return LAM_OK;
+}
+
+/* ---- directories side by side ---- */
+
+typedef enum lam_status (*item_fn)(struct lam_prepare *prepare, void *item, struct lam_error *error);
+struct side_by_side {
+  const struct lam_prepare *prepare;
+  uint8_t *items;
+  size_t count, size; /* of them; bytes of each */
+  item_fn work;
+  struct lam_arena *arenas;
+};
+
+static enum lam_status run_some(void *user, size_t index, struct lam_error *error) {
+  const struct side_by_side *all = user;
+  struct lam_prepare prepare = *all->prepare;
+  prepare.arena = &all->arenas[index];
+  size_t end = lam_min_u64(all->count, (index + 1) * SIDE_BY_SIDE);
+  for (size_t i = index * SIDE_BY_SIDE; i < end; i++) LAM_TRY(all->work(&prepare, all->items + i * all->size, error));
+  return LAM_OK;
+}
+
+/* What `work` allocates goes to the journal's arena. */
+static enum lam_status run_side_by_side(struct lam_prepare *prepare, void *items, size_t count, size_t size,
+                                        item_fn work, struct lam_error *error) {
+  struct side_by_side all = {prepare, items, count, size, work, NULL};
+  size_t tasks = (count + SIDE_BY_SIDE - 1) / SIDE_BY_SIDE;
+  void *memory;
+  LAM_TRY(lam_arena_array(prepare->arena, tasks, sizeof *all.arenas, &memory, error));
+  all.arenas = memory;
+  for (size_t i = 0; i < tasks; i++) lam_arena_init(&all.arenas[i], prepare->arena->mem);
+  struct lam_pool *pool = lam_context_pool(prepare->directory->context);
+  enum lam_status status = lam_pool_run(pool, tasks, 0, run_some, &all, error);
+  for (size_t i = 0; i < tasks; i++) lam_arena_absorb(prepare->arena, &all.arenas[i]);
+  return status;
 }
 
 /* ---- conflicts ---- */
@@ -124,7 +162,7 @@ static enum lam_status check_renames(struct lam_prepare *prepare, const char *ke
   LAM_TRY(lam_stat(data, key, &there, &info, error));
   while (!there && *key) {
     char *parent;
-    LAM_TRY(lam_key_directory(&prepare->journal->arena, key, &parent, error));
+    LAM_TRY(lam_key_directory(prepare->arena, key, &parent, error));
     LAM_TRY(lam_stat(data, key = parent, &there, &info, error));
   }
   if (!there || info.kind != LAM_OBJECT_DIRECTORY) return LAM_OK; /* others say so */
@@ -146,18 +184,18 @@ static enum lam_status check_above(struct lam_prepare *prepare, struct lam_touch
   struct lam_object_info info;
   char *parent;
   if (!*touched->key) return LAM_OK;
-  LAM_TRY(lam_key_directory(&prepare->journal->arena, touched->key, &parent, error));
+  LAM_TRY(lam_key_directory(prepare->arena, touched->key, &parent, error));
   LAM_TRY(lam_stat(prepare->directory->data, parent, &touched->exchangeable, &info, error));
   touched->exchangeable = touched->exchangeable && info.writable;
   return LAM_OK;
 }
 
-static enum lam_status check_touched(struct lam_prepare *prepare, struct lam_touched *touched,
-                                     struct lam_error *error) {
+static enum lam_status check_touched(struct lam_prepare *prepare, void *item, struct lam_error *error) {
+  struct lam_touched *touched = item;
   struct lam_store *data = prepare->directory->data;
   LAM_TRY(lam_check_cancel(prepare->directory->context, error));
   LAM_TRY(lam_stat(data, touched->key, &touched->there, &touched->info, error));
-  if (touched->there) LAM_TRY(lam_list(data, touched->key, &prepare->journal->arena, &touched->live, error));
+  if (touched->there) LAM_TRY(lam_list(data, touched->key, prepare->arena, &touched->live, error));
   if (changes(touched)) {
     LAM_TRY(check_renames(prepare, touched->key, error));
     LAM_TRY(check_above(prepare, touched, error));
@@ -177,7 +215,7 @@ static int touched_by_key(const void *a, const void *b) {
 /* The directories above those that change, each once, without those that change themselves. */
 static enum lam_status find_above(struct lam_prepare *prepare, const char ***out, size_t *count,
                                   struct lam_error *error) {
-  struct lam_arena *arena = &prepare->journal->arena;
+  struct lam_arena *arena = prepare->arena;
   size_t room = 0, kept = 0;
   *out = NULL;
   *count = 0;
@@ -212,23 +250,27 @@ static enum lam_status refuse_foreign(const struct lam_prepare *prepare, const c
                   prepare->directory->data->root, key, *format == 'A' ? "an" : "a", format, mark);
 }
 
+static enum lam_status refuse_touched(struct lam_prepare *prepare, void *item, struct lam_error *error) {
+  return refuse_foreign(prepare, ((const struct lam_touched *)item)->key, error);
+}
+
 /* A table of another format may lie anywhere in a directory that was given as one of ours. */
 static enum lam_status check_foreign(struct lam_prepare *prepare, struct lam_error *error) {
   const char **above;
   size_t count;
   LAM_TRY(find_above(prepare, &above, &count, error));
   for (size_t i = 0; i < count; i++) LAM_TRY(refuse_foreign(prepare, above[i], error));
-  for (size_t i = 0; i < prepare->touched_count; i++) {
-    LAM_TRY(refuse_foreign(prepare, prepare->touched[i].key, error));
-  }
-  return LAM_OK;
+  return run_side_by_side(prepare, prepare->touched, prepare->touched_count, sizeof *prepare->touched, refuse_touched,
+                          error);
 }
 
 enum lam_status lam_prepare_check(struct lam_prepare *prepare, struct lam_error *error) {
+  prepare->arena = &prepare->journal->arena;
   LAM_TRY(group(prepare, error));
   LAM_TRY(check_foreign(prepare, error));
-  for (size_t i = 0; i < prepare->touched_count; i++) LAM_TRY(check_touched(prepare, &prepare->touched[i], error));
-  return lam_scope_check(prepare->directory, prepare->change, &prepare->journal->arena, error);
+  LAM_TRY(run_side_by_side(prepare, prepare->touched, prepare->touched_count, sizeof *prepare->touched, check_touched,
+                           error));
+  return lam_scope_check(prepare->directory, prepare->change, prepare->arena, error);
 }
 
 /* ---- staging ---- */
@@ -282,8 +324,7 @@ static enum lam_status add_file(struct staging *staging, enum lam_journal_action
                                 struct lam_identity identity, struct lam_error *error) {
   struct lam_journal_directory *out = staging->out;
   void *items = out->files;
-  LAM_TRY(lam_vector_grow(&staging->prepare->journal->arena, &items, out->file_count, &staging->room,
-                          sizeof *out->files, error));
+  LAM_TRY(lam_vector_grow(staging->prepare->arena, &items, out->file_count, &staging->room, sizeof *out->files, error));
   out->files = items;
   out->files[out->file_count++] = (struct lam_journal_file){.action = action, .name = name, .identity = identity};
   return LAM_OK;
@@ -292,7 +333,7 @@ static enum lam_status add_file(struct staging *staging, enum lam_journal_action
 /* The status of the first link that fails; the caller then does without. */
 static enum lam_status link_kept(struct staging *staging, struct lam_error *error) {
   struct lam_directory *directory = staging->prepare->directory;
-  struct lam_arena *arena = &staging->prepare->journal->arena;
+  struct lam_arena *arena = staging->prepare->arena;
   for (size_t i = 0; i < staging->touched->live.count; i++) {
     const struct lam_entry *entry = &staging->touched->live.items[i];
     char *from, *to;
@@ -318,7 +359,7 @@ static const char *model_file(const struct lam_touched *touched) {
 
 static enum lam_status move_added(struct staging *staging, struct lam_error *error) {
   struct lam_directory *directory = staging->prepare->directory;
-  struct lam_arena *arena = &staging->prepare->journal->arena;
+  struct lam_arena *arena = staging->prepare->arena;
   const char *model = model_file(staging->touched);
   char *model_key = NULL;
   if (model) LAM_TRY(lam_key_join(arena, staging->out->key, model, "", &model_key, error));
@@ -341,8 +382,7 @@ static enum lam_status move_added(struct staging *staging, struct lam_error *err
 /* What was linked may have been rewritten since the directory was listed: the link is what counts. */
 static enum lam_status note_kept(struct staging *staging, struct lam_error *error) {
   struct lam_entries entries;
-  LAM_TRY(lam_list(staging->prepare->directory->meta, staging->out->staged, &staging->prepare->journal->arena, &entries,
-                   error));
+  LAM_TRY(lam_list(staging->prepare->directory->meta, staging->out->staged, staging->prepare->arena, &entries, error));
   for (size_t i = 0; i < entries.count; i++) {
     const struct lam_entry *entry = &entries.items[i];
     if (has_role(staging->touched, APPENDED, entry->name, strlen(entry->name))) continue;
@@ -382,7 +422,7 @@ static enum lam_status copy_directory_attributes(struct staging *staging, struct
     if (there)
       return directory->data->ops->copy_attributes(directory->data, key, directory->meta, staging->out->staged, error);
     char *parent;
-    LAM_TRY(lam_key_directory(&staging->prepare->journal->arena, key, &parent, error));
+    LAM_TRY(lam_key_directory(staging->prepare->arena, key, &parent, error));
     key = parent;
   }
 }
@@ -445,7 +485,7 @@ static enum lam_status stage_summaries(struct lam_prepare *prepare, size_t *room
       struct lam_object_info info;
       bool there;
       char *key;
-      LAM_TRY(lam_key_join(&prepare->journal->arena, above[i], summaries[j], "", &key, error));
+      LAM_TRY(lam_key_join(prepare->arena, above[i], summaries[j], "", &key, error));
       LAM_TRY(lam_stat(prepare->directory->data, key, &there, &info, error));
       if (!there || info.kind != LAM_OBJECT_FILE) continue;
       if (!staging.out) {
@@ -459,21 +499,31 @@ static enum lam_status stage_summaries(struct lam_prepare *prepare, size_t *room
   return LAM_OK;
 }
 
+static enum lam_status stage_touched(struct lam_prepare *prepare, void *item, struct lam_error *error) {
+  struct staging staging = *(const struct staging *)item;
+  staging.prepare = prepare;
+  enum lam_status status = stage_directory(&staging, error);
+  return lam_fail_in(error, status, "while '%s/%s' was prepared for the commit", prepare->directory->data->root,
+                     staging.touched->key);
+}
+
 enum lam_status lam_prepare_stage(struct lam_prepare *prepare, struct lam_error *error) {
   char dirs[80];
-  size_t room = 0;
+  size_t room = 0, count = 0;
+  void *memory;
   snprintf(dirs, sizeof dirs, "%s/dirs", prepare->stage->prefix);
   LAM_TRY(prepare->directory->meta->ops->make_directory(prepare->directory->meta, dirs, error));
+  LAM_TRY(lam_arena_array(prepare->arena, prepare->touched_count, sizeof(struct staging), &memory, error));
+  struct staging *stagings = memory;
   for (size_t i = 0; i < prepare->touched_count; i++) {
     const struct lam_touched *touched = &prepare->touched[i];
+    struct lam_journal_directory *out;
     if (!changes(touched)) continue;
-    struct staging staging = {.prepare = prepare, .touched = touched};
-    LAM_TRY(next_directory(prepare, touched->key, &staging.out, &room, error));
-    staging.out->how = choose_how(touched);
-    enum lam_status status = stage_directory(&staging, error);
-    if (status != LAM_OK)
-      return lam_fail_in(error, status, "while '%s/%s' was prepared for the commit", prepare->directory->data->root,
-                         touched->key);
+    LAM_TRY(next_directory(prepare, touched->key, &out, &room, error));
+    out->how = choose_how(touched);
+    stagings[count++].touched = touched;
   }
+  for (size_t i = 0; i < count; i++) stagings[i].out = &prepare->journal->directories[i]; /* they have moved */
+  LAM_TRY(run_side_by_side(prepare, stagings, count, sizeof *stagings, stage_touched, error));
   return stage_summaries(prepare, &room, error);
 }

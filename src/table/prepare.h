@@ -12,6 +12,7 @@ struct lam_prepare {
   struct lam_directory *directory;
   const struct lam_change *change;
   struct lam_journal *journal; /* filled; everything lives in its arena */
+  struct lam_arena *arena;     /* that one, or one that it takes over: of each thread its own */
   struct lam_touched *touched;
   size_t touched_count;
 };

@@ -113,12 +113,41 @@ static void blocks_double(void **state) {
   assert_in_range(lam_mem_used(f->mem), 1 << 20, 5 << 19);
 }
 
+/* What one arena gave out lives as long as the one that took it over, which goes on as it was. */
+static void one_takes_over_another(void **state) {
+  struct fixture *f = *state;
+  struct lam_arena other;
+  char *texts[3];
+  lam_arena_init(&other, f->mem);
+  lam_arena_absorb(&f->arena, &other);
+  assert_null(f->arena.blocks);
+  for (int i = 0; i < 3; i++) {
+    void *large;
+    assert_int_equal(lam_arena_string(&other, lam_bytes_of("abc", (size_t)i + 1), &texts[i], NULL), LAM_OK);
+    assert_int_equal(lam_arena_alloc(&other, 10000, &large, NULL), LAM_OK);
+    memset(large, 1, 10000);
+    uint64_t used = lam_mem_used(f->mem);
+    lam_arena_absorb(&f->arena, &other);
+    assert_int_equal(lam_mem_used(f->mem), used);
+    assert_null(other.blocks);
+    for (int j = 0; j < 400; j++) {
+      void *piece;
+      assert_int_equal(lam_arena_alloc(&f->arena, 16, &piece, NULL), LAM_OK);
+      memset(piece, 2, 16);
+    }
+  }
+  assert_string_equal(texts[0], "a");
+  assert_string_equal(texts[1], "ab");
+  assert_string_equal(texts[2], "abc");
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
   const struct CMUnitTest tests[] = {
       TEST(pieces_are_aligned_and_apart), TEST(something_large_keeps_the_rest_of_a_block),
       TEST(arrays_are_cleared),           TEST(strings_end),
       TEST(refuses_what_is_too_large),    TEST(blocks_double),
+      TEST(one_takes_over_another),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
