@@ -16,11 +16,13 @@ enum lam_status lam_chunk_data_room(struct lam_chunk *chunk, size_t more, struct
   return lam_shared_renew(chunk->mem, data, wanted, chunk->data_size, error);
 }
 
-/* A run's first value is taken whatever its size. */
-static size_t largest_first(const struct lam_strings *strings, size_t room) {
-  size_t left = strings->bytes.size - strings->position;
-  if (strings->encoding != LAM_PLAIN || left < 4) return left;
-  size_t first = lam_load32(strings->bytes.data + strings->position);
+/* A run's first value is taken whatever its size: of the next `count` the first that has bytes, since empty ones leave
+ * the run as it was. */
+static size_t largest_first(const struct lam_strings *strings, size_t count, size_t room) {
+  size_t position = strings->position, end = strings->bytes.size, first = 0;
+  if (strings->encoding != LAM_PLAIN) return end - position;
+  for (size_t i = 0; i < count && first == 0 && end - position >= 4; i++, position += 4)
+    first = lam_load32(strings->bytes.data + position);
   return first > room ? first : room;
 }
 
@@ -31,7 +33,7 @@ static enum lam_status read_direct(struct lam_chunk *chunk, int32_t *offsets, si
   struct lam_strings *strings = &chunk->strings;
   size_t left = strings->bytes.size - strings->position;
   size_t room = max_bytes > chunk->data_size ? max_bytes - chunk->data_size : 0;
-  if (chunk->data_size == 0) room = largest_first(strings, room);
+  if (chunk->data_size == 0) room = largest_first(strings, count, room);
   if (left < room) room = left;
   LAM_TRY(lam_chunk_data_room(chunk, room, error));
   struct lam_shared *data = chunk->run.values.data;
