@@ -220,11 +220,45 @@ static void identity(void **state) {
   lam_buf_release(&ours);
 }
 
+/* Damage is found where it is touched, or where all is verified; and a handle is all that is allocated. */
+static void segments_are_verified_when_touched(void **state) {
+  (void)state;
+  static uint8_t text[20000];
+  struct golden g;
+  struct lam_sidecar *sidecar;
+  struct lam_buf ours = {.mem = mem};
+  struct lam_sidecar_chunk chunk = LAM_SIDECAR_CHUNK_INIT;
+  struct lam_arena arena;
+  struct lam_file_meta meta;
+  bool there;
+  memset(text, 'x', sizeof text);
+  golden_make(&g, 2);
+  g.pairs[0].value = lam_bytes_of(text, sizeof text);
+  OK(lam_sidecar_build_in(&g.source, &(struct lam_sidecar_format){0}, &ours, &error));
+  const uint8_t *found = memmem(ours.data, ours.size, text, sizeof text);
+  ours.data[(size_t)(found - ours.data) + sizeof text / 2] ^= 1;
+  FAILS(lam_sidecar_open_bytes(lam_bytes_of(ours.data, ours.size), &(struct lam_sidecar_open_options){.whole = true},
+                               mem, &sidecar, &error),
+        LAM_CORRUPT, "CRC");
+  uint64_t before = lam_mem_used(mem);
+  OK(open_bytes(ours.data, ours.size, GOLDEN2_TOKEN, &sidecar, &error));
+  for (int32_t i = 0; i < 4; i++) OK(lam_sidecar_chunk(sidecar, i / 2, i % 2, &chunk, &error));
+  assert_int_equal(chunk.values, 500);
+  assert_true((const uint8_t *)chunk.min >= ours.data && (const uint8_t *)chunk.min < ours.data + ours.size);
+  assert_int_equal(lam_mem_used(mem), before + sidecar->allocated);
+  lam_arena_init(&arena, mem);
+  FAILS(pm_file_meta(sidecar, &arena, &there, &meta, &error), LAM_CORRUPT, "checksum");
+  lam_arena_release(&arena);
+  lam_sidecar_close(sidecar);
+  assert_int_equal(lam_mem_used(mem), before);
+  lam_buf_release(&ours);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       PM_TEST(golden_vectors),   PM_TEST(damage_is_refused_or_harmless),
       PM_TEST(unknown_features), PM_TEST(sections_of_others),
-      PM_TEST(identity),
+      PM_TEST(identity),         PM_TEST(segments_are_verified_when_touched),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
