@@ -53,6 +53,8 @@ enum lam_status lam_rotation_write(struct lam_rotation *rotation, const struct A
 /* Rows [first, first + count) of it. Columns behind those of options.schema are not written. */
 enum lam_status lam_rotation_write_rows(struct lam_rotation *rotation, const struct ArrowArray *batch, int64_t first,
                                         int64_t count, struct lam_error *error);
+/* Whether a file that ends before this row group, and one that ends behind it, are more than a tenth off the target. */
+bool lam_rotation_misses(const struct lam_rotation *rotation, const struct lam_file *from, int32_t row_group);
 enum lam_status lam_rotation_copy(struct lam_rotation *rotation, const struct lam_file *from, int32_t row_group,
                                   struct lam_error *error);
 /* Ends the last file; with no rows at all, one empty file is made where `at_least_one` is set. */
