@@ -77,6 +77,20 @@ def test_target_size_of_row_groups_that_are_copied(lamella, write, tmp_path):
     assert all(1_800_000 <= size <= 2_200_000 for size in sizes[:-1]), sizes
 
 
+def test_target_size_between_row_groups(lamella, write, tmp_path):
+    """No whole number of row groups makes a file of the target: some are decoded, so that files end where they should."""
+    r = np.random.default_rng(3)
+    for i in range(20):
+        write(f"t/{i:02}.parquet", {"v": r.integers(0, 2**62, 90000)}, compression="none", use_dictionary=False)
+    values = column(tmp_path / "t", "v")
+    done = lamella.json("compact", "t", "--target-size", "1MB", "--verify", "full")
+    sizes = [p.stat().st_size for p in files_of(tmp_path / "t")]
+    assert column(tmp_path / "t", "v") == values
+    assert len(sizes) == 15 and all(900_000 <= size <= 1_100_000 for size in sizes[:-1]), sizes
+    assert done["row_groups_copied"] >= 5 and done["row_groups_copied"] + done["row_groups_merged"] == 20
+    assert lamella.json("compact", "t", "--target-size", "1MB")["files_compacted"] == 0
+
+
 def test_min_files(lamella, write, tmp_path):
     small_files(write, "t/p=few", 3)
     small_files(write, "t/p=many", 6)
