@@ -301,10 +301,11 @@ static enum lam_status is_too_large(struct task_run *run, const struct lam_file 
   return LAM_OK;
 }
 
-/* Row groups are copied as bytes where they are full, or too large to decode. */
-static enum lam_status is_copied(struct task_run *run, const struct lam_file *file, int32_t row_group, bool *out,
-                                 struct lam_error *error) {
-  *out = is_full(run, file, row_group);
+/* Row groups are copied as bytes where they are full and a file can end before or behind them, or too large to
+ * decode. */
+static enum lam_status is_copied(struct task_run *run, const struct lam_file *file, int32_t row_group,
+                                 const struct lam_rotation *rotation, bool *out, struct lam_error *error) {
+  *out = is_full(run, file, row_group) && !lam_rotation_misses(rotation, file, row_group);
   return *out ? LAM_OK : is_too_large(run, file, row_group, out, error);
 }
 
@@ -317,7 +318,12 @@ static enum lam_status take_file(struct task_run *run, const struct segment *seg
   for (int32_t g = 0; g < meta->row_group_count; g++) {
     bool same_codec = !run->c->recode || (run->c->level == 0 && codecs_are(file, g, run->c->codec));
     bool copied = false;
-    if (copies && same_codec) LAM_TRY(is_copied(run, file, g, &copied, error));
+    if (!copies || !same_codec) continue;
+    if (is_full(run, file, g)) { /* what stands before it says where its file ends */
+      LAM_TRY(merge_row_groups(run, segment, file, waiting, g - waiting, sink, error));
+      waiting = g;
+    }
+    LAM_TRY(is_copied(run, file, g, sink->rotation, &copied, error));
     if (!copied) continue;
     LAM_TRY(merge_row_groups(run, segment, file, waiting, g - waiting, sink, error));
     LAM_TRY(lam_rotation_copy(sink->rotation, file, g, error));
