@@ -1,16 +1,22 @@
-"""Changes of rows and partitions, us and the peers in turn: changes.py [SCALE]
+"""Changes of rows and partitions, us and the peers in turn: changes.py [SCALE] [--jobs …] [--peers …] [--memory-limit …]
 
 TPC-H lineitem at the given scale (1): 16 files with row groups of about 1 M rows, in the order of the order keys; the same
 partitioned by the month of l_shipdate; and, where they are there, the flights. For each job every engine gets a fresh copy
 of the table; DuckDB, Polars and pyarrow change it by the fastest script we know (change_peers.py), delta-rs and PyIceberg
 their own table of the same rows. A peer is stopped after 600 s or at 12 GiB. Times are taken inside the processes and end when
-the change is on the disk; memory is the peak resident set. Prints a table in Markdown and writes it to bench/changes-SCALE.md."""
+the change is on the disk; memory is the peak resident set. Prints tables in Markdown and writes them to
+bench/changes-SCALE.md, of some jobs or peers only where --out says where. At scale 10, within an hour:
 
+    changes.py 10 --jobs delete,upsert,repartition,sort --peers duckdb,polars --memory-limit 512MB --rounds 1 \\
+        --out bench/changes-10.md"""
+
+import argparse
 import json
 import os
 import pathlib
 import platform
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -20,13 +26,35 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("LAMELLA_BUILD", ROOT / "build/release"))
 DATA = pathlib.Path(os.environ.get("LAMELLA_BENCH_DATA", ROOT / "bench/data"))
 LAMELLA = BUILD / "lamella"
-ROUNDS = int(os.environ.get("LAMELLA_BENCH_ROUNDS", "3"))
-SCALE = int(sys.argv[1]) if len(sys.argv) > 1 else 1
-HOME = DATA / f"tpch{SCALE}"
+PEERS = ["duckdb", "polars", "pyarrow", "delta", "pyiceberg"]
 SECONDS, MEMORY = 600, 12 << 30
 BYTES_A_SCALE = 2 << 30  # of disk for the tables, their Delta and Iceberg forms, and two copies
 ORDER, MONTH, FLOWN = 4_000_001, "1995-06", "2001-03"
 lines = []
+
+
+def arguments():
+    """Of a job only the part before a '-' is the peers' (change_peers.py)."""
+    parser = argparse.ArgumentParser(formatter_class=argparse.RawDescriptionHelpFormatter, description=__doc__)
+    parser.add_argument("scale", nargs="?", type=int, default=1)
+    parser.add_argument("--jobs", type=lambda text: text.split(","), help=f"of {', '.join(JOBS)}; else all of them")
+    parser.add_argument("--peers", type=lambda text: text.split(","), default=PEERS, help=f"of {', '.join(PEERS)}; else all")
+    parser.add_argument("--memory-limit", help="of ours, as 512MB; else as it comes")
+    parser.add_argument("--rounds", type=int, default=int(os.environ.get("LAMELLA_BENCH_ROUNDS", "3")))
+    parser.add_argument("--out", type=pathlib.Path, help="the file that is written")
+    given = parser.parse_args()
+    for name in [n for n in given.jobs or [] if n not in JOBS] + [n for n in given.peers if n not in PEERS]:
+        parser.error(f"there is no {name}")
+    if not given.jobs and given.peers == PEERS and not given.out:
+        given.out = ROOT / f"bench/changes-{given.scale}.md"
+    given.jobs = given.jobs or JOBS
+    return given
+
+
+JOBS = ["delete", "update", "upsert", "upsert-spread", "repartition", "sort", "flights_delete", "flights_update",
+        "flights_repartition"]  # fmt: skip
+given = arguments()
+HOME = DATA / f"tpch{given.scale}"
 
 
 def say(text=""):
@@ -58,7 +86,7 @@ def lineitem():
     if table.exists():
         return table
     out = part(table)
-    command = [pathlib.Path(sys.executable).parent / "tpchgen-cli", "parquet", "-s", SCALE, "--tables=lineitem", "--parts=16",
+    command = [pathlib.Path(sys.executable).parent / "tpchgen-cli", "parquet", "-s", given.scale, "--tables=lineitem", "--parts=16",
                "--row-group-bytes=75MB", f"--output-dir={out}"]
     subprocess.run([str(c) for c in command], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     for file in (out / "lineitem").iterdir():
@@ -172,6 +200,8 @@ def peak_and_output(command):
     out, err = process.communicate()
     if process.returncode == 0:
         return json.loads(out), peak
+    if process.returncode < 0:
+        return f"died of {signal.Signals(-process.returncode).name}", peak
     return ((err or out).strip().splitlines() or [f"ended with status {process.returncode}"])[-1][:70], peak
 
 
@@ -191,12 +221,13 @@ def fresh(table, engine, links):
 def measure(job, table, ours, engines, upsert=""):
     """`ours`: name -> arguments of lamella, {t} the table."""
     seconds, peak, left_out = {}, {}, {}
-    for _ in range(ROUNDS):
+    limit = ["--memory-limit", given.memory_limit] if given.memory_limit else []
+    for _ in range(given.rounds):
         for name, arguments in ours.items():
             target = fresh(table, "lamella", links="append" not in name)
             if "sidecars" in name:
                 subprocess.run([LAMELLA, "--quiet", "sidecar", "build", target], check=True, stdout=subprocess.DEVNULL)
-            result, used = peak_and_output([LAMELLA, "--json", *(a.format(t=target) for a in arguments)])
+            result, used = peak_and_output([LAMELLA, "--json", *limit, *(a.format(t=target) for a in arguments)])
             if isinstance(result, str):
                 sys.exit(f"{name}: {result}")
             seconds.setdefault(name, []).append(result["seconds"])
@@ -217,7 +248,6 @@ def measure(job, table, ours, engines, upsert=""):
 def table_of(title, ours, engines, measured, floor):
     seconds, peak, left_out = measured
     peers = [e for e in engines if e in seconds]
-    best = min(peers, key=lambda e: seconds[e])
     first = min(ours, key=lambda e: seconds[e])
     say(f"### {title}")
     say()
@@ -229,6 +259,9 @@ def table_of(title, ours, engines, measured, floor):
     for engine, why in left_out.items():
         say(f"| {engine} | {why} | | |")
     say()
+    if not peers:
+        return
+    best = min(peers, key=lambda e: seconds[e])
     ratio, used = seconds[best] / seconds[first], peak[first] / (1 << 20)
     if floor:
         reached = "reached" if ratio >= floor and used <= 512 else "**missed**"
@@ -238,51 +271,65 @@ def table_of(title, ours, engines, measured, floor):
     say()
 
 
+def upsert_from(path, *mode):
+    return ["upsert", "{t}", *mode, "--from", str(path), "--key", "l_orderkey,l_linenumber"]
+
+
+def job_of(name):
+    """Title, table, floor, what peers may take part, their source, and what ours are given. Tables are made when needed."""
+    files, change = PEERS[:3], ["--compression", "snappy"]
+    append = "lamella --mode append"
+    if name == "delete":
+        where = ["--where", f"l_orderkey = {ORDER}"]
+        return ("Delete of one order, 16 files sorted by order key", lineitem(), 20, PEERS, "",
+                {"lamella": ["delete", "{t}", *where], append: ["delete", "{t}", "--mode", "append", *where]})
+    if name == "update":
+        where = f"l_shipmonth = '{MONTH}' AND l_orderkey % 100 = 0"
+        return ("Update of 1 % of one month, partitioned by month", monthly(), None, PEERS, "",
+                {"lamella": ["update", "{t}", "--set", "l_discount=0.5", "--where", where]})
+    if name == "upsert":
+        recent = source("recent", 0.98, 1.0)
+        return ("Upsert of 10,000 rows, half new, the others of the last 2 % of the orders", lineitem(), 5, PEERS, recent,
+                {"lamella": upsert_from(recent), append: upsert_from(recent, "--mode", "append")})
+    if name == "upsert-spread":
+        spread = source("spread", 0.0, 1.0)
+        return ("Upsert of 10,000 rows, half new, the others of all orders", lineitem(), 5, PEERS, spread,
+                {"lamella": upsert_from(spread)})
+    if name == "repartition":
+        return ("Repartition into about 2,500 partitions, by day", lineitem(), 1.5, [*files, "delta"], "",
+                {"lamella": ["repartition", "{t}", "{t}.out", "--by", "l_shipdate", *change]})
+    if name == "sort":
+        return ("Compaction to files sorted by day and order", lineitem(), 1.5, [*files, "delta"], "",
+                {"lamella": ["compact", "{t}", "--sort-by", "l_shipdate,l_orderkey", *change]})
+    if name == "flights_delete":
+        where = f"month = '{FLOWN}' AND origin = 'LAX' AND destination = 'LAS'"
+        return ("Delete of one route in one month, flights partitioned by month", flights(), None, files, "",
+                {"lamella": ["delete", "{t}", "--where", where]})
+    if name == "flights_update":
+        return ("Update of the early flights of one airport, in all months", flights(), None, files, "",
+                {"lamella": ["update", "{t}", "--set", "delay = 0", "--where", "origin = 'SFO' AND delay < 0"]})
+    return ("Repartition of the flights into 229 partitions, by origin", flights(), None, files, "",
+            {"lamella": ["repartition", "{t}", "{t}.out", "--by", "origin", *change]})
+
+
 def main():
     HOME.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(HOME).free
-    if free < SCALE * BYTES_A_SCALE:
-        sys.exit(f"{HOME} has {free >> 30} GiB free; scale {SCALE} needs {SCALE * BYTES_A_SCALE >> 30}")
-    files, own = ["duckdb", "polars", "pyarrow"], ["delta", "pyiceberg"]
-    change = ["--compression", "snappy"]
-    table, months = lineitem(), monthly()
-    recent, spread = source("recent", 0.98, 1.0), source("spread", 0.0, 1.0)
-    say(f"## Changes of TPC-H lineitem at scale {SCALE} ({platform.machine()}, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')})")
+    if free < given.scale * BYTES_A_SCALE:
+        sys.exit(f"{HOME} has {free >> 30} GiB free; scale {given.scale} needs {given.scale * BYTES_A_SCALE >> 30}")
+    limit = f", ours with --memory-limit {given.memory_limit}" if given.memory_limit else ""
+    say(f"## Changes of TPC-H lineitem at scale {given.scale} ({platform.machine()}, {os.cpu_count()} cores, "
+        f"{time.strftime('%Y-%m-%d')}{limit})")  # fmt: skip
     say()
-    jobs = [
-        ("delete", "Delete of one order, 16 files sorted by order key", table, 20, [*files, *own], "",
-         {"lamella": ["delete", "{t}", "--where", f"l_orderkey = {ORDER}"],
-          "lamella --mode append": ["delete", "{t}", "--mode", "append", "--where", f"l_orderkey = {ORDER}"]}),
-        ("update", "Update of 1 % of one month, partitioned by month", months, None, [*files, *own], "",
-         {"lamella": ["update", "{t}", "--set", "l_discount=0.5", "--where", f"l_shipmonth = '{MONTH}' AND l_orderkey % 100 = 0"]}),
-        ("upsert", "Upsert of 10,000 rows, half new, the others of the last 2 % of the orders", table, 5, [*files, *own], recent,
-         {"lamella": ["upsert", "{t}", "--from", str(recent), "--key", "l_orderkey,l_linenumber"],
-          "lamella --mode append": ["upsert", "{t}", "--mode", "append", "--from", str(recent), "--key", "l_orderkey,l_linenumber"]}),
-        ("upsert", "Upsert of 10,000 rows, half new, the others of all orders", table, 5, [*files, *own], spread,
-         {"lamella": ["upsert", "{t}", "--from", str(spread), "--key", "l_orderkey,l_linenumber"]}),
-        ("repartition", "Repartition into about 2,500 partitions, by day", table, 1.5, [*files, "delta"], "",
-         {"lamella": ["repartition", "{t}", "{t}.out", "--by", "l_shipdate", *change]}),
-        ("sort", "Compaction to files sorted by day and order", table, 1.5, [*files, "delta"], "",
-         {"lamella": ["compact", "{t}", "--sort-by", "l_shipdate,l_orderkey", *change]}),
-    ]
-    if flown := flights():
-        route = f"month = '{FLOWN}' AND origin = 'LAX' AND destination = 'LAS'"
-        jobs += [
-            ("flights_delete", "Delete of one route in one month, flights partitioned by month", flown, None, files, "",
-             {"lamella": ["delete", "{t}", "--where", route]}),
-            ("flights_update", "Update of the early flights of one airport, in all months", flown, None, files, "",
-             {"lamella": ["update", "{t}", "--set", "delay = 0", "--where", "origin = 'SFO' AND delay < 0"]}),
-            ("flights_repartition", "Repartition of the flights into 229 partitions, by origin", flown, None, files, "",
-             {"lamella": ["repartition", "{t}", "{t}.out", "--by", "origin", *change]}),
-        ]
-    wanted = sys.argv[2:]
-    for job, title, on, floor, engines, upsert, ours in jobs:
-        if wanted and job not in wanted:
-            continue
-        table_of(title, ours, engines, measure(job, on, ours, engines, str(upsert)), floor)
+    for name in given.jobs:
+        title, table, floor, may, changes, ours = job_of(name)
+        if not table:
+            continue  # there are no flights here
+        engines = [engine for engine in may if engine in given.peers]
+        table_of(title, ours, engines, measure(name.partition("-")[0], table, ours, engines, str(changes)), floor)
     shutil.rmtree(HOME / "work", ignore_errors=True)
-    if not wanted:
-        (ROOT / f"bench/changes-{SCALE}.md").write_text("\n".join(lines) + "\n")
+    if given.out:
+        given.out.write_text("\n".join(lines) + "\n")
 
 
 main()
