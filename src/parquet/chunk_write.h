@@ -24,6 +24,7 @@ struct lam_out_page {
   struct lam_out_page *next;            /* in the list it is in */
   const struct lam_chunk_writer *chunk; /* whose it is */
   struct lam_page_header header;        /* without sizes and checksum */
+  int level;                            /* of the codec */
   bool packed;                          /* it is as the file will have it: … */
   uint64_t copied_from, copied_size;    /* … these bytes of another one, and `bytes` is empty */
   struct lam_buf bytes;                 /* the page from `start` on, the header once it is packed too */
@@ -138,6 +139,9 @@ struct lam_chunk_writer {
   size_t page_plain_bytes;   /* what PLAIN would take; kept up for the first page of a dictionary */
 
   struct lam_source_dictionary source;
+
+  int32_t text_pages; /* of the column so far, in all row groups, as far as lam_page_choose_level counts them */
+  int text_level;     /* what it has chosen for the others; 0: nothing yet */
 
   struct lam_bounds page_bounds; /* of the page under way; dictionary pages get theirs at their end */
   int64_t page_unencoded;        /* BYTE_ARRAY: bytes of its values */
@@ -270,6 +274,9 @@ static inline bool lam_chunk_same_dictionary(const struct lam_chunk_writer *chun
 }
 /* The name that dictionary-coded pages get: version 1 of the format knows only the old one. */
 enum lam_encoding lam_chunk_index_encoding(const struct lam_chunk_writer *chunk);
+/* page_level.c: the level of an encoded page that is no dictionary's, where the caller has left it to us. */
+enum lam_status lam_page_choose_level(struct lam_chunk_writer *chunk, struct lam_workspace *workspace,
+                                      struct lam_out_page *page, struct lam_error *error);
 /* Compresses an encoded page; pages of one chunk may be packed by several threads at once. */
 enum lam_status lam_page_pack(struct lam_out_page *page, struct lam_workspace *workspace, struct lam_error *error);
 /* Makes chunk->dictionary_page of the dictionary. */

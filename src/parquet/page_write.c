@@ -6,7 +6,6 @@
 
 enum {
   POOLED_BYTES = 1 << 20, /* and some pages: what an idle page keeps of its memory */
-  ZSTD_LEVEL_OF_TEXT = 3, /* where no level is asked for */
 };
 
 /* ---- levels ---- */
@@ -267,21 +266,12 @@ static enum lam_status take_page(const struct lam_chunk_writer *chunk, struct la
   }
   (*out)->chunk = chunk;
   (*out)->packed = false;
+  (*out)->level = chunk->options.level;
   (*out)->copied_from = (*out)->copied_size = 0;
   return LAM_OK;
 }
 
 /* ---- compression and headers ---- */
-
-/* zstd's level 3 takes text in the time of level 1 and makes it 6 % smaller; numbers it makes hardly smaller, in three
- * times the time. Measured by `bench/run.py write`. */
-static int level_of(const struct lam_out_page *page) {
-  const struct lam_chunk_writer *chunk = page->chunk;
-  bool text = chunk->storing.rule == LAM_STORE_BYTES && page->header.kind != LAM_DICTIONARY_PAGE &&
-              page->header.encoding != LAM_PLAIN_DICTIONARY && page->header.encoding != LAM_RLE_DICTIONARY;
-  if (chunk->options.level == 0 && chunk->options.codec == LAM_ZSTD && text) return ZSTD_LEVEL_OF_TEXT;
-  return chunk->options.level;
-}
 
 /* The first `keep` bytes (levels of V2) stay as they are. */
 static enum lam_status compress(const struct lam_out_page *page, struct lam_workspace *workspace,
@@ -290,7 +280,7 @@ static enum lam_status compress(const struct lam_out_page *page, struct lam_work
   LAM_TRY(lam_buf_room(to, LAM_HEADER_ROOM + keep, error));
   lam_copy(to->data + LAM_HEADER_ROOM, plain.data, keep);
   to->size = LAM_HEADER_ROOM + keep;
-  LAM_TRY(lam_compress(&workspace->codec, page->chunk->options.codec, level_of(page),
+  LAM_TRY(lam_compress(&workspace->codec, page->chunk->options.codec, page->level,
                        lam_bytes_of(plain.data + keep, plain.size - keep), to, error));
   return check_page_size(to->size, error);
 }
@@ -448,7 +438,7 @@ static enum lam_status write_page(struct lam_chunk_writer *chunk, struct lam_wor
   page->header.encoding = encoding == LAM_RLE_DICTIONARY ? lam_chunk_index_encoding(chunk) : encoding;
   page->header.nulls = (int32_t)(entries - chunk->page_values);
   list_push(&chunk->encoded, page);
-  return LAM_OK;
+  return encoding == LAM_RLE_DICTIONARY ? LAM_OK : lam_page_choose_level(chunk, workspace, page, error);
 }
 
 /* Whether indices and dictionary so far are less than the values themselves. */

@@ -65,6 +65,8 @@ static enum lam_status resolve_codec(const struct lam_column_options *from, stru
                       from->name ? from->name : "*");
   }
   to->level = from->level;
+  if (to->level < 0)
+    return lam_fail(error, LAM_INVALID, "the codec %s has no level %d", lam_codec_name(to->codec), to->level);
   return LAM_OK;
 }
 
