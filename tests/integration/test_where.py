@@ -109,3 +109,20 @@ def test_limit_and_no_match(table, lamella):
 def test_errors(table, lamella):
     assert "nosuch" in lamella("cat", table, "--where", "nosuch = 1", status=1).err
     assert "a condition is expected" in lamella("cat", table, "--where", "k + 1", status=1).err
+
+
+def test_nothing_but_nan(lamella):
+    """Counted from metadata, by the statistics of files and by the pack: NaN is above all numbers."""
+    lamella("import", "-", "--format", "csv", "--into", "t", "--partition-by", "p",
+            stdin="x,p\nnan,a\nnan,a\n1.5,b\n2,b\n,b\nnan,c\n,c\n")
+    counts = {"x > 5": 3, "x < 5": 2, "x = 3": 0, "x <> 3": 5, "x IN (1, 7)": 0, "x IS NULL": 2, "NOT x <= 1e300": 3}
+    for step in "statistics", "pack":
+        for where, rows in counts.items():
+            found = lamella.json("count", "t", "--where", f"({where}) AND p IN ('a', 'b')")
+            in_c = lamella.json("count", "t", "--where", f"({where}) AND p = 'c'")
+            assert found["rows"] + in_c["rows"] == rows, where
+            if where in ("x < 5", "x = 3", "x IN (1, 7)"):
+                assert in_c["rows_read"] == 0, (where, step)
+        found = lamella.json("count", "t", "--where", "x > 5 AND p <> 'c'")
+        assert (found["rows"], found["files_opened"], found["rows_read"]) == (2, 0, 0), step
+        lamella("sidecar", "build", "t")
