@@ -6,10 +6,12 @@ states of the replay. A conflict has status 3 and changes nothing, so it is not 
 
 import csv
 import io
+import itertools
 import json
 import random
 import subprocess
 import threading
+import time
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,19 +25,23 @@ IDS = 120
 
 
 class Writer(threading.Thread):
-    def __init__(self, lamella, directory, number, steps, mode):
+    def __init__(self, lamella, directory, number, steps, seconds, mode):
         super().__init__()
-        self.lamella, self.directory, self.number, self.steps = lamella, directory, number, steps
+        self.lamella, self.directory, self.number = lamella, directory, number
+        self.steps, self.seconds = steps, seconds
         self.mode = ["--mode", mode]
         self.rng = random.Random(f"{SEED} writer {number}")
-        self.fresh = 1000 * (number + 1)
+        self.fresh = 1_000_000 * (number + 1)
         self.log = []  # (sequence, operation and what it needs)
         self.conflicts = 0
         self.failure = None
 
     def run(self):
         try:
-            for step in range(self.steps):
+            end = time.monotonic() + self.seconds
+            for step in itertools.count():
+                if step >= self.steps and time.monotonic() >= end:
+                    break
                 self.step(step)
         except Exception as failure:  # for the test to raise
             self.failure = failure
@@ -149,9 +155,10 @@ class Reader(threading.Thread):
             self.failure = failure
 
 
-def run(lamella, tmp_path, steps, mode):
+def run(lamella, tmp_path, mode, steps=0, seconds=0):
+    """So many steps of each writer, and for as long."""
     print(f"LAMELLA_TEST_SEED={SEED}")
-    writers = [Writer(lamella, tmp_path, i, steps, mode) for i in range(2)]
+    writers = [Writer(lamella, tmp_path, i, steps, seconds, mode) for i in range(2)]
     rows = [(i, GROUPS[i % 3], i) for i in range(IDS)]
     lamella("import", writers[0].source(rows), "--into", "t", "--partition-by", "g", "--rows-per-file", "15",
             "--row-group-rows", "5")  # fmt: skip
@@ -189,10 +196,10 @@ def run(lamella, tmp_path, steps, mode):
 
 @pytest.mark.parametrize("mode", ["rewrite", "append"])
 def test_two_writers_and_three_readers(lamella, tmp_path, mode):
-    run(lamella, tmp_path, 25, mode)
+    run(lamella, tmp_path, mode, steps=25)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("mode", ["rewrite", "append"])
-def test_two_writers_and_three_readers_for_long(lamella, tmp_path, mode):
-    run(lamella, tmp_path, 700, mode)
+def test_two_writers_and_three_readers_for_a_minute(lamella, tmp_path, mode):
+    run(lamella, tmp_path, mode, steps=200, seconds=60)
