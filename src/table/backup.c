@@ -22,7 +22,8 @@ struct backup {
 
 enum lam_status lam_backup_open(struct lam_directory *directory, const char *path, struct lam_store **out,
                                 struct lam_error *error) {
-  LAM_TRY(lam_store_local(directory->context, path, out, error));
+  LAM_TRY(directory->open_backup ? directory->open_backup(path, out, error)
+                                 : lam_store_local(directory->context, path, out, error));
   enum lam_status status = (*out)->ops->make_directory(*out, "", error);
   const bool made = status == LAM_OK;
   if (status == LAM_EXISTS) status = LAM_OK;

@@ -41,6 +41,8 @@ struct lam_directory {
     LAM_PACK_TRUSTED,   /* directories that are as they were are not listed, and their files not looked at */
   } pack_use;           /* by snapshots */
   int64_t (*now)(void); /* seconds since 1970-01-01 UTC; tests set their own */
+  /* Of tests: the store of a backup's path. NULL: a local one. */
+  enum lam_status (*open_backup)(const char *path, struct lam_store **out, struct lam_error *error);
 };
 
 /* `path` is a directory, a file, or a glob with * ** ? [a-z] (tried where nothing has that very name). `meta_dir` may
@@ -98,6 +100,7 @@ struct lam_snapshot {
   uint64_t other_files;  /* passed over because of their names */
   const char *foreign;   /* a mark of another format inside the table, or NULL */
   struct lam_pack *pack; /* that `packed` counts in; keys may point into it. NULL: none is used */
+  bool no_sidecars;      /* there was no folder of them: they are looked for no more */
 };
 
 /* Lists the table as it is after the last commit, one that is being applied (or was when its writer died) included.

@@ -22,6 +22,7 @@ static enum lam_status run_delete(struct lam_directory *directory, const char *w
   struct lam_edit_result result = LAM_EDIT_RESULT_INIT;
   options.where = where;
   options.change.mode = mode;
+  options.change.backup_dir = crash_backup_dir;
   enum lam_status status = lam_delete_directory(directory, &options, &result, error);
   *sequence = result.sequence;
   return status;
@@ -37,21 +38,30 @@ static enum lam_status delete_all(struct lam_directory *directory, uint64_t *seq
   return run_delete(directory, "true", LAM_MODE_REWRITE, sequence, error);
 }
 
-static enum lam_status run_update(struct lam_directory *directory, const char *set, const char *where,
+static enum lam_status run_update(struct lam_directory *directory, const char *set, const char *where, uint32_t mode,
                                   uint64_t *sequence, struct lam_error *error) {
   struct lam_update_options options = LAM_UPDATE_OPTIONS_INIT;
   struct lam_edit_result result = LAM_EDIT_RESULT_INIT;
   options.set = set;
   options.where = where;
+  options.change.mode = mode;
+  options.change.backup_dir = crash_backup_dir;
   enum lam_status status = lam_update_directory(directory, &options, &result, error);
   *sequence = result.sequence;
   return status;
 }
 static enum lam_status move(struct lam_directory *directory, uint64_t *sequence, struct lam_error *error) {
-  return run_update(directory, "p = p + 2, value = id / 4.0", "p = 2 or id in (1, 4)", sequence, error);
+  return run_update(directory, "p = p + 2, value = id / 4.0", "p = 2 or id in (1, 4)", LAM_MODE_REWRITE, sequence,
+                    error);
 }
 static enum lam_status add_column(struct lam_directory *directory, uint64_t *sequence, struct lam_error *error) {
-  return run_update(directory, "more = id + 1, value = id / 4.0", "id in (1, 4, 22)", sequence, error);
+  return run_update(directory, "more = id + 1, value = id / 4.0", "id in (1, 4, 22)", LAM_MODE_REWRITE, sequence,
+                    error);
+}
+static enum lam_status update_in_place(struct lam_directory *directory, uint64_t *sequence, struct lam_error *error) {
+  return run_update(directory,
+                    "id = id + 40, value = (id + 40) / 4.0, text = CASE WHEN id = 2 THEN 'r42' ELSE 'r62' END",
+                    "id in (2, 22)", LAM_MODE_APPEND, sequence, error);
 }
 
 static const struct crash_scenario some = {
@@ -92,12 +102,62 @@ static const struct crash_scenario added = {
     .before = before,
     .after = "p=1:1+,2+,3+,4+,5+,6+,7+,;p=2:11+,12+,;p=3:21+,22+,23+,;", /* in all files at once */
 };
+static const struct crash_scenario updates_in_place = {
+    .name = "update in place",
+    .set_up = set_up,
+    .run = update_in_place,
+    .before = before,
+    .after = "p=1:1,42,3,4,5,6,7,;p=2:11,12,;p=3:21,62,23,;",
+    .by_files = true,
+    .in_place = true,
+    .keeps = true,
+};
+static const struct crash_scenario kept = {
+    .name = "delete with a backup",
+    .set_up = set_up,
+    .run = delete_some,
+    .before = before,
+    .after = "p=1:1,2,4,5,;p=3:21,23,;",
+    .keeps = true,
+};
+static const struct crash_scenario kept_in_place = {
+    .name = "delete in place with a backup",
+    .set_up = set_up,
+    .run = delete_in_place,
+    .before = before,
+    .after = "p=1:1,2,4,5,;p=3:21,23,;",
+    .by_files = true,
+    .in_place = true,
+    .keeps = true,
+};
+static const struct crash_scenario moves_kept = {
+    .name = "update a partition column with a backup",
+    .set_up = set_up,
+    .run = move,
+    .before = before,
+    .after = "p=1:2,3,5,6,7,;p=3:21,22,23,1,4,;p=4:11,12,;",
+    .keeps = true,
+};
 int main(void) {
   const struct CMUnitTest tests[] = {
-      CRASH_TEST(errors, some),        CRASH_TEST(errors, added),    CRASH_TEST(full_disk, moves),
-      CRASH_TEST(full_disk, in_place), CRASH_TEST(power_cut, some),  CRASH_TEST(power_cut, in_place),
-      CRASH_TEST(power_cut, all),      CRASH_TEST(power_cut, moves), CRASH_TEST(power_cut, added),
-      CRASH_TEST(recovery, some),      CRASH_TEST(recovery, moves),
+      CRASH_TEST(errors, some),
+      CRASH_TEST(errors, added),
+      CRASH_TEST(full_disk, moves),
+      CRASH_TEST(full_disk, in_place),
+      CRASH_TEST(power_cut, some),
+      CRASH_TEST(power_cut, in_place),
+      CRASH_TEST(power_cut, all),
+      CRASH_TEST(power_cut, moves),
+      CRASH_TEST(power_cut, added),
+      CRASH_TEST(recovery, some),
+      CRASH_TEST(recovery, moves),
+      CRASH_TEST(errors, updates_in_place),
+      CRASH_TEST(power_cut, updates_in_place),
+      CRASH_TEST(full_disk, kept),
+      CRASH_TEST(power_cut, kept),
+      CRASH_TEST(errors, kept_in_place),
+      CRASH_TEST(power_cut, kept_in_place),
+      CRASH_TEST(power_cut, moves_kept),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

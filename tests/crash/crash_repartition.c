@@ -17,6 +17,7 @@ static enum lam_status repartition(struct lam_directory *source, struct lam_dire
   struct lam_repartition_result result = LAM_REPARTITION_RESULT_INIT;
   options.by = source == target ? "value" : "part";
   options.replace = source != target && !target->parent;
+  options.change.backup_dir = target->parent ? NULL : crash_backup_dir;
   enum lam_status status = lam_repartition_directory(source, target, &options, &result, error);
   *sequence = result.sequence;
   return status;
@@ -31,6 +32,7 @@ static const struct crash_scenario in_place = {
     .run = run_in_place,
     .before = "part=a:1,2,;part=b:3,;",
     .after = "value=0.25:1+,;value=0.5:2+,;value=0.75:3+,;",
+    .keeps = true,
 };
 
 static enum lam_status run_replace(struct lam_directory *directory, uint64_t *sequence, struct lam_error *error) {
@@ -45,6 +47,7 @@ static const struct crash_scenario replace = {
     .run = run_replace,
     .before = "part=a:1,2,;part=b:3,;",
     .after = "part=a:7+,;part=c:8+,;",
+    .keeps = true,
 };
 
 static void set_up_nothing(struct lam_store *data) {

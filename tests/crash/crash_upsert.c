@@ -1,11 +1,12 @@
 /* Upsert and dedup, stopped as crash_compact.c stops a compaction. The source of the upsert lies in a directory of its
  * own and is only read. */
+#include "change_support.h"
 #include "ops_crash.h"
 
 #include "ops/upsert.h"
 
 static char *source_dir;
-static char source[600];
+static char source[600], source_by_id[600];
 
 /* ---- upsert: of the partition's rows one is replaced, others go; a partition is new ---- */
 
@@ -20,6 +21,10 @@ static void make_source(void) {
   FILE *file = fopen(source, "w");
   fputs("p,id,text,value\n1,11,r11,2.75\n2,12,r12,3\n4,13,r13,3.25\n", file);
   fclose(file);
+  snprintf(source_by_id, sizeof source_by_id, "%s/by_id.csv", source_dir);
+  file = fopen(source_by_id, "w");
+  fputs("p,id,text,value\n2,2,r2,0.5\n4,13,r13,3.25\n", file);
+  fclose(file);
 }
 
 static enum lam_status run_upsert(struct lam_directory *directory, uint64_t *sequence, struct lam_error *error) {
@@ -30,6 +35,7 @@ static enum lam_status run_upsert(struct lam_directory *directory, uint64_t *seq
   options.source_count = 1;
   options.keys = keys;
   options.key_count = 1;
+  options.change.backup_dir = crash_backup_dir;
   enum lam_status status = lam_upsert_directory(directory, &options, &result, error);
   *sequence = result.sequence;
   return status;
@@ -40,6 +46,38 @@ static const struct crash_scenario upsert = {
     .run = run_upsert,
     .before = "p=1:1,2,;p=2:3,;p=3:4,;",
     .after = "p=1:11,;p=2:12,;p=3:4,;p=4:13,;",
+    .keeps = true,
+};
+
+/* ---- the same by an id, in place: a row moves, another one is new; and what goes is kept ---- */
+
+static void set_up_groups(struct lam_store *data) {
+  put_groups(data, "p=1/f1.parquet", 1, 5, 2);
+  put_rows(data, "p=2/f1.parquet", 6, 1);
+}
+static enum lam_status run_in_place(struct lam_directory *directory, uint64_t *sequence, struct lam_error *error) {
+  const char *const sources[] = {source_by_id}, *const keys[] = {"id"};
+  struct lam_upsert_options options = LAM_UPSERT_OPTIONS_INIT;
+  struct lam_edit_result result = LAM_EDIT_RESULT_INIT;
+  options.sources = sources;
+  options.source_count = 1;
+  options.keys = keys;
+  options.key_count = 1;
+  options.change.mode = LAM_MODE_APPEND;
+  options.change.backup_dir = crash_backup_dir;
+  enum lam_status status = lam_upsert_directory(directory, &options, &result, error);
+  *sequence = result.sequence;
+  return status;
+}
+static const struct crash_scenario in_place = {
+    .name = "upsert in place",
+    .set_up = set_up_groups,
+    .run = run_in_place,
+    .before = "p=1:1,2,3,4,5,;p=2:6,;",
+    .after = "p=1:1,3,4,5,;p=2:6,2,;p=4:13,;",
+    .by_files = true,
+    .in_place = true,
+    .keeps = true,
 };
 
 /* ---- dedup ---- */
@@ -50,16 +88,40 @@ static void set_up_dedup(struct lam_store *data) {
   put_ids(data, "p=2/f1.parquet", two, 2);
   put_ids(data, "p=3/f1.parquet", three, 2);
 }
-static enum lam_status run_dedup(struct lam_directory *directory, uint64_t *sequence, struct lam_error *error) {
+static enum lam_status dedup_in_mode(struct lam_directory *directory, uint32_t mode, uint64_t *sequence,
+                                     struct lam_error *error) {
   const char *const keys[] = {"id"};
   struct lam_dedup_options options = LAM_DEDUP_OPTIONS_INIT;
   struct lam_edit_result result = LAM_EDIT_RESULT_INIT;
   options.keys = keys;
   options.key_count = 1;
+  options.change.mode = mode;
+  options.change.backup_dir = crash_backup_dir;
   enum lam_status status = lam_dedup_directory(directory, &options, &result, error);
   *sequence = result.sequence;
   return status;
 }
+static enum lam_status run_dedup(struct lam_directory *directory, uint64_t *sequence, struct lam_error *error) {
+  return dedup_in_mode(directory, LAM_MODE_REWRITE, sequence, error);
+}
+static enum lam_status run_dedup_in_place(struct lam_directory *directory, uint64_t *sequence,
+                                          struct lam_error *error) {
+  return dedup_in_mode(directory, LAM_MODE_APPEND, sequence, error);
+}
+static void set_up_overlap(struct lam_store *data) {
+  put_groups(data, "p=1/f1.parquet", 1, 5, 2);
+  put_groups(data, "p=2/f1.parquet", 4, 5, 2);
+}
+static const struct crash_scenario dedup_in_place = {
+    .name = "dedup in place",
+    .set_up = set_up_overlap,
+    .run = run_dedup_in_place,
+    .before = "p=1:1,2,3,4,5,;p=2:4,5,6,7,8,;",
+    .after = "p=1:1,2,3,4,5,;p=2:6,7,8,;",
+    .by_files = true,
+    .in_place = true,
+    .keeps = true,
+};
 static const struct crash_scenario dedup = {
     .name = "dedup",
     .set_up = set_up_dedup,
@@ -118,6 +180,10 @@ int main(void) {
       CRASH_TEST_WITH(full_disk, dedup, set_up, tear_down),
       CRASH_TEST_WITH(power_cut, upsert, set_up, tear_down),
       CRASH_TEST_WITH(power_cut, dedup, set_up, tear_down),
+      CRASH_TEST_WITH(errors, in_place, set_up, tear_down),
+      CRASH_TEST_WITH(power_cut, in_place, set_up, tear_down),
+      CRASH_TEST_WITH(errors, dedup_in_place, set_up, tear_down),
+      CRASH_TEST_WITH(power_cut, dedup_in_place, set_up, tear_down),
       CRASH_TEST_WITH(recovery, upsert, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_other_writers, set_up, tear_down),
   };

@@ -5,8 +5,10 @@
 #define LAM_TESTS_OPS_CRASH_H
 
 #include "fault_store.h"
+#include "ops/restore.h"
 #include "ops_support.h"
 #include "powercut_store.h"
+#include "table/backup.h"
 
 struct crash_world;
 struct crash_scenario {
@@ -19,6 +21,7 @@ struct crash_scenario {
   bool by_files;              /* files are renamed one by one: a plain reader may miss rows for a moment */
   bool in_place;              /* files are appended to: a plain reader may fail for a moment */
   bool appears;               /* the table is new: its directory is replaced by another one */
+  bool keeps;                 /* what it removes, as a backup: `run` gives crash_backup_dir to the operation */
 };
 
 struct crash_world {
@@ -30,7 +33,9 @@ struct crash_world {
   bool by_files;
 };
 
-static struct lam_store *crash_backup; /* bad_backup of the world under way */
+static struct lam_store *crash_backup;    /* bad_backup of the world under way */
+static struct crash_world *crash_running; /* that world */
+static const char *crash_backup_dir;      /* NULL: there is none */
 static int64_t crash_now;
 static inline int64_t crash_clock(void) {
   return crash_now;
@@ -96,10 +101,19 @@ static inline struct lam_directory *open_world(struct lam_store *data, struct la
   directory->now = crash_clock;
   return directory;
 }
+static inline enum lam_status open_crash_backup(const char *path, struct lam_store **out, struct lam_error *why) {
+  (void)path, (void)why;
+  fault_wrap(crash_running->fault, crash_running->backup, out);
+  (*out)->ops = crash_running->bad_backup->ops;
+  return LAM_OK;
+}
 static inline enum lam_status run_in_world(struct crash_world *w, const struct crash_scenario *scenario,
                                            uint64_t *sequence, struct lam_error *error) {
   struct lam_directory *directory = open_world(w->bad_data, w->bad_meta);
   *sequence = 0;
+  crash_running = w;
+  crash_backup_dir = scenario->keeps ? "/no/such/place" : NULL;
+  directory->open_backup = open_crash_backup;
   directory->parent = w->bad_place;
   directory->root_name = "trades";
   enum lam_status status = scenario->run(directory, sequence, error);
@@ -188,6 +202,27 @@ static inline void want_mended(struct crash_world *w, const char *expected) {
   lam_directory_close(directory);
 }
 
+/* What was kept brings the rows back. */
+static inline void want_restored(struct crash_world *w, const struct crash_scenario *scenario) {
+  struct lam_directory *directory = open_world(w->data, w->meta);
+  struct lam_change_options options = LAM_CHANGE_OPTIONS_INIT;
+  struct lam_edit_result result = LAM_EDIT_RESULT_INIT;
+  struct lam_journal manifest;
+  struct lam_entries entries;
+  struct lam_arena arena;
+  lam_arena_init(&arena, mem);
+  OK(lam_list(w->backup, "", &arena, &entries, &error));
+  assert_int_equal(entries.count, 1);
+  OK(lam_backup_read(w->backup, entries.items[0].name, mem, &manifest, &error));
+  OK(lam_restore_directory(directory, w->backup, entries.items[0].name, &manifest, &options, &result, &error));
+  char *seen = rows_of_reader(directory);
+  assert_string_equal(seen, scenario->before);
+  free(seen);
+  lam_journal_release(&manifest);
+  lam_arena_release(&arena);
+  lam_directory_close(directory);
+}
+
 /* ---- stopping ---- */
 
 struct crash_variant {
@@ -224,6 +259,10 @@ static inline bool stop_at(const struct crash_scenario *scenario, const struct c
     is_new = want_reader(&w, scenario);
   }
   if (status == LAM_OK || sequence) assert_true(is_new);
+  if (is_new && scenario->keeps) {
+    want_restored(&w, scenario);
+    is_new = false;
+  }
   want_mended(&w, is_new ? scenario->after : scenario->before);
   end_world(&w);
   return more;
