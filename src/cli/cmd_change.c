@@ -17,7 +17,7 @@ static void gather_task(void *user, const char *json) {
 
 static const struct result_field *compact_fields(const struct lam_compact_result *r, bool dry_run, uint64_t ms,
                                                  const char *tasks, size_t *count) {
-  static struct result_field fields[18]; /* one command runs in a process */
+  static struct result_field fields[19]; /* one command runs in a process */
   const struct result_field filled[] = {
       {"operation", RESULT_TEXT, 0, dry_run ? "compact (dry run)" : "compact"},
       {"files_before", RESULT_COUNT, r->files_before, NULL},
@@ -34,6 +34,7 @@ static const struct result_field *compact_fields(const struct lam_compact_result
       {"row_groups_written", RESULT_COUNT, r->row_groups_written, NULL},
       {"bytes_read", RESULT_BYTES, r->bytes_read, NULL},
       {"bytes_written", RESULT_BYTES, r->bytes_written, NULL},
+      {"runs_spilled", RESULT_COUNT, r->runs_spilled, NULL},
       {"sequence", RESULT_COUNT, r->sequence, NULL},
       {"seconds", RESULT_SECONDS, ms, NULL},
       {"tasks", RESULT_JSON, 0, tasks},
@@ -207,6 +208,7 @@ enum lam_status run_import(struct cli *cli, int argc, char **argv, int *exit_cod
       {"files_written", RESULT_COUNT, r.files_written, NULL},
       {"bytes_read", RESULT_BYTES, r.bytes_read, NULL},
       {"bytes_written", RESULT_BYTES, r.bytes_written, NULL},
+      {"runs_spilled", RESULT_COUNT, r.runs_spilled, NULL},
       {"sequence", RESULT_COUNT, r.sequence, NULL},
       {"seconds", RESULT_SECONDS, cli_now_ms() - start, NULL},
   };
