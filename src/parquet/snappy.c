@@ -20,7 +20,7 @@ enum {
 struct snappy {
   const uint8_t *begin, *in, *in_end;
   uint8_t *to, *out, *out_end;
-  bool text; /* as far as the speed goes */
+  enum { PAIRS, TEXT, EIGHTS } kind; /* as far as the speed goes */
 };
 
 static enum lam_status corrupt(const struct snappy *s, const uint8_t *at, const char *what, struct lam_error *error) {
@@ -182,16 +182,60 @@ careful:
   return good;
 }
 
-/* Whether copies follow one another rather than literals, among the next elements. */
-static bool copies_follow_copies(const struct snappy *s) {
-  const uint8_t *in = s->in;
-  size_t literals = 0, seen = 0;
-  for (; seen < SAMPLE && s->in_end - in > SLACK; seen++) {
-    size_t kind = *in & 3, literal = kind == TAG_LITERAL;
-    literals += literal;
-    in += literal ? (size_t)2 + (*in >> 2) : 1 + kind;
+/* Numbers of eight bytes that go on like the one before, as those that rise do: literals of one length, each with a
+ * copy of the rest of a number that is whole already. Nothing has to wait for bytes that were written in parts, and
+ * where the next pair begins is as good as known. Other pairs are given to decode_pairs, one at a time. */
+LAM_KERNEL static bool decode_eights(struct snappy *s, const uint8_t *limit) {
+  const uint8_t *in = s->in, *to = s->to;
+  uint8_t *out = s->out;
+  bool good = true;
+  while (good && out < limit) {
+    const size_t tag = *in, literal = (tag >> 2) + 1;
+    const size_t near = (4 - literal) << 2 | TAG_COPY_1, far = (7 - literal) << 2 | TAG_COPY_2;
+    const uint64_t mask = (UINT64_C(1) << (8 * literal & 63)) - 1;
+    bool other = (tag & 3) != TAG_LITERAL || literal > 4; /* a copy has four bytes at least */
+    while (!other && *in == tag && out < limit) {
+      size_t word = lam_load32(in + 1 + literal), offset = word >> 8 & 0xffff, step = literal + 4;
+      if ((word & 0x1f) == near) {
+        offset = (word >> 5 & 7) << 8 | (word >> 8 & 0xff);
+        step = literal + 3;
+      } else if ((word & 0xff) != far) {
+        offset = 0;
+      }
+      other = offset < 8 || offset > (size_t)(out - to);
+      if (other) break;
+      lam_store64(out, (lam_load64(in + 1) & mask) | (lam_load64(out - offset) & ~mask));
+      out += 8;
+      in += step;
+    }
+    if (!other) continue;
+    s->in = in;
+    s->out = out;
+    good = decode_pairs(s, out + 1);
+    in = s->in;
+    out = s->out;
   }
-  return literals * 3 < seen;
+  s->in = in;
+  s->out = out;
+  return good;
+}
+
+/* What the next elements are like: whether copies follow one another rather than literals; or pairs of a literal and a
+ * copy that make eight bytes together are those of the pair before, all but a few. */
+static void look_ahead(struct snappy *s) {
+  const uint8_t *in = s->in;
+  size_t literals = 0, alike = 0, seen = 0, literal = 0, pair = 0;
+  for (; seen < SAMPLE && s->in_end - in > SLACK; seen++) {
+    size_t kind = *in & 3, copied = elements[*in].size, before = literal;
+    literal = kind == TAG_LITERAL ? (size_t)(*in >> 2) + 1 : 0;
+    literals += literal > 0;
+    if (!literal) {
+      alike += before + copied == 8 && pair == before * 4 + kind;
+      pair = before * 4 + kind;
+    }
+    in += 1 + (literal ? literal : kind);
+  }
+  s->kind = alike * 16 > seen * 7 ? EIGHTS : literals * 3 < seen ? TEXT : PAIRS;
 }
 
 /* Elements while there is slack on both sides, up to one that the careful functions must look at. Text has copies
@@ -204,8 +248,11 @@ static void decode_fast(struct snappy *s) {
     if (in_left <= 0 || out_left <= 0) return;
     ptrdiff_t stretch = s->out - s->to < FIRST_STRETCH ? FIRST_STRETCH : STRETCH_OUT;
     ptrdiff_t most = (ptrdiff_t)lam_min_i64(lam_min_i64(in_left / 3 + 1, out_left), stretch);
-    good = s->text ? decode_elements(s, s->out + most) : decode_pairs(s, s->out + most);
-    if (most >= FIRST_STRETCH) s->text = copies_follow_copies(s);
+    const uint8_t *limit = s->out + most;
+    good = s->kind == TEXT     ? decode_elements(s, limit)
+           : s->kind == EIGHTS ? decode_eights(s, limit)
+                               : decode_pairs(s, limit);
+    if (most >= FIRST_STRETCH) look_ahead(s);
   }
 }
 
@@ -253,7 +300,7 @@ enum lam_status lam_snappy_decompress(struct lam_bytes from, uint8_t *to, size_t
   static uint8_t nowhere; /* arithmetic on a NULL is undefined, even with 0 */
   if (from.size == 0) return lam_fail(error, LAM_CORRUPT, "Snappy data without a byte");
   if (size == 0) to = &nowhere;
-  struct snappy s = {from.data, from.data, from.data + from.size, to, to, to + size, false};
+  struct snappy s = {from.data, from.data, from.data + from.size, to, to, to + size, PAIRS};
   size_t length = 0;
   LAM_TRY(read_length(&s, &length, error));
   if (length != size)
