@@ -59,6 +59,7 @@ static enum lam_status open_file(struct lam_directory *directory, const struct l
   struct lam_file_options sized = LAM_FILE_OPTIONS_INIT;
   if (options) sized = *options;
   sized.size = file->identity.size;
+  if (snapshot->no_sidecars) how = BY_FOOTER;
   *out = NULL;
   lam_arena_init(&arena, mem);
   for (int i = 0; i < TRIES; i++) {
