@@ -5,6 +5,7 @@
 #include "ops/overlap.h"
 #include "ops/sort.h"
 #include "ops/task.h"
+#include "parquet/codec.h"
 #include "table/table.h"
 
 enum {
@@ -37,6 +38,7 @@ struct task_run {
   struct lam_keep keep; /* of the first file of the segment, but only the key-values on which its files agree so far */
   struct lam_compact_result *result;
   uint64_t mem_at_start; /* bytes that were available */
+  struct lam_codec_state codec;
 };
 
 /* ---- files ---- */
@@ -230,7 +232,8 @@ static enum lam_status decoding_open(struct task_run *run, const struct segment 
   options.columns = wanted;
   options.row_groups = groups;
   options.row_group_count = count;
-  return lam_reader_open_in(file, &options, run->mem, &d->reader, error);
+  return lam_reader_open_as(file, &options, &(struct lam_reader_mode){.codec = &run->codec}, run->mem, &d->reader,
+                            error);
 }
 
 /* What is decoded on its way to the sink. */
@@ -262,6 +265,23 @@ static enum lam_status use_decoded(void *user, struct ArrowArray *batch, struct 
   return sink_put(d->sink, batch, error);
 }
 
+/* `few`: rows that are not worth a second thread. */
+static enum lam_status drain(struct draining *d, bool few, struct lam_error *error) {
+  struct ArrowArray batch;
+  if (!few) return lam_overlap_run(d->run->mem, &(struct lam_overlap){decode_batch, use_decoded, d}, error);
+  for (;;) {
+    LAM_TRY(decode_batch(d, &batch, error));
+    if (!batch.release) return LAM_OK;
+    LAM_TRY(use_decoded(d, &batch, error));
+  }
+}
+
+static int64_t group_rows(const struct lam_file *file, int32_t first, int32_t count) {
+  int64_t rows = 0;
+  for (int32_t g = first; g < first + count; g++) rows += lam_file_meta(file)->row_groups[g].rows;
+  return rows;
+}
+
 /* Decodes row groups [first, first + count) of a file into the sink. */
 static enum lam_status merge_row_groups(struct task_run *run, const struct segment *segment, struct lam_file *file,
                                         int32_t first, int32_t count, const struct sink *sink,
@@ -274,7 +294,7 @@ static enum lam_status merge_row_groups(struct task_run *run, const struct segme
   enum lam_status status = decoding_open(run, segment, file, first, count, options, &d, error);
   if (status == LAM_OK) {
     struct draining draining = {run, segment, &d, sink};
-    status = lam_overlap_run(run->mem, &(struct lam_overlap){decode_batch, use_decoded, &draining}, error);
+    status = drain(&draining, group_rows(file, first, count) <= options.batch_rows, error);
   }
   decoding_close(&d);
   run->result->row_groups_merged += (uint64_t)count;
@@ -498,6 +518,7 @@ enum lam_status lam_compact_task_run(const struct lam_compaction *compaction, co
       .c = compaction, .task = task, .mem = mem, .result = result, .mem_at_start = lam_mem_available(mem)};
   void *memory;
   lam_arena_init(&run.arena, mem);
+  lam_codec_init(&run.codec, mem);
   run.keep.arena = &run.arena;
   enum lam_status status = lam_arena_array(&run.arena, task->count, sizeof *run.open, &memory, error);
   run.open = memory;
@@ -505,6 +526,7 @@ enum lam_status lam_compact_task_run(const struct lam_compaction *compaction, co
     status = run_segments(&run, change, error);
     close_files(&run);
   }
+  lam_codec_release(&run.codec);
   lam_arena_release(&run.arena);
   return status;
 }

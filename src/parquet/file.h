@@ -62,6 +62,7 @@ enum lam_status lam_schema_set_key_values(const struct lam_file_meta *meta, stru
 /* As lam_reader_open with the caller's account, which outlives the reader. */
 enum lam_status lam_reader_open_in(struct lam_file *file, const struct lam_read_options *options, struct lam_mem *mem,
                                    struct lam_reader **out, struct lam_error *error);
+struct lam_codec_state;
 /* What readers inside the library can ask for beyond that. */
 struct lam_reader_mode {
   bool all_dictionaries; /* every type but booleans comes as a dictionary, for rewriting without decoding */
@@ -69,6 +70,8 @@ struct lam_reader_mode {
   bool ahead;            /* pages may be decompressed ahead of those that are decoded, where threads have nothing to do:
                             it takes memory, and time where the caller stops early */
   bool all_validity;     /* leaves that are required say which of their slots have no value below a NULL group */
+  struct lam_codec_state *codec; /* one that outlives the reader, for its first thread: where files are small and many,
+                                    making one costs more than using it. NULL: its own */
 };
 /* Dictionaries: all batches of a row group whose pages are dictionary-coded share the buffers of one dictionary.
  * Other pages come in batches of their own, with a dictionary of just their values. Buffers are reused once nobody

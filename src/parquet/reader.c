@@ -543,6 +543,7 @@ static enum lam_status init_codecs(struct lam_reader *reader, struct lam_error *
   reader->codecs = memory;
   reader->codec_count = threads;
   for (uint32_t i = 0; i < threads; i++) lam_codec_init(&reader->codecs[i], reader->mem);
+  if (reader->mode.codec) reader->codecs[0] = *reader->mode.codec;
   LAM_TRY(lam_alloc(reader->mem, threads * sizeof *reader->codec_taken, &memory, error));
   reader->codec_taken = memory;
   for (uint32_t i = 0; i < threads; i++) atomic_flag_clear(&reader->codec_taken[i]);
@@ -556,7 +557,9 @@ void lam_reader_close(struct lam_reader *reader) {
     if (reader->leaves[i].chunk.mem) lam_chunk_release(&reader->leaves[i].chunk);
   for (int32_t i = 0; i < reader->column_count; i++)
     lam_free(mem, reader->columns[i].fields, reader->columns[i].room * sizeof *reader->columns[i].fields);
-  for (uint32_t i = 0; i < reader->codec_count; i++) lam_codec_release(&reader->codecs[i]);
+  const bool lent = reader->mode.codec && reader->codecs;
+  if (lent) *reader->mode.codec = reader->codecs[0];
+  for (uint32_t i = lent; i < reader->codec_count; i++) lam_codec_release(&reader->codecs[i]);
   lam_free(mem, reader->codecs, reader->codec_count * sizeof *reader->codecs);
   lam_free(mem, reader->codec_taken, reader->codec_count * sizeof *reader->codec_taken);
   lam_free(mem, reader->columns, (size_t)reader->column_count * sizeof *reader->columns);
