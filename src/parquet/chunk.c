@@ -58,6 +58,7 @@ enum lam_status lam_chunk_begin(struct lam_chunk *chunk, const struct lam_chunk_
   chunk->next_page = 0;
   chunk->carry_left = 0;
   chunk->has_dictionary = false;
+  chunk->dictionary_at = 0;
   chunk->dictionary.count = 0;
   chunk->run.rows = 0;
   lam_page_stream_begin(&chunk->stream, &source->bytes, source->offset, source->size, source->slack, source->window,
@@ -241,6 +242,7 @@ static enum lam_status begin_page(struct lam_chunk *chunk, struct lam_page *page
     if (!ready) lam_page_stream_skip(&chunk->stream, page);
     return LAM_OK;
   }
+  if (chunk->dictionary_at && lam_page_wants_dictionary(page)) LAM_TRY(lam_read_passed_dictionary(chunk, codec, error));
   if (ready)
     payload = ready->payload;
   else

@@ -109,7 +109,8 @@ struct lam_chunk {
 
   struct lam_values dictionary;
   bool has_dictionary;
-  size_t longest; /* bytes of the dictionary's longest value */
+  uint64_t dictionary_at; /* of a dictionary that was passed over: it is read when a page wants it. 0: none was */
+  size_t longest;         /* bytes of the dictionary's longest value */
 
   struct lam_run run;           /* the last one; its buffers are reused where nobody else holds them */
   size_t data_size;             /* bytes of run.values.data in use; BINARY. VIEWS: of the buffers that the run keeps */
@@ -244,6 +245,9 @@ enum lam_status lam_read_indices(struct lam_chunk *chunk, size_t at, size_t coun
 /* The same of those at `places` - `less` from the next on, rising; the last of them is passed over. */
 enum lam_status lam_pick_indices(struct lam_chunk *chunk, size_t at, const int32_t *places, int64_t less, size_t count,
                                  struct lam_error *error);
+/* column_dictionary.c: the dictionary's page that chunk->dictionary_at says, between two pages. */
+enum lam_status lam_read_passed_dictionary(struct lam_chunk *chunk, struct lam_codec_state *codec,
+                                           struct lam_error *error);
 enum lam_status lam_read_dictionary_page(struct lam_chunk *chunk, const struct lam_page *page, struct lam_bytes payload,
                                          struct lam_codec_state *codec, struct lam_error *error);
 /* Room for `more` bytes of binaries behind those of the run, and the slack that copies may touch. */

@@ -107,21 +107,45 @@ static uint64_t wanted_until(const struct lam_chunk_source *source, int32_t page
   return until;
 }
 
+enum {
+  LARGE_DICTIONARY = 64 << 10, /* bytes: reading it costs more than a look at a page */
+  HEADER_BYTES = 512,
+};
+
+/* Whether the dictionary is to be read before page `page`, the first that is wanted: some writers begin each chunk with
+ * one that they give up soon, and pages behind that do without. */
+static enum lam_status wants_dictionary(struct lam_chunk *chunk, int32_t page, bool *out, struct lam_error *error) {
+  const struct lam_page_location *pages = chunk->source.pages;
+  const uint64_t begin = chunk->stream.next;
+  struct lam_page header;
+  bool more;
+  *out = true;
+  if (page == 0 || pages[0].offset - begin < LARGE_DICTIONARY || chunk->class == LAM_VALUES_VIEWS) return LAM_OK;
+  lam_page_stream_leap(&chunk->stream, pages[page].offset, pages[page].offset + HEADER_BYTES);
+  LAM_TRY(lam_page_stream_header(&chunk->stream, &header, &more, error));
+  *out = !more || lam_page_wants_dictionary(&header);
+  lam_page_stream_leap(&chunk->stream, begin, pages[0].offset);
+  return LAM_OK;
+}
+
 enum lam_status lam_leap_to_page(struct lam_chunk *chunk, const struct lam_range *rows, size_t count,
                                  struct lam_error *error) {
   const struct lam_chunk_source *source = &chunk->source;
   int64_t row = source->values - chunk->rows_left;
   if (source->page_count == 0 || chunk->next_page >= source->page_count) return LAM_OK;
-  if (chunk->stream.next < source->pages[0].offset) { /* the dictionary comes first */
-    chunk->stream.until = source->pages[0].offset;
-    return LAM_OK;
-  }
   int32_t page = lam_page_of_row(source, chunk->next_page, row + chunk->skip);
   const struct lam_page_location *to = &source->pages[page];
   LAM_CHECK(to->first_row >= row && to->first_row - row <= chunk->skip && to->offset >= source->offset &&
                 to->offset < source->offset + source->size,
             error, "the offset index has page %" PRId32 " at byte %" PRIu64 " from row %" PRId64 " on", page,
             to->offset, to->first_row);
+  if (chunk->stream.next < source->pages[0].offset) { /* the dictionary comes first */
+    bool wanted;
+    LAM_TRY(wants_dictionary(chunk, page, &wanted, error));
+    chunk->stream.until = source->pages[0].offset;
+    if (wanted) return LAM_OK;
+    chunk->dictionary_at = chunk->stream.next;
+  }
   chunk->skip -= to->first_row - row;
   chunk->rows_left -= to->first_row - row;
   chunk->next_page = page;

@@ -42,13 +42,11 @@ static enum lam_status read_values(struct lam_chunk *chunk, struct lam_bytes byt
   return LAM_OK;
 }
 
-enum lam_status lam_read_dictionary_page(struct lam_chunk *chunk, const struct lam_page *page, struct lam_bytes payload,
-                                         struct lam_codec_state *codec, struct lam_error *error) {
+static enum lam_status read_dictionary(struct lam_chunk *chunk, const struct lam_page *page, struct lam_bytes payload,
+                                       struct lam_codec_state *codec, struct lam_error *error) {
   enum lam_encoding encoding = page->header.encoding;
   struct lam_page_parts parts;
   LAM_CHECK(!chunk->has_dictionary, error, "a second dictionary; a column has one at most");
-  LAM_CHECK(chunk->rows_left == chunk->source.values && chunk->run.rows == 0, error,
-            "a dictionary behind data pages; it comes before them");
   LAM_CHECK(encoding == LAM_PLAIN || encoding == LAM_PLAIN_DICTIONARY, error, "a dictionary of encoding %s",
             lam_encoding_name(encoding));
   LAM_CHECK(chunk->class != LAM_VALUES_BITS, error, "a dictionary of booleans");
@@ -64,6 +62,34 @@ enum lam_status lam_read_dictionary_page(struct lam_chunk *chunk, const struct l
   chunk->has_dictionary = true;
   chunk->longest = chunk->class == LAM_VALUES_BINARY ? longest_value(&chunk->dictionary) : chunk->width;
   return LAM_OK;
+}
+
+enum lam_status lam_read_dictionary_page(struct lam_chunk *chunk, const struct lam_page *page, struct lam_bytes payload,
+                                         struct lam_codec_state *codec, struct lam_error *error) {
+  LAM_CHECK(chunk->rows_left == chunk->source.values && chunk->run.rows == 0, error,
+            "a dictionary behind data pages; it comes before them");
+  return read_dictionary(chunk, page, payload, codec, error);
+}
+
+enum lam_status lam_read_passed_dictionary(struct lam_chunk *chunk, struct lam_codec_state *codec,
+                                           struct lam_error *error) {
+  struct lam_page_stream stream; /* the chunk's own stands before the page that wants it */
+  struct lam_page page;
+  struct lam_bytes payload;
+  bool more;
+  size_t size = (size_t)(chunk->source.pages[0].offset - chunk->dictionary_at), data_size = chunk->data_size;
+  lam_page_stream_init(&stream, chunk->mem);
+  lam_page_stream_begin(&stream, &chunk->source.bytes, chunk->dictionary_at, size, 0, size, chunk->source.checksums);
+  enum lam_status status = lam_page_stream_next(&stream, &page, &payload, &more, error);
+  if (status == LAM_OK && more && page.header.kind == LAM_DICTIONARY_PAGE) {
+    page.header.compressed |= chunk->source.leaf->v2_always_compressed;
+    status = read_dictionary(chunk, &page, payload, codec, error);
+  }
+  status = lam_fail_in(error, status, "page at byte %" PRIu64, chunk->dictionary_at);
+  lam_page_stream_release(&stream);
+  chunk->dictionary_at = 0;
+  chunk->data_size = data_size; /* of the run under way */
+  return status;
 }
 
 static enum lam_status need_dictionary(const struct lam_chunk *chunk, struct lam_error *error) {

@@ -56,6 +56,12 @@ static inline void lam_page_stream_skip(struct lam_page_stream *stream, const st
 enum lam_status lam_page_stream_pass(struct lam_page_stream *stream, struct lam_page *page, bool *more,
                                      struct lam_error *error);
 
+/* A data page whose values are indices into its chunk's dictionary. */
+static inline bool lam_page_wants_dictionary(const struct lam_page *page) {
+  bool data = page->header.kind == LAM_DATA_PAGE || page->header.kind == LAM_DATA_PAGE_V2;
+  return data && (page->header.encoding == LAM_PLAIN_DICTIONARY || page->header.encoding == LAM_RLE_DICTIONARY);
+}
+
 /* A data or dictionary page taken apart. Slices point into the payload or into the buffer given. */
 struct lam_page_parts {
   struct lam_bytes repetition, definition; /* levels, without their length prefix */

@@ -212,3 +212,29 @@ def test_no_page_index(lamella, write, tmp_path):
     lamella("schema", "with", "--add", "x date", "--no-page-index")
     (path,) = (tmp_path / "with").glob("*.parquet")
     assert has_index(path) == [True, True, False]
+
+
+@pytest.mark.parametrize("codec", ["none", "snappy"])
+def test_dictionaries_are_read_when_a_page_wants_them(lamella, tmp_path, codec):
+    """A chunk begins with a dictionary that is given up; rows of plain pages that come before others with indices."""
+    folder, rows = tmp_path / "t", 30_000
+    folder.mkdir()
+    data = pa.table({"id": pa.array(range(rows), pa.int64()), "s": pa.array([f"string number {i * 7}" for i in range(rows)]),
+                     "n": pa.array([i * 1_000_003 for i in range(rows)], pa.int64())})
+    pq.write_table(data, folder / "f.parquet", compression=codec, dictionary_pagesize_limit=200_000, write_page_index=True,
+                   max_rows_per_page=1000, write_batch_size=500)
+    lamella("update", folder, "--set", "s = 'new', n = 0", "--where", "id between 2100 and 2110")
+    of_strings = [p["encoding"] for p in pages_of(lamella, next(folder.iterdir()), "s")]
+    assert of_strings[2] == "PLAIN" and of_strings[3].endswith("DICTIONARY") and of_strings[-1] == "PLAIN"
+    expected = data.to_pydict()
+    expected["s"][2100:2111], expected["n"][2100:2111] = ["new"] * 11, [0] * 11
+    for first, last in [(2100, 2110), (2050, 2970), (2900, 3100), (2500, 29_000), (29_990, 29_999), (0, 5), (500, 29_999), (2999, 3000)]:
+        found = pa.BufferReader(lamella("cat", folder, "--where", f"id between {first} and {last}", "--format", "parquet").out)
+        assert pq.read_table(found).to_pydict() == {k: v[first : last + 1] for k, v in expected.items()}
+    chosen = lamella("cat", folder, "--where", "id in (2105, 2205, 3100, 29000)", "--format", "parquet").out
+    assert pq.read_table(pa.BufferReader(chosen)).column("s").to_pylist() == [expected["s"][i] for i in (2105, 2205, 3100, 29000)]
+
+
+def pages_of(lamella, path, name):
+    found = lamella.json("inspect", path, "--pages")["pages"]
+    return [p for p in found if p["column"] == name and p["kind"] != "DICTIONARY_PAGE"]
