@@ -276,6 +276,35 @@ def test_untouched_files_and_row_groups(lamella, write, tmp_path):
     assert column(tmp_path / "t", "s") == ["x" if i in (2000, 2999) else f"v{i}" for i in expected]
 
 
+@pytest.mark.parametrize("mode", ["rewrite", "append"])
+def test_untouched_files_are_not_opened(lamella, write, tmp_path, mode):
+    """What bounds or bloom filters exclude by the pack and the sidecars: the bytes of these files are gone, and no change
+    notices. Ids of all files lie in the bounds of each; names do in those of the file that is looked for alone."""
+    for f in range(4):
+        ids = [10 * i + f for i in range(300)]
+        rows = {"id": ids, "n": [f * 1000 + i for i in range(300)], "v": [0] * 300}
+        write(f"s/g={f}/{f}.parquet", rows, row_group_size=50)
+    lamella("repartition", "s", "t", "--by", "g", "--bloom", "id", "--row-group-rows", "50")
+    lamella("sidecar", "build", "t", "--bloom", "inline")
+    touched = [p for p in files_of(tmp_path / "t") if "g=2" in str(p)]
+    for path in set(files_of(tmp_path / "t")) - set(touched):
+        info = path.stat()
+        path.write_bytes(bytes(info.st_size))
+        os.utime(path, ns=(info.st_atime_ns, info.st_mtime_ns))
+    before = identities(tmp_path / "t")
+    write("new.parquet", {"id": [1002, 1012], "v": [7, 8]})
+    write("one.parquet", {"g": [2], "n": [2004], "v": [9]})
+    for arguments, rows in ((["delete", "t", "--where", "n between 2290 and 2295"], 6),
+                            (["delete", "t", "--where", "id = 502"], 1),
+                            (["update", "t", "--set", "v = 5", "--where", "n = 2003"], 1),
+                            (["upsert", "t", "--from", "new.parquet", "--key", "id"], 2),
+                            (["upsert", "t", "--from", "one.parquet", "--key", "g,n"], 1)):  # fmt: skip
+        done = run(lamella, *arguments, "--mode", mode)
+        assert done["rows_matched"] == rows and done["files_read"] == 1, arguments
+    after = identities(tmp_path / "t")
+    assert {p: i for p, i in before.items() if p not in touched}.items() <= after.items()
+
+
 def test_columns_that_are_not_set_are_copied(lamella, write, tmp_path):
     """An update of one of many columns writes little: the others keep their bytes, page for page."""
     r = random.Random(3)
