@@ -254,10 +254,13 @@ def peers(tmp_path, table):
     con.register("tbl", table)
     con.execute(f"COPY tbl TO '{tmp_path}/duckdb' (FORMAT parquet, PARTITION_BY (p))")
     yield "duckdb"
+    frame = polars.from_arrow(table).lazy()
+    frame.sink_parquet(polars.PartitionBy(f"{tmp_path}/polars", key="p", include_key=False), mkdir=True)
+    yield "polars"
 
 
 def test_path_columns_of_others_become_data(lamella, tmp_path):
-    """Issue 5, shown by 5: names that pyarrow and DuckDB wrote."""
+    """Issue 5, shown by 5: names that pyarrow, DuckDB and Polars wrote."""
     values = [v for v in NASTY if v not in ("", "..", ".", "100%", "%2F")] + ["x y", "z"]
     table = pa.table({"p": pa.array(values * 2, pa.string()), "n": list(range(len(values) * 2))})
     wanted = dict(zip(table["n"].to_pylist(), table["p"].to_pylist()))
