@@ -4,8 +4,9 @@
 #include "ops/keep.h"
 #include "ops/overlap.h"
 #include "ops/sort.h"
+#include "ops/sort_codes.h"
 #include "ops/task.h"
-#include "parquet/codec.h"
+#include "parquet/reader.h"
 #include "table/table.h"
 
 enum {
@@ -38,7 +39,6 @@ struct task_run {
   struct lam_keep keep; /* of the first file of the segment, but only the key-values on which its files agree so far */
   struct lam_compact_result *result;
   uint64_t mem_at_start; /* bytes that were available */
-  struct lam_codec_state codec;
 };
 
 /* ---- files ---- */
@@ -189,6 +189,7 @@ static int64_t batch_rows(const struct task_run *run, const struct lam_file *fil
 struct sink {
   struct lam_rotation *rotation;
   struct lam_sorter *sorter;
+  struct lam_sort_codes *codes; /* of the sorter's batches */
 };
 
 static enum lam_status sink_put(const struct sink *sink, struct ArrowArray *batch, struct lam_error *error) {
@@ -232,8 +233,7 @@ static enum lam_status decoding_open(struct task_run *run, const struct segment 
   options.columns = wanted;
   options.row_groups = groups;
   options.row_group_count = count;
-  return lam_reader_open_as(file, &options, &(struct lam_reader_mode){.codec = &run->codec}, run->mem, &d->reader,
-                            error);
+  return lam_reader_open_in(file, &options, run->mem, &d->reader, error);
 }
 
 /* What is decoded on its way to the sink. */
@@ -257,7 +257,9 @@ static enum lam_status decode_batch(void *user, struct ArrowArray *out, struct l
   LAM_TRY(lam_merge_batch(run->mem, &d->segment->merge.schema, &d->from->columns.schema, d->from->sources, &batch, out,
                           error));
   lam_progress_add(context, (uint64_t)out->length, 0);
-  return LAM_OK;
+  enum lam_status status = d->sink->codes ? lam_sort_codes_put(d->sink->codes, out, error) : LAM_OK;
+  if (status != LAM_OK) lam_array_release(out);
+  return status;
 }
 
 static enum lam_status use_decoded(void *user, struct ArrowArray *batch, struct lam_error *error) {
@@ -294,6 +296,8 @@ static enum lam_status merge_row_groups(struct task_run *run, const struct segme
   enum lam_status status = decoding_open(run, segment, file, first, count, options, &d, error);
   if (status == LAM_OK) {
     struct draining draining = {run, segment, &d, sink};
+    for (int32_t c = 0; sink->codes && c < segment->merge.schema.n_children; c++)
+      if (lam_sort_codes_has(sink->codes, c)) lam_reader_as_dictionary(d.reader, c, true);
     status = drain(&draining, group_rows(file, first, count) <= options.batch_rows, error);
   }
   decoding_close(&d);
@@ -386,7 +390,11 @@ struct sorted {
 
 static enum lam_status take_sorted(void *user, struct ArrowArray *out, struct lam_error *error) {
   const struct sorted *sorted = user;
-  return lam_sorter_next(sorted->sink->sorter, sorted->batch_rows, out, error);
+  struct lam_sort_codes *codes = sorted->sink->codes;
+  LAM_TRY(lam_sorter_next(sorted->sink->sorter, sorted->batch_rows, out, error));
+  enum lam_status status = codes && out->release ? lam_sort_codes_get(codes, out, error) : LAM_OK;
+  if (status != LAM_OK) lam_array_release(out);
+  return status;
 }
 
 static enum lam_status write_sorted(void *user, struct ArrowArray *batch, struct lam_error *error) {
@@ -443,16 +451,90 @@ static void count_outputs(struct task_run *run, const struct segment *segment, c
   r->bytes_after -= segment->bytes;
 }
 
+/* ---- sorting ---- */
+
+static bool is_sort_key(const struct task_run *run, const char *column) {
+  const struct lam_compact_options *options = run->c->options;
+  for (int32_t k = 0; k < options->sort_count; k++)
+    if (!strcmp(options->sort_by[k].column, column)) return true;
+  return false;
+}
+
+/* Leaves in `wanted` the columns that have few values in all row groups of the file. */
+static enum lam_status limit_coded(struct task_run *run, const struct lam_file *file, bool *wanted,
+                                   struct lam_error *error) {
+  const struct lam_file_meta *meta = lam_file_meta(file);
+  struct lam_file_columns columns;
+  struct lam_arena arena;
+  lam_arena_init(&arena, run->mem);
+  enum lam_status status = lam_file_columns_all(file, &arena, &columns, error);
+  for (int64_t c = 0; status == LAM_OK && c < columns.schema.n_children; c++) {
+    int32_t leaf = meta->nodes[lam_top_node(meta, columns.columns[c])].leaf;
+    for (int32_t g = 0; wanted[c] && g < meta->row_group_count; g++)
+      wanted[c] = lam_sort_codes_chunk(&meta->row_groups[g].chunks[leaf]);
+  }
+  if (status == LAM_OK) lam_schema_release(&columns.schema);
+  lam_arena_release(&arena);
+  return status;
+}
+
+/* Chooses the columns that are carried as codes; *out is NULL where there are none. */
+static enum lam_status open_codes(struct task_run *run, const struct segment *segment, struct lam_sort_codes **out,
+                                  struct lam_error *error) {
+  const struct ArrowSchema *schema = &segment->merge.schema;
+  bool *wanted, any = false;
+  *out = NULL;
+  if (!segment->one_schema) return LAM_OK;
+  LAM_TRY(lam_arena_array(&run->arena, (size_t)schema->n_children, sizeof *wanted, (void **)&wanted, error));
+  for (int64_t c = 0; c < schema->n_children; c++)
+    wanted[c] = lam_sort_codes_type(schema->children[c]) && !is_sort_key(run, schema->children[c]->name);
+  for (size_t i = segment->first; i < segment->first + segment->count; i++) {
+    struct lam_file *file;
+    LAM_TRY(open_file(run, i, &file, error));
+    enum lam_status status = limit_coded(run, file, wanted, error);
+    done_with(run, i, file);
+    LAM_TRY(status);
+  }
+  for (int64_t c = 0; c < schema->n_children; c++) any = any || wanted[c];
+  return any ? lam_sort_codes_open(run->mem, schema, wanted, out, error) : LAM_OK;
+}
+
+static enum lam_status sort_with(struct task_run *run, struct segment *segment, struct lam_rotation *rotation,
+                                 struct lam_sort_codes *codes, struct lam_error *error) {
+  const struct lam_compact_options *options = run->c->options;
+  struct sink sink = {.rotation = rotation, .codes = codes};
+  const struct ArrowSchema *schema = codes ? lam_sort_codes_schema(codes) : &segment->merge.schema;
+  LAM_TRY(
+      lam_sorter_open(run->mem, schema, options->sort_by, options->sort_count, sort_room(run), &sink.sorter, error));
+  enum lam_status status = take_files(run, segment, &sink, error);
+  run->result->runs_spilled += (uint64_t)lam_sorter_runs(sink.sorter);
+  lam_sorter_close(sink.sorter);
+  return status;
+}
+
+/* Where a column turns out to have more values than codes, while its rows are read, all begins anew without. */
+static enum lam_status sort_files(struct task_run *run, struct segment *segment, struct lam_rotation *rotation,
+                                  struct lam_error *error) {
+  const struct lam_compact_result before = *run->result;
+  struct lam_sort_codes *codes;
+  LAM_TRY(open_codes(run, segment, &codes, error));
+  enum lam_status status = sort_with(run, segment, rotation, codes, error);
+  bool again = status == LAM_LIMIT && codes && lam_sort_codes_full(codes);
+  lam_sort_codes_close(codes);
+  if (!again) return status;
+  *run->result = before;
+  if (rotation->options.hash) {
+    lam_content_hash_release(&segment->before);
+    LAM_TRY(lam_content_hash_init(&segment->before, run->mem, segment->merge.schema.n_children, error));
+  }
+  return sort_with(run, segment, rotation, NULL, error);
+}
+
 static enum lam_status write_segment(struct task_run *run, struct segment *segment, struct lam_rotation *rotation,
                                      struct lam_change *change, struct lam_error *error) {
-  const struct lam_compact_options *options = run->c->options;
-  struct sink sink = {rotation, NULL};
-  if (options->sort_count)
-    LAM_TRY(lam_sorter_open(run->mem, &segment->merge.schema, options->sort_by, options->sort_count, sort_room(run),
-                            &sink.sorter, error));
-  enum lam_status status = take_files(run, segment, &sink, error);
-  if (sink.sorter) run->result->runs_spilled += (uint64_t)lam_sorter_runs(sink.sorter);
-  lam_sorter_close(sink.sorter);
+  enum lam_status status = run->c->options->sort_count
+                               ? sort_files(run, segment, rotation, error)
+                               : take_files(run, segment, &(struct sink){.rotation = rotation}, error);
   if (status == LAM_OK) status = check_rows(segment, rotation, error);
   if (status == LAM_OK && rotation->options.hash)
     status = lam_content_hash_compare(&segment->before, &segment->after, &segment->merge.schema,
@@ -518,7 +600,6 @@ enum lam_status lam_compact_task_run(const struct lam_compaction *compaction, co
       .c = compaction, .task = task, .mem = mem, .result = result, .mem_at_start = lam_mem_available(mem)};
   void *memory;
   lam_arena_init(&run.arena, mem);
-  lam_codec_init(&run.codec, mem);
   run.keep.arena = &run.arena;
   enum lam_status status = lam_arena_array(&run.arena, task->count, sizeof *run.open, &memory, error);
   run.open = memory;
@@ -526,7 +607,6 @@ enum lam_status lam_compact_task_run(const struct lam_compaction *compaction, co
     status = run_segments(&run, change, error);
     close_files(&run);
   }
-  lam_codec_release(&run.codec);
   lam_arena_release(&run.arena);
   return status;
 }

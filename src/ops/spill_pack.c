@@ -8,9 +8,14 @@ enum { HEAD = 9 };
 
 /* `width` is a constant where these are inlined. */
 static inline int64_t value_at(const uint8_t *values, size_t width, size_t i) {
+  if (width == 2) return (int16_t)lam_load16(values + 2 * i);
   return width == 4 ? (int64_t)(int32_t)lam_load32(values + 4 * i) : (int64_t)lam_load64(values + width * i);
 }
 static inline void put_value(uint8_t *values, size_t width, size_t i, uint64_t value) {
+  if (width == 2) {
+    lam_store16(values + 2 * i, (uint16_t)value);
+    return;
+  }
   if (width == 4) {
     lam_store32(values + 4 * i, (uint32_t)value);
     return;
@@ -40,6 +45,7 @@ static inline void put_kept(uint8_t *packed, size_t kept, size_t i, uint64_t val
 /* Calls `loop` with both widths as constants. */
 #define FOR_WIDTH(loop, width, kept, ...)        \
   switch (width) {                               \
+    case 2: loop(__VA_ARGS__, 2, kept); break;   \
     case 4: loop(__VA_ARGS__, 4, kept); break;   \
     case 8: loop(__VA_ARGS__, 8, kept); break;   \
     default: loop(__VA_ARGS__, 16, kept); break; \

@@ -6,7 +6,7 @@
 
 /* Whether values of so many bytes are packed. */
 static inline bool lam_spill_packs(size_t width) {
-  return width == 4 || width == 8 || width == 16;
+  return width == 2 || width == 4 || width == 8 || width == 16;
 }
 /* Appends values, integers of any kind or other bits: the least of them, then what each has more. */
 enum lam_status lam_spill_pack(const uint8_t *values, size_t width, size_t count, struct lam_buf *out,

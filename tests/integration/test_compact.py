@@ -127,6 +127,49 @@ def test_sort_by_spills(lamella, write, tmp_path, rng):
     assert list(spill.iterdir()) == []
 
 
+def test_sorting_columns_of_few_values(lamella, write, tmp_path):
+    """They are carried as numbers, whatever their type; dictionaries differ from file to file."""
+    n, rng = 60_000, np.random.default_rng(4)
+    parts = []
+    for i in range(4):
+        number = rng.integers(i, i + 9, n // 4)
+        text = pa.array([f"word {v}" * int(v) for v in number], mask=number == i + 3)
+        parts.append(pa.table({
+            "k": rng.permutation(n // 4) + i * (n // 8),
+            "text": text,
+            "bytes": text.cast(pa.large_binary()),
+            "number": pa.array(number * 1_000_000_007, pa.int64()),
+            "money": pa.array(number, pa.int32()).cast(pa.decimal128(10, 0)).cast(pa.decimal128(15, 2)),
+            "day": pa.array(number.astype(np.int32), pa.int32()).cast(pa.date32()),
+            "real": pa.array(np.where(number % 2, -0.0, number / 3)),
+            "many": rng.integers(0, 1 << 40, n // 4),
+        }))
+        write(f"t/{i}.parquet", parts[-1], store_schema=i % 2 == 0, row_group_size=5000 + 1000 * i)
+    whole = pa.concat_tables(parts).sort_by([("k", "ascending"), ("many", "descending")])
+    for limit in (16, 256):
+        shutil.copytree(tmp_path / "t", tmp_path / "u")
+        lamella("compact", "u", "--sort-by", "k,many desc", "--memory-limit", f"{limit}MiB", "--threads", 2, "--verify", "full")
+        found = read_table(tmp_path / "u")
+        for name in whole.column_names:
+            assert found[name].cast(whole[name].type).to_pylist() == whole[name].to_pylist(), name
+        shutil.rmtree(tmp_path / "u")
+        shutil.rmtree(tmp_path / "u.lamella")
+
+
+def test_sorting_when_few_values_become_many(lamella, write, tmp_path):
+    """Each row group has 1,000 values of its own: together more than there are codes."""
+    rows, groups = 12_000, 34
+    v = np.concatenate([np.arange(rows) % 1000 + g * 1000 for g in range(groups)]).astype(np.int32)
+    k = np.random.default_rng(5).permutation(rows * groups)
+    path = write("t/0.parquet", {"k": k, "v": v}, row_group_size=rows, compression="zstd", compression_level=19)
+    chunk = pq.ParquetFile(path).metadata.row_group(7).column(1)
+    assert chunk.data_page_offset - chunk.dictionary_page_offset < rows / 8
+    write("t/1.parquet", {"k": np.arange(-9000, 0), "v": pa.array([5] * 9000, pa.int32())})
+    done = lamella.json("compact", "t", "--sort-by", "k", "--verify", "full")
+    assert done["rows"] == rows * groups + 9000 and done["bytes_read"] == done["bytes_before"]
+    assert column(tmp_path / "t", "v") == [5] * 9000 + v[np.argsort(k)].tolist()
+
+
 def test_sorting_with_nulls(lamella, write, tmp_path):
     write("t/1.parquet", {"k": [3, None, 1]})
     write("t/2.parquet", {"k": [None, 2]})

@@ -45,9 +45,9 @@ static void test_ranges(void **state) {
                {0, (int64_t)UINT32_MAX + 1, 8},
                {INT64_MIN, INT64_MAX, 8}};
   uint8_t values[MOST * 16];
-  for (size_t width = 4; width <= 16; width *= 2) {
+  for (size_t width = 2; width <= 16; width *= 2) {
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
-      if (width == 4 && cases[c].kept == 8) continue;
+      if (width < 8 && cases[c].kept > width) continue;
       uint64_t range = (uint64_t)cases[c].most - (uint64_t)cases[c].least;
       for (size_t i = 0; i < MOST; i++) {
         uint64_t more = range == 0 ? 0 : i * UINT64_C(0x9e3779b97f4a7c15) % range;
