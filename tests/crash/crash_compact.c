@@ -31,6 +31,7 @@ static enum lam_status run_sorted(struct lam_directory *directory, uint64_t *seq
   options.sort_by = &key;
   options.sort_count = 1;
   options.change.verify_full = true;
+  options.change.backup_dir = crash_backup_dir;
   enum lam_status status = lam_compact_directory(directory, &options, &result, error);
   *sequence = result.sequence;
   return status;
@@ -49,6 +50,7 @@ static const struct crash_scenario sorted = {
     .run = run_sorted,
     .before = "p=1:1,2,3,4,5,6,;p=2:11,12,13,14,15,16,;",
     .after = "p=1:6,5,4,3,2,1,;p=2:16,15,14,13,12,11,;",
+    .keeps = true,
 };
 static const struct crash_scenario root = {
     .name = "compact the root",
