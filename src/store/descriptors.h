@@ -10,14 +10,18 @@
  * rights. */
 int lam_fd_copy_attributes(int from, int to);
 
-/* Whether files of its file system may have bytes in common, so that the kernel can copy without moving any. */
-bool lam_fd_shares(int fd);
-
 enum { LAM_FD_WINDOW = 256 << 10 }; /* bytes: they stay in the second-level cache between the read and the write */
 
-/* Writes up to `size` bytes of `from`, from `offset` on, where `to` stands: by way of `window`, LAM_FD_WINDOW bytes of
- * the caller's, or where that is NULL within the kernel. *done is 0 where `from` ends. 0, or an errno value; *offered
- * is false where that says that the system does not do this between the two. */
-int lam_fd_copy(int from, uint64_t offset, int to, size_t size, uint8_t *window, size_t *done, bool *offered);
+/* How bytes get into one file from others; zeros before the first. */
+struct lam_fd_copier {
+  enum { LAM_COPIES_UNKNOWN, LAM_COPIES_IN_KERNEL, LAM_COPIES_THROUGH } way;
+  uint8_t *window; /* LAM_FD_WINDOW bytes; NULL: within the kernel */
+};
+void lam_fd_copier_release(struct lam_fd_copier *copier);
+
+/* Writes up to `size` bytes of `from`, from `offset` on, where `to` stands. *done is 0 where `from` ends. 0, or an
+ * errno value; *offered is false where that says that the system does not do this between the two. */
+int lam_fd_copy(struct lam_fd_copier *copier, int from, uint64_t offset, int to, size_t size, size_t *done,
+                bool *offered);
 
 #endif

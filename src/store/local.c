@@ -46,9 +46,8 @@ struct local_output {
   uint64_t size, allocated; /* written; blocks that the file system has set aside, counted from the file's beginning */
   bool no_allocation;       /* the file system knows no such thing, or has no room */
   bool expects_sync;
-  uint64_t begun;  /* bytes that the disk has been told to write */
-  uint8_t *window; /* of copies that do not stay within the kernel; NULL: none yet */
-  enum { COPIES_UNKNOWN, COPIES_IN_KERNEL, COPIES_THROUGH } copies;
+  uint64_t begun; /* bytes that the disk has been told to write */
+  struct lam_fd_copier copier;
   char key[];
 };
 struct local_lock {
@@ -446,13 +445,6 @@ static void local_expect_sync(struct lam_output *base, uint64_t size) {
   if (size && size <= SIZE_MAX) set_aside(output, output->size, size);
 }
 
-/* NULL: within the kernel. */
-static uint8_t *copy_window(struct local_output *output) {
-  if (output->copies == COPIES_UNKNOWN) output->copies = lam_fd_shares(output->fd) ? COPIES_IN_KERNEL : COPIES_THROUGH;
-  if (output->copies == COPIES_THROUGH && !output->window) output->window = malloc(LAM_FD_WINDOW);
-  return output->window;
-}
-
 static enum lam_status local_copy(struct lam_output *base, struct lam_input *input_base, uint64_t offset, uint64_t size,
                                   struct lam_error *error) {
   struct local_output *output = (struct local_output *)base;
@@ -463,7 +455,7 @@ static enum lam_status local_copy(struct lam_output *base, struct lam_input *inp
     bool offered;
     LAM_TRY(lam_check_cancel(base->store->context, error));
     allocate(output, wanted);
-    int code = lam_fd_copy(input->fd, offset + done, output->fd, wanted, copy_window(output), &some, &offered);
+    int code = lam_fd_copy(&output->copier, input->fd, offset + done, output->fd, wanted, &some, &offered);
     if (done == 0 && (!offered || (code == 0 && some == 0))) return LAM_UNSUPPORTED;
     if (code) return lam_store_fail(base->store, output->key, code, "write", error);
     if (some == 0)
@@ -488,7 +480,7 @@ static enum lam_status local_close_output(struct lam_output *base, struct lam_er
   /* After EINTR the descriptor is closed on Linux. */
   if (close(output->fd) && errno != EINTR && status == LAM_OK)
     status = lam_store_fail(base->store, output->key, errno, "close", error);
-  free(output->window);
+  lam_fd_copier_release(&output->copier);
   free(output);
   return status;
 }

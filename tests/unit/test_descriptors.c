@@ -18,43 +18,36 @@ static int file_of(const uint8_t *bytes, size_t size) {
 }
 
 /* Copies all from byte OFFSET on, behind three bytes. */
-static void copies(uint8_t *window) {
+static void copies(struct lam_fd_copier copier) {
   uint8_t *bytes = malloc(SIZE), *found = malloc(SIZE);
   for (size_t i = 0; i < SIZE; i++) bytes[i] = (uint8_t)(i * 31 + i / 256);
   int from = file_of(bytes, SIZE), to = file_of((const uint8_t *)"abc", 3);
   size_t done = 0, some = 1;
   bool offered;
-  for (; some; done += some) assert_int_equal(lam_fd_copy(from, OFFSET + done, to, SIZE, window, &some, &offered), 0);
+  for (; some; done += some) assert_int_equal(lam_fd_copy(&copier, from, OFFSET + done, to, SIZE, &some, &offered), 0);
   assert_true(offered);
   assert_int_equal(done, SIZE - OFFSET);
-  assert_int_equal(lam_fd_copy(from, OFFSET, to, 2, window, &some, &offered), 0);
+  assert_int_equal(lam_fd_copy(&copier, from, OFFSET, to, 2, &some, &offered), 0);
   assert_int_equal(some, 2);
   assert_int_equal(pread(to, found, SIZE, 0), SIZE - OFFSET + 5);
   assert_memory_equal(found, "abc", 3);
   assert_memory_equal(found + 3, bytes + OFFSET, SIZE - OFFSET);
   assert_memory_equal(found + 3 + SIZE - OFFSET, bytes + OFFSET, 2);
   close(from), close(to);
-  assert_int_equal(lam_fd_copy(from, 0, to, 2, window, &some, &offered), EBADF);
+  assert_int_equal(lam_fd_copy(&copier, from, 0, to, 2, &some, &offered), EBADF);
+  assert_true(!copier.window == (copier.way == LAM_COPIES_IN_KERNEL));
+  lam_fd_copier_release(&copier);
   free(bytes), free(found);
 }
 
 static void test_copies(void **state) {
   (void)state;
-  uint8_t *window = malloc(LAM_FD_WINDOW);
-  copies(NULL);
-  copies(window);
-  free(window);
-}
-
-static void test_shares(void **state) {
-  (void)state;
-  int fd = open("/proc/self", O_RDONLY | O_DIRECTORY);
-  assert_true(lam_fd_shares(fd)); /* nothing is known of it */
-  close(fd);
-  assert_true(lam_fd_shares(-1));
+  copies((struct lam_fd_copier){.way = LAM_COPIES_UNKNOWN}); /* as the file system of /tmp has it */
+  copies((struct lam_fd_copier){.way = LAM_COPIES_IN_KERNEL});
+  copies((struct lam_fd_copier){.way = LAM_COPIES_THROUGH, .window = malloc(LAM_FD_WINDOW)});
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_copies), cmocka_unit_test(test_shares)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_copies)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
