@@ -187,26 +187,27 @@ static bool returns_rows(const struct lam_journal_directory *directory) {
 }
 
 /* Where the operation had partitioned the table anew, files that came since lie in its directories, and would among
- * those that return. */
+ * those that return. A table that had several partitionings before has them again. */
 static enum lam_status check_columns(struct restore *restore, struct lam_error *error) {
   struct lam_change *change = &restore->change;
+  const struct lam_data_file *other = NULL;
+  bool returns = false;
   for (size_t i = 0; i < restore->manifest->directory_count; i++) {
     const struct lam_journal_directory *directory = &restore->manifest->directories[i];
     struct lam_partition returned;
-    const struct lam_data_file *other;
     if (!returns_rows(directory)) continue;
+    returns = true;
     LAM_TRY(lam_partition_parse(&change->arena, directory->key, &returned, error));
-    if (find_staying(restore, &returned, &other)) continue;
-    if (other)
-      return lam_fail(
-          error, LAM_CONFLICT,
-          "the table was partitioned by other columns before the operation, and %s/%s, which came since, is "
-          "partitioned as the table is now; nothing was changed",
-          restore->directory->data->root, other->key);
-    change->known = &restore->snapshot; /* nor may any come until the commit */
-    return lam_change_scope(change, "", error);
+    if (find_staying(restore, &returned, &other)) return LAM_OK;
   }
-  return LAM_OK;
+  if (!returns) return LAM_OK;
+  if (other)
+    return lam_fail(error, LAM_CONFLICT,
+                    "the table was partitioned by other columns before the operation, and %s/%s, which came since, is "
+                    "partitioned as the table is now; nothing was changed",
+                    restore->directory->data->root, other->key);
+  change->known = &restore->snapshot; /* nor may any come until the commit */
+  return lam_change_scope(change, "", error);
 }
 
 /* ---- the whole ---- */
