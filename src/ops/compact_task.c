@@ -7,6 +7,7 @@
 #include "ops/sort_codes.h"
 #include "ops/task.h"
 #include "parquet/reader.h"
+#include "parquet/codec.h"
 #include "table/table.h"
 
 enum {
@@ -39,6 +40,7 @@ struct task_run {
   struct lam_keep keep; /* of the first file of the segment, but only the key-values on which its files agree so far */
   struct lam_compact_result *result;
   uint64_t mem_at_start; /* bytes that were available */
+  struct lam_codec_state codec;
 };
 
 /* ---- files ---- */
@@ -233,7 +235,8 @@ static enum lam_status decoding_open(struct task_run *run, const struct segment 
   options.columns = wanted;
   options.row_groups = groups;
   options.row_group_count = count;
-  return lam_reader_open_in(file, &options, run->mem, &d->reader, error);
+  return lam_reader_open_as(file, &options, &(struct lam_reader_mode){.codec = &run->codec}, run->mem, &d->reader,
+                            error);
 }
 
 /* What is decoded on its way to the sink. */
@@ -600,6 +603,7 @@ enum lam_status lam_compact_task_run(const struct lam_compaction *compaction, co
       .c = compaction, .task = task, .mem = mem, .result = result, .mem_at_start = lam_mem_available(mem)};
   void *memory;
   lam_arena_init(&run.arena, mem);
+  lam_codec_init(&run.codec, mem);
   run.keep.arena = &run.arena;
   enum lam_status status = lam_arena_array(&run.arena, task->count, sizeof *run.open, &memory, error);
   run.open = memory;
@@ -607,6 +611,7 @@ enum lam_status lam_compact_task_run(const struct lam_compaction *compaction, co
     status = run_segments(&run, change, error);
     close_files(&run);
   }
+  lam_codec_release(&run.codec);
   lam_arena_release(&run.arena);
   return status;
 }
