@@ -6,8 +6,8 @@
 #include "ops/sort.h"
 #include "ops/sort_codes.h"
 #include "ops/task.h"
-#include "parquet/reader.h"
 #include "parquet/codec.h"
+#include "parquet/reader.h"
 #include "table/table.h"
 
 enum {

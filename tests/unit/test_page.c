@@ -174,7 +174,7 @@ static void levels_are_split_from_values(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(windows_of_any_size_give_the_same_pages),
-    cmocka_unit_test(kept_payloads_stay),
+      cmocka_unit_test(kept_payloads_stay),
       cmocka_unit_test(damage_and_cuts_are_found),
       cmocka_unit_test(a_page_claims_no_more_than_its_codec_can_make),
       cmocka_unit_test(levels_are_split_from_values),
