@@ -2,12 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
-#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -50,47 +48,11 @@ int lam_fd_copy_attributes(int from, int to) {
   return 0;
 }
 
-/* Of the file systems that cannot have two files share bytes, the usual ones. There the kernel moves what is to be
- * copied through a pipe, 64 KiB at a time; by way of a window in the cache it takes half as long. */
-static bool shares(int fd) {
-  struct statfs system;
-  if (fstatfs(fd, &system)) return true;
-  return system.f_type != EXT4_SUPER_MAGIC && system.f_type != TMPFS_MAGIC;
-}
-
-/* Without memory for a window it is the kernel's. */
-static void settle(struct lam_fd_copier *copier, int to) {
-  copier->way = shares(to) ? LAM_COPIES_IN_KERNEL : LAM_COPIES_THROUGH;
-  if (copier->way == LAM_COPIES_THROUGH) copier->window = malloc(LAM_FD_WINDOW);
-}
-
-void lam_fd_copier_release(struct lam_fd_copier *copier) {
-  free(copier->window);
-}
-
-static int copy_through(int from, off_t offset, int to, size_t size, uint8_t *window, size_t *done) {
-  ssize_t got, put;
-  while ((got = pread(from, window, size < LAM_FD_WINDOW ? size : LAM_FD_WINDOW, offset)) < 0 && errno == EINTR)
-    continue;
-  if (got < 0) return errno;
-  while (*done < (size_t)got) {
-    put = write(to, window + *done, (size_t)got - *done);
-    if (put >= 0)
-      *done += (size_t)put;
-    else if (errno != EINTR)
-      return errno;
-  }
-  return 0;
-}
-
-int lam_fd_copy(struct lam_fd_copier *copier, int from, uint64_t offset, int to, size_t size, size_t *done,
-                bool *offered) {
+int lam_fd_copy(int from, uint64_t offset, int to, size_t size, size_t *done, bool *offered) {
   off_t at = (off_t)offset;
   ssize_t put;
   *done = 0;
   *offered = true;
-  if (copier->way == LAM_COPIES_UNKNOWN) settle(copier, to);
-  if (copier->window) return copy_through(from, at, to, size, copier->window, done);
   while ((put = copy_file_range(from, &at, to, NULL, size, 0)) < 0 && errno == EINTR) continue;
   if (put >= 0) {
     *done = (size_t)put;

@@ -10,18 +10,8 @@
  * rights. */
 int lam_fd_copy_attributes(int from, int to);
 
-enum { LAM_FD_WINDOW = 256 << 10 }; /* bytes: they stay in the second-level cache between the read and the write */
-
-/* How bytes get into one file from others; zeros before the first. */
-struct lam_fd_copier {
-  enum { LAM_COPIES_UNKNOWN, LAM_COPIES_IN_KERNEL, LAM_COPIES_THROUGH } way;
-  uint8_t *window; /* LAM_FD_WINDOW bytes; NULL: within the kernel */
-};
-void lam_fd_copier_release(struct lam_fd_copier *copier);
-
-/* Writes up to `size` bytes of `from`, from `offset` on, where `to` stands. *done is 0 where `from` ends. 0, or an
- * errno value; *offered is false where that says that the system does not do this between the two. */
-int lam_fd_copy(struct lam_fd_copier *copier, int from, uint64_t offset, int to, size_t size, size_t *done,
-                bool *offered);
+/* Writes up to `size` bytes of `from`, from `offset` on, where `to` stands, within the kernel. *done is 0 where `from`
+ * ends. 0, or an errno value; *offered is false where that says that the system does not do this between the two. */
+int lam_fd_copy(int from, uint64_t offset, int to, size_t size, size_t *done, bool *offered);
 
 #endif

@@ -47,7 +47,6 @@ struct local_output {
   bool no_allocation;       /* the file system knows no such thing, or has no room */
   bool expects_sync;
   uint64_t begun; /* bytes that the disk has been told to write */
-  struct lam_fd_copier copier;
   char key[];
 };
 struct local_lock {
@@ -455,7 +454,7 @@ static enum lam_status local_copy(struct lam_output *base, struct lam_input *inp
     bool offered;
     LAM_TRY(lam_check_cancel(base->store->context, error));
     allocate(output, wanted);
-    int code = lam_fd_copy(&output->copier, input->fd, offset + done, output->fd, wanted, &some, &offered);
+    int code = lam_fd_copy(input->fd, offset + done, output->fd, wanted, &some, &offered);
     if (done == 0 && (!offered || (code == 0 && some == 0))) return LAM_UNSUPPORTED;
     if (code) return lam_store_fail(base->store, output->key, code, "write", error);
     if (some == 0)
@@ -480,7 +479,6 @@ static enum lam_status local_close_output(struct lam_output *base, struct lam_er
   /* After EINTR the descriptor is closed on Linux. */
   if (close(output->fd) && errno != EINTR && status == LAM_OK)
     status = lam_store_fail(base->store, output->key, errno, "close", error);
-  lam_fd_copier_release(&output->copier);
   free(output);
   return status;
 }
