@@ -174,7 +174,7 @@ def section_wide():
     ]
     for name, options in jobs:
         fresh(source, target)
-        result = measured([LAMELLA, "--json", "--memory-limit", "256MB", "compact", target, "--target-size", "2GB", *options])
+        result = measured([LAMELLA, "--json", "--memory-limit", "256MB", "compact", target, "--target-size", "2300MB", *options])
         peaks.append(result["peak_mib"])
         say(f"| {name} | {result['seconds']:.1f} | {result['peak_mib']:.0f} |")
     for engine in ("duckdb", "polars", "pyarrow"):
