@@ -119,8 +119,8 @@ static enum lam_status parse_parameters(const struct format *f, const char *form
   *out = (struct lam_type){.id = f->id, .unit = f->unit, .timezone = ""};
   if (f->shape == DECIMAL) return parse_decimal(format, out, error);
   if (f->shape == ZONE) out->timezone = rest;
-  if (f->shape == WIDTH && (!parse_number(&rest, 0, INT32_MAX, &out->byte_width) || *rest))
-    return lam_fail(error, LAM_INVALID, "the Arrow format \"%.64s\" has no size", format);
+  if (f->shape == WIDTH && (!parse_number(&rest, 0, LAM_TYPE_WIDEST, &out->byte_width) || *rest))
+    return lam_fail(error, LAM_INVALID, "the Arrow format \"%.64s\" has no size of up to %d", format, LAM_TYPE_WIDEST);
   return LAM_OK;
 }
 
@@ -257,7 +257,7 @@ static bool parse_named(const char *head, const char *inner, struct lam_type *ou
   }
   if (!strcmp(head, "fixed_size_binary") || !strcmp(head, "fixed_binary") || !strcmp(head, "fixed")) {
     out->id = LAM_TYPE_FIXED_BINARY;
-    return parse_number(&inner, 0, INT32_MAX, &out->byte_width) && !*inner;
+    return parse_number(&inner, 0, LAM_TYPE_WIDEST, &out->byte_width) && !*inner;
   }
   if (!strcmp(head, "varchar") || !strcmp(head, "char")) { /* the length is not kept */
     int32_t length;

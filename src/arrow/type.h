@@ -78,7 +78,8 @@ static inline bool lam_type_is_nested(enum lam_type_id id) {
   return id >= LAM_TYPE_LIST && id <= LAM_TYPE_MAP;
 }
 
-enum { LAM_TYPE_DEEPEST = 64 }; /* levels of nesting that are followed; hostile schemas have more */
+enum { LAM_TYPE_DEEPEST = 64 };           /* levels of nesting that are followed; hostile schemas have more */
+enum { LAM_TYPE_WIDEST = INT32_MAX / 8 }; /* bytes of a value of a fixed width: an int counts its bits */
 
 /* ---- schemas ---- */
 

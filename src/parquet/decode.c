@@ -36,8 +36,9 @@ static enum lam_status leaf_of(const struct lam_chunk_description *chunk, struct
   bool fixed = chunk->physical == LAM_FIXED_LEN_BYTE_ARRAY;
   if (chunk->physical < 0 || chunk->physical >= PHYSICAL_TYPES)
     return lam_fail(error, LAM_INVALID, "there is no physical type %" PRId32, chunk->physical);
-  if (fixed && chunk->type_length <= 0)
-    return lam_fail(error, LAM_INVALID, "values of a fixed width have %" PRId32 " bytes", chunk->type_length);
+  if (fixed && (chunk->type_length <= 0 || chunk->type_length > LAM_TYPE_WIDEST))
+    return lam_fail(error, LAM_INVALID, "values of a fixed width have %" PRId32 " bytes; expected 1 to %d",
+                    chunk->type_length, LAM_TYPE_WIDEST);
   if (chunk->max_definition_level < 0 || chunk->max_definition_level > INT16_MAX)
     return lam_fail(error, LAM_INVALID, "there is no definition level %" PRId32, chunk->max_definition_level);
   *out = (struct lam_leaf){.physical = (enum lam_physical)chunk->physical,

@@ -226,6 +226,9 @@ enum lam_status lam_leaf_of_node(const struct lam_file_meta *meta, int32_t node,
   out->max_repetition = n->max_repetition;
   if (out->physical == LAM_FIXED_LEN_BYTE_ARRAY) {
     LAM_CHECK(n->type_length > 0, error, "column '%s' is a FIXED_LEN_BYTE_ARRAY of %d bytes", name, n->type_length);
+    if (n->type_length > LAM_TYPE_WIDEST)
+      return lam_fail(error, LAM_UNSUPPORTED, "column '%s' has values of %d bytes; those of up to %d can be read", name,
+                      n->type_length, LAM_TYPE_WIDEST);
     out->type_length = n->type_length;
   }
   if (out->physical != LAM_BOOLEAN) out->width = lam_physical_width(n->physical, n->type_length);

@@ -128,6 +128,9 @@ static void refusals(void **state) {
       {{.physical = LAM_BYTE_ARRAY, .converted = LAM_CONVERTED_DECIMAL, .precision = 77}, LAM_UNSUPPORTED, "77 digits"},
       {{.physical = LAM_FIXED_LEN_BYTE_ARRAY, .converted = -1}, LAM_CORRUPT, "of 0 bytes"},
       {{.physical = 8, .converted = -1}, LAM_UNSUPPORTED, "physical type 8"},
+      {{.physical = LAM_FIXED_LEN_BYTE_ARRAY, .converted = -1, .type_length = LAM_TYPE_WIDEST + 1},
+       LAM_UNSUPPORTED,
+       "268435456 bytes"},
       {{.physical = -1, .converted = LAM_CONVERTED_LIST}, LAM_UNSUPPORTED, "a group without columns"},
       {{.physical = LAM_INT32, .converted = -1, .repetition = LAM_VECTOR}, LAM_UNSUPPORTED, "repetition type 3"},
   };

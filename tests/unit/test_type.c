@@ -58,14 +58,23 @@ static void test_bad_formats(void **state) {
   static const struct {
     const char *format;
     enum lam_status status;
-  } bad[] = {{"", LAM_INVALID},        {"x", LAM_INVALID},
-             {"d:", LAM_INVALID},      {"d:39,0", LAM_INVALID},
-             {"d:0,0", LAM_INVALID},   {"d:5", LAM_INVALID},
-             {"d:5,2x", LAM_INVALID},  {"w:", LAM_INVALID},
-             {"w:-1", LAM_INVALID},    {"w:99999999999", LAM_INVALID},
-             {"ii", LAM_INVALID},      {"d:9,2,64", LAM_UNSUPPORTED},
-             {"+r", LAM_UNSUPPORTED},  {"+us:0,1", LAM_UNSUPPORTED},
-             {"+vl", LAM_UNSUPPORTED}, {"tsx:", LAM_INVALID}};
+  } bad[] = {{"", LAM_INVALID},
+             {"x", LAM_INVALID},
+             {"d:", LAM_INVALID},
+             {"d:39,0", LAM_INVALID},
+             {"d:0,0", LAM_INVALID},
+             {"d:5", LAM_INVALID},
+             {"d:5,2x", LAM_INVALID},
+             {"w:", LAM_INVALID},
+             {"w:-1", LAM_INVALID},
+             {"w:99999999999", LAM_INVALID},
+             {"w:268435456", LAM_INVALID},
+             {"ii", LAM_INVALID},
+             {"d:9,2,64", LAM_UNSUPPORTED},
+             {"+r", LAM_UNSUPPORTED},
+             {"+us:0,1", LAM_UNSUPPORTED},
+             {"+vl", LAM_UNSUPPORTED},
+             {"tsx:", LAM_INVALID}};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     struct ArrowSchema schema = {.format = bad[i].format};
     struct lam_type type;
