@@ -297,7 +297,7 @@ static void refusals(void **state) {
       {list("+L", 0, 1, NULL, huge, ints("i", 0, 3, NULL)), 0, false, "has 3 rows"},
       {structs("+s", 2, 2, NULL, ints("i", 1, 3, NULL), NULL), 0, false, "has 3 rows where 4 are needed"},
       {list("+w:3", 0, 2, NULL, NULL, ints("i", 0, 5, NULL)), 0, false, "has 5 rows where 6 are needed"},
-      {list("+w:2147483647", INT64_MAX / 2, 2, NULL, NULL, ints("i", 0, 5, NULL)), 0, false, "more than 2^63"},
+      {list("+w:268435455", INT64_MAX / 2, 2, NULL, NULL, ints("i", 0, 5, NULL)), 0, false, "more than 2^63"},
       {structs("+s", 0, 2, NULL, ints("i", 0, 3, NULL), NULL), 1, false, "has 2 rows where 2 are needed from row 1"},
   };
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
