@@ -161,12 +161,6 @@ static enum lam_status plan_directory(struct restore *restore, const struct lam_
 
 /* ---- partition columns ---- */
 
-static bool same_columns(const struct lam_partition *a, const struct lam_partition *b) {
-  bool same = a->count == b->count;
-  for (size_t i = 0; same && i < a->count; i++) same = strcmp(a->values[i].column, b->values[i].column) == 0;
-  return same;
-}
-
 /* Whether a file stays that is partitioned by the columns of `returned`; *other is one that stays and is not. */
 static bool find_staying(const struct restore *restore, const struct lam_partition *returned,
                          const struct lam_data_file **other) {
@@ -174,7 +168,7 @@ static bool find_staying(const struct restore *restore, const struct lam_partiti
   *other = NULL;
   for (size_t i = 0; i < snapshot->file_count; i++) {
     if (restore->taken[i]) continue;
-    if (same_columns(&snapshot->partitions[snapshot->files[i].partition].values, returned)) return true;
+    if (lam_partition_same_columns(&snapshot->partitions[snapshot->files[i].partition].values, returned)) return true;
     *other = &snapshot->files[i];
   }
   return false;

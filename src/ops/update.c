@@ -104,13 +104,6 @@ static enum lam_status bind(struct lam_update *update, struct lam_error *error) 
 
 /* ---- partitions ---- */
 
-static bool same_columns(const struct lam_partition *a, const struct lam_partition *b) {
-  if (a->count != b->count) return false;
-  for (size_t i = 0; i < a->count; i++)
-    if (strcmp(a->values[i].column, b->values[i].column) != 0) return false;
-  return true;
-}
-
 static enum lam_status find_partitioning(struct lam_update *update, struct lam_error *error) {
   const struct lam_snapshot *snapshot = &update->edit->table->snapshot;
   const char *set = NULL, *ignored;
@@ -122,7 +115,7 @@ static enum lam_status find_partitioning(struct lam_update *update, struct lam_e
   if (!set) return LAM_OK;
   const struct lam_partition *first = &snapshot->partitions[0].values;
   for (size_t p = 1; p < snapshot->partition_count; p++)
-    if (!same_columns(first, &snapshot->partitions[p].values))
+    if (!lam_partition_same_columns(first, &snapshot->partitions[p].values))
       return lam_fail(error, LAM_UNSUPPORTED,
                       "the directories '%s' and '%s' are of different partition columns, so rows cannot move by \"%s\"",
                       snapshot->partitions[0].directory, snapshot->partitions[p].directory, set);

@@ -154,6 +154,12 @@ bool lam_partition_find(const struct lam_partition *partition, const char *colum
   return false;
 }
 
+bool lam_partition_same_columns(const struct lam_partition *a, const struct lam_partition *b) {
+  bool same = a->count == b->count;
+  for (size_t i = 0; same && i < a->count; i++) same = strcmp(a->values[i].column, b->values[i].column) == 0;
+  return same;
+}
+
 /* ---- filters ---- */
 
 enum lam_status lam_partition_filter_parse(struct lam_arena *arena, const char *const *texts, size_t count,

@@ -32,6 +32,8 @@ enum lam_status lam_partition_parse(struct lam_arena *arena, const char *directo
                                     struct lam_error *error);
 /* False where the partition does not have the column; else *value as in lam_partition_value. */
 bool lam_partition_find(const struct lam_partition *partition, const char *column, const char **value);
+/* Whether both are partitions by just the same columns, in the same order. */
+bool lam_partition_same_columns(const struct lam_partition *a, const struct lam_partition *b);
 
 /* A name that is that of a partition: "x=…". */
 bool lam_partition_is_name(const char *name);
