@@ -166,11 +166,9 @@ static bool copies_row_groups(struct task_run *run, const struct segment *segmen
 }
 
 static bool is_full(const struct task_run *run, const struct lam_file *file, int32_t row_group) {
-  const struct lam_row_group_meta *group = &lam_file_meta(file)->row_groups[row_group];
-  int64_t bytes = 0;
-  for (int32_t i = 0; i < lam_file_meta(file)->leaf_count; i++) bytes += group->chunks[i].compressed_size;
-  return group->rows >= run->c->options->row_group_rows / FULL_SHARE ||
-         bytes >= run->c->options->row_group_bytes / FULL_SHARE;
+  const struct lam_file_meta *meta = lam_file_meta(file);
+  return meta->row_groups[row_group].rows >= run->c->options->row_group_rows / FULL_SHARE ||
+         lam_row_group_bytes(meta, row_group) >= (uint64_t)run->c->options->row_group_bytes / FULL_SHARE;
 }
 
 /* Bytes of rows that a sorter may hold. */
@@ -330,9 +328,9 @@ static enum lam_status is_too_large(struct task_run *run, const struct lam_file 
 
 /* Row groups are copied as bytes where they are full and a file can end before or behind them, or too large to
  * decode. */
-static enum lam_status is_copied(struct task_run *run, const struct lam_file *file, int32_t row_group,
+static enum lam_status is_copied(struct task_run *run, const struct lam_file *file, int32_t row_group, bool full,
                                  const struct lam_rotation *rotation, bool *out, struct lam_error *error) {
-  *out = is_full(run, file, row_group) && !lam_rotation_misses(rotation, file, row_group);
+  *out = full && !lam_rotation_misses(rotation, file, row_group);
   return *out ? LAM_OK : is_too_large(run, file, row_group, out, error);
 }
 
@@ -344,13 +342,13 @@ static enum lam_status take_file(struct task_run *run, const struct segment *seg
   int32_t waiting = 0; /* first row group that is neither copied nor decoded yet */
   for (int32_t g = 0; g < meta->row_group_count; g++) {
     bool same_codec = !run->c->recode || (run->c->level == 0 && codecs_are(file, g, run->c->codec));
-    bool copied = false;
     if (!copies || !same_codec) continue;
-    if (is_full(run, file, g)) { /* what stands before it says where its file ends */
+    bool full = is_full(run, file, g), copied;
+    if (full) { /* what stands before it says where its file ends */
       LAM_TRY(merge_row_groups(run, segment, file, waiting, g - waiting, sink, error));
       waiting = g;
     }
-    LAM_TRY(is_copied(run, file, g, sink->rotation, &copied, error));
+    LAM_TRY(is_copied(run, file, g, full, sink->rotation, &copied, error));
     if (!copied) continue;
     LAM_TRY(merge_row_groups(run, segment, file, waiting, g - waiting, sink, error));
     LAM_TRY(lam_rotation_copy(sink->rotation, file, g, error));

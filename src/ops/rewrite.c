@@ -299,14 +299,6 @@ static enum lam_status copy_group(struct rewrite *r, int32_t g, bool *done, stru
   return r->same_layout ? lam_rotation_copy(&r->rotation, r->file, g, error) : mix_group(r, g, false, error);
 }
 
-static uint64_t group_bytes(const struct rewrite *r, int32_t g) {
-  const struct lam_file_meta *meta = lam_file_meta(r->file);
-  uint64_t bytes = 0;
-  for (int32_t leaf = 0; leaf < meta->leaf_count; leaf++)
-    bytes += (uint64_t)meta->row_groups[g].chunks[leaf].compressed_size;
-  return bytes;
-}
-
 /* ---- row groups of which few rows change: pages of the others stay (parquet/splice.h) ---- */
 
 struct splicing {
@@ -358,7 +350,7 @@ static enum lam_status splice_rows(void *user, const struct lam_range *wanted, i
 /* Bytes of pages that may be decoded and encoded: half of all, or those of the columns that would be instead. */
 static uint64_t most_spliced(const struct rewrite *r, int32_t g) {
   const struct lam_file_meta *meta = lam_file_meta(r->file);
-  uint64_t half = group_bytes(r, g) / 2, bytes = 0;
+  uint64_t half = lam_row_group_bytes(lam_file_meta(r->file), g) / 2, bytes = 0;
   for (int64_t c = 0; r->mixes && c < r->schema->n_children; c++) {
     const struct lam_schema_node *top = &meta->nodes[lam_top_node(meta, r->columns.columns[r->sources[c].column])];
     for (int32_t i = 0; r->options->columns[c] && i < top->leaves; i++)
@@ -407,7 +399,7 @@ static enum lam_status take_group(struct rewrite *r, int32_t g, struct lam_error
   bool copied;
   if (group->rows == 0 || (drops(r) && group->marked == group->rows)) return LAM_OK;
   bool stays = r->rotation.options.base && !group->marked;
-  r->counts.bytes_read += stays ? 0 : group_bytes(r, g);
+  r->counts.bytes_read += stays ? 0 : lam_row_group_bytes(lam_file_meta(r->file), g);
   LAM_TRY(splice_group(r, g, &copied, error));
   if (!copied) LAM_TRY(copy_group(r, g, &copied, error));
   if (copied) return LAM_OK;

@@ -228,24 +228,16 @@ enum lam_status lam_rotation_write(struct lam_rotation *r, const struct ArrowArr
   return lam_rotation_write_rows(r, batch, 0, batch->length, error);
 }
 
-static uint64_t encoded_bytes(const struct lam_file *from, int32_t row_group) {
-  const struct lam_row_group_meta *group = &lam_file_meta(from)->row_groups[row_group];
-  uint64_t bytes = 0;
-  for (int32_t leaf = 0; leaf < lam_file_meta(from)->leaf_count; leaf++)
-    bytes += (uint64_t)group->chunks[leaf].compressed_size;
-  return bytes;
-}
-
 bool lam_rotation_misses(const struct lam_rotation *r, const struct lam_file *from, int32_t row_group) {
   uint64_t target = r->options.target_size, tenth = target / 10, bytes = bytes_so_far(r);
-  uint64_t more = encoded_bytes(from, row_group);
+  uint64_t more = lam_row_group_bytes(lam_file_meta(from), row_group);
   return bytes < target - tenth && more > target - bytes && more - (target - bytes) > tenth;
 }
 
 enum lam_status lam_rotation_copy(struct lam_rotation *r, const struct lam_file *from, int32_t row_group,
                                   struct lam_error *error) {
   const struct lam_row_group_meta *group = &lam_file_meta(from)->row_groups[row_group];
-  if (full(r, encoded_bytes(from, row_group))) LAM_TRY(finish_file(r, error));
+  if (full(r, lam_row_group_bytes(lam_file_meta(from), row_group))) LAM_TRY(finish_file(r, error));
   LAM_TRY(lam_rotation_open(r, error));
   r->file_rows += group->rows;
   return lam_writer_copy_row_group(r->writer, from, row_group, error);

@@ -15,6 +15,13 @@ const char *lam_physical_name(enum lam_physical physical) {
   return NAME_OF(names, physical);
 }
 
+uint64_t lam_row_group_bytes(const struct lam_file_meta *meta, int32_t row_group) {
+  uint64_t bytes = 0;
+  for (int32_t i = 0; i < meta->leaf_count; i++)
+    bytes += (uint64_t)meta->row_groups[row_group].chunks[i].compressed_size;
+  return bytes;
+}
+
 int32_t lam_physical_width(int physical, int32_t type_length) {
   static const int32_t widths[] = {
       [LAM_BOOLEAN] = 1, [LAM_INT32] = 4, [LAM_INT64] = 8, [LAM_INT96] = 12, [LAM_FLOAT] = 4, [LAM_DOUBLE] = 8};

@@ -234,6 +234,8 @@ struct lam_file_meta {
   bool dead_known;        /* by a sidecar: see lam_file_dead_bytes */
   int64_t dead_bytes;
 };
+/* What its chunks take in the file. */
+uint64_t lam_row_group_bytes(const struct lam_file_meta *meta, int32_t row_group);
 
 struct lam_page_header {
   enum lam_page_kind kind;                    /* unknown kinds are kept: such pages are skipped */

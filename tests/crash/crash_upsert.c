@@ -27,18 +27,23 @@ static void make_source(void) {
   fclose(file);
 }
 
-static enum lam_status run_upsert(struct lam_directory *directory, uint64_t *sequence, struct lam_error *error) {
-  const char *const sources[] = {source}, *const keys[] = {"p"};
+static enum lam_status upsert_from(struct lam_directory *directory, const char *from, const char *key,
+                                   enum lam_change_mode mode, uint64_t *sequence, struct lam_error *error) {
+  const char *const sources[] = {from}, *const keys[] = {key};
   struct lam_upsert_options options = LAM_UPSERT_OPTIONS_INIT;
   struct lam_edit_result result = LAM_EDIT_RESULT_INIT;
   options.sources = sources;
   options.source_count = 1;
   options.keys = keys;
   options.key_count = 1;
+  options.change.mode = mode;
   options.change.backup_dir = crash_backup_dir;
   enum lam_status status = lam_upsert_directory(directory, &options, &result, error);
   *sequence = result.sequence;
   return status;
+}
+static enum lam_status run_upsert(struct lam_directory *directory, uint64_t *sequence, struct lam_error *error) {
+  return upsert_from(directory, source, "p", LAM_MODE_REWRITE, sequence, error);
 }
 static const struct crash_scenario upsert = {
     .name = "upsert",
@@ -56,18 +61,7 @@ static void set_up_groups(struct lam_store *data) {
   put_rows(data, "p=2/f1.parquet", 6, 1);
 }
 static enum lam_status run_in_place(struct lam_directory *directory, uint64_t *sequence, struct lam_error *error) {
-  const char *const sources[] = {source_by_id}, *const keys[] = {"id"};
-  struct lam_upsert_options options = LAM_UPSERT_OPTIONS_INIT;
-  struct lam_edit_result result = LAM_EDIT_RESULT_INIT;
-  options.sources = sources;
-  options.source_count = 1;
-  options.keys = keys;
-  options.key_count = 1;
-  options.change.mode = LAM_MODE_APPEND;
-  options.change.backup_dir = crash_backup_dir;
-  enum lam_status status = lam_upsert_directory(directory, &options, &result, error);
-  *sequence = result.sequence;
-  return status;
+  return upsert_from(directory, source_by_id, "id", LAM_MODE_APPEND, sequence, error);
 }
 static const struct crash_scenario in_place = {
     .name = "upsert in place",
