@@ -12,7 +12,7 @@
 #include "table/sidecars.h"
 #include "table/sweep.h"
 
-enum { SETTLE_TRIES = 64 };
+enum { SETTLE_TRIES = 64, LONGEST_NAME = 255 /* bytes */ };
 
 struct counts { /* of all threads */
   _Atomic uint64_t files_moved, directories_exchanged, directories_new;
@@ -46,7 +46,8 @@ const struct lam_journal_file *lam_journal_find(const struct lam_journal_directo
 
 enum lam_status lam_journal_staged_key(struct lam_arena *arena, const struct lam_journal_directory *directory,
                                        const char *name, char **out, struct lam_error *error) {
-  return lam_key_join(arena, directory->staged, name, directory->how == LAM_JOURNAL_FILES ? ".part" : "", out, error);
+  const char *suffix = directory->how == LAM_JOURNAL_FILES ? ".part" : "";
+  return lam_key_join_cut(arena, directory->staged, name, suffix, out, error);
 }
 
 /* Whether the object at `key` is in the state that `identity` says. */
@@ -71,7 +72,9 @@ static enum lam_status bring_back(struct apply *apply, struct lam_store *from, c
     LAM_TRY(lam_uuid(id, error));
     snprintf(prefix, sizeof prefix, "arrived-%s-", id);
     char *renamed;
-    LAM_TRY(lam_key_join(apply->arena, "", prefix, name, &renamed, error));
+    size_t size = strlen(name),
+           longest = LONGEST_NAME - strlen(prefix); /* what says that it is data stands at the end */
+    LAM_TRY(lam_key_join(apply->arena, "", prefix, name + (size > longest ? size - longest : 0), &renamed, error));
     LAM_TRY(lam_key_join(apply->arena, directory, renamed, "", &key, error));
     status = from->ops->rename(from, from_key, apply->data, key, error);
   }

@@ -442,5 +442,5 @@ enum lam_status lam_retired_key(struct lam_arena *arena, uint64_t sequence, cons
                                 struct lam_error *error) {
   char folder[48];
   snprintf(folder, sizeof folder, "retired/%" PRIu64, sequence);
-  return lam_key_join(arena, folder, key, ".retired", out, error);
+  return lam_key_join_cut(arena, folder, key, ".retired", out, error);
 }

@@ -94,7 +94,7 @@ enum lam_status lam_head_encode(const struct lam_head *head, struct lam_buf *out
 enum lam_status lam_head_read(struct lam_store *meta, struct lam_mem *mem, bool *there, struct lam_head *out,
                               struct lam_error *error);
 
-/* "retired/<sequence>/<key>.retired": no name of ours ends in .parquet. */
+/* "retired/<sequence>/<key>.retired", a long name cut: no name of ours ends in .parquet. */
 enum lam_status lam_retired_key(struct lam_arena *arena, uint64_t sequence, const char *key, char **out,
                                 struct lam_error *error);
 

@@ -1,6 +1,12 @@
 #include "table/listing.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+
+#include "base/checksum.h"
+
+enum { LONGEST_NAME = 255 }; /* bytes, NAME_MAX of the usual file systems */
 
 struct collector {
   struct lam_arena *arena;
@@ -60,6 +66,19 @@ enum lam_status lam_key_join(struct lam_arena *arena, const char *directory, con
   to[middle + tail] = 0;
   *out = memory;
   return LAM_OK;
+}
+
+enum lam_status lam_key_join_cut(struct lam_arena *arena, const char *directory, const char *name, const char *suffix,
+                                 char **out, struct lam_error *error) {
+  const char *last = lam_key_name(name);
+  size_t size = strlen(last), above = (size_t)(last - name);
+  if (!*suffix || size + strlen(suffix) <= LONGEST_NAME)
+    return lam_key_join(arena, directory, name, suffix, out, error);
+  char end[64], *cut;
+  int room = snprintf(end, sizeof end, "-%016" PRIx64 "%s", lam_hash64(last, size), suffix);
+  if (size > LONGEST_NAME - (size_t)room) size = LONGEST_NAME - (size_t)room;
+  LAM_TRY(lam_arena_string(arena, lam_bytes_of(name, above + size), &cut, error));
+  return lam_key_join(arena, directory, cut, end, out, error);
 }
 
 const char *lam_key_name(const char *key) {

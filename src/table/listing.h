@@ -26,6 +26,10 @@ enum lam_status lam_stat(struct lam_store *store, const char *key, bool *there, 
 /* "<directory>/<name><suffix>"; the directory "" adds no slash. */
 enum lam_status lam_key_join(struct lam_arena *arena, const char *directory, const char *name, const char *suffix,
                              char **out, struct lam_error *error);
+/* The same, for a second name of a file that is there: one that file systems would find too long with the suffix (more
+ * than 255 bytes) is cut, and has a checksum of the whole in place of its end. `name` may have slashes. */
+enum lam_status lam_key_join_cut(struct lam_arena *arena, const char *directory, const char *name, const char *suffix,
+                                 char **out, struct lam_error *error);
 /* The part before the last slash; "" where there is none. */
 enum lam_status lam_key_directory(struct lam_arena *arena, const char *key, char **out, struct lam_error *error);
 /* The part behind it, within `key`. */

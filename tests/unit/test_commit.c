@@ -227,6 +227,40 @@ static void test_grace(void **state) {
   free(old);
 }
 
+/* Names as long as file systems have them leave no room for what is put behind them. */
+static void test_long_names(void **state) {
+  (void)state;
+  static const char *const directories[] = {"", "a=1/"}; /* renamed one by one, and exchanged */
+  for (int i = 0; i < 2; i++) {
+    char name[256], keys[3][300];
+    memset(name, 'n', 255);
+    strcpy(name + 247, ".parquet");
+    for (int k = 0; k < 3; k++) {
+      name[246] = (char)('a' + k); /* the same where they are cut */
+      snprintf(keys[k], sizeof keys[k], "%s%s", directories[i], name);
+    }
+    for (int k = 0; k < 2; k++) put_file(table->data, keys[k], k ? "Y" : "X");
+    struct lam_snapshot before;
+    struct operation one;
+    OK(lam_snapshot_open(table, NULL, &before, &error));
+    char *old = snapshot_text(table, &before);
+    begin(&one, table);
+    removes(&one, keys[0]);
+    removes(&one, keys[1]);
+    adds(&one, keys[2], "XY");
+    OK(commit(&one, NULL, &error));
+    assert_true(one.result.applied);
+    assert_int_equal(one.result.directories_exchanged, i);
+    end(&one);
+    assert_true(there(table->data, keys[2]) && !there(table->data, keys[0]) && !there(table->data, keys[1]));
+    char *now = snapshot_text(table, &before); /* out of retired/ */
+    assert_string_equal(now, old);
+    free(now);
+    free(old);
+    lam_snapshot_release(&before);
+  }
+}
+
 static void test_backup(void **state) {
   (void)state;
   struct lam_store *backup;
@@ -511,9 +545,9 @@ static void test_read_only(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
   const struct CMUnitTest tests[] = {
-      TEST(test_one),         TEST(test_root),           TEST(test_conflicts), TEST(test_scope_unchanged),
-      TEST(test_two_writers), TEST(test_grace),          TEST(test_backup),    TEST(test_links_refused),
-      TEST(test_nothing),     TEST(test_foreign_inside), TEST(test_damage),    TEST(test_lease),
-      TEST(test_killed),      TEST(test_unrenamable),    TEST(test_read_only)};
+      TEST(test_one),           TEST(test_root),    TEST(test_conflicts),      TEST(test_scope_unchanged),
+      TEST(test_two_writers),   TEST(test_grace),   TEST(test_long_names),     TEST(test_backup),
+      TEST(test_links_refused), TEST(test_nothing), TEST(test_foreign_inside), TEST(test_damage),
+      TEST(test_lease),         TEST(test_killed),  TEST(test_unrenamable),    TEST(test_read_only)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
