@@ -17,8 +17,9 @@ static int32_t child_of(const struct lam_file_meta *meta, int32_t group, const s
     bool same_id = id >= 0 && id == child->field_id;
     bool same_name = lam_bytes_equal(child->name, lam_bytes_of_string(field->name));
     bool mixed = (id < 0) != (child->field_id < 0);
-    if (same_name && (mixed || found >= 0)) return -1;
-    if (same_id || (same_name && id < 0)) found = node;
+    bool is_it = same_id || (same_name && id < 0);
+    if ((same_name && mixed) || (is_it && found >= 0)) return -1;
+    if (is_it) found = node;
     for (int32_t first = node++; node < meta->node_count && meta->nodes[node].parent >= first;) node++;
   }
   return found;

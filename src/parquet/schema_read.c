@@ -83,8 +83,9 @@ struct lam_logical lam_logical_of(const struct lam_schema_node *node) {
 enum lam_order lam_order_of(const struct lam_schema_node *node) {
   struct lam_logical logical = lam_logical_of(node);
   if (node->converted == LAM_CONVERTED_INTERVAL) return LAM_ORDERED_NOT;
-  /* A type that we do not know may have an order that we do not know. */
-  if (logical.kind == LAM_LOGICAL_NONE && node->logical.kind != LAM_LOGICAL_NONE) return LAM_ORDERED_NOT;
+  /* A type that we do not know, or that cannot stand on its storage, may have an order that we do not know. */
+  bool annotated = node->logical.kind != LAM_LOGICAL_NONE || node->converted >= 0;
+  if (logical.kind == LAM_LOGICAL_NONE && annotated) return LAM_ORDERED_NOT;
   switch (logical.kind) {
     case LAM_LOGICAL_INTEGER: return logical.is_signed ? LAM_ORDERED_SIGNED : LAM_ORDERED_UNSIGNED;
     case LAM_LOGICAL_DECIMAL:

@@ -4,37 +4,27 @@
 #include <math.h>
 
 #include "base/kernel.h"
+#include "parquet/schema.h"
 
 static enum lam_compare compare_of_fixed(const struct lam_schema_node *leaf) {
-  if (leaf->logical.kind == LAM_LOGICAL_DECIMAL || leaf->converted == LAM_CONVERTED_DECIMAL) return LAM_COMPARE_DECIMAL;
-  if (leaf->logical.kind == LAM_LOGICAL_FLOAT16) return LAM_COMPARE_FLOAT16;
-  if (leaf->converted == LAM_CONVERTED_INTERVAL) return LAM_COMPARE_NONE;
+  enum lam_logical_kind kind = lam_logical_of(leaf).kind;
+  if (kind == LAM_LOGICAL_DECIMAL) return LAM_COMPARE_DECIMAL;
+  if (kind == LAM_LOGICAL_FLOAT16) return LAM_COMPARE_FLOAT16;
   return leaf->type_length <= LAM_FIXED_BOUND_BYTES ? LAM_COMPARE_BYTES : LAM_COMPARE_NONE;
 }
 
-static bool is_unsigned(const struct lam_schema_node *leaf) {
-  if (leaf->logical.kind == LAM_LOGICAL_INTEGER) return !leaf->logical.is_signed;
-  return leaf->converted >= LAM_CONVERTED_UINT_8 && leaf->converted <= LAM_CONVERTED_UINT_64;
-}
-
 enum lam_compare lam_compare_of(const struct lam_schema_node *leaf) {
-  switch (leaf->logical.kind) {
-    case LAM_LOGICAL_UNKNOWN:
-    case LAM_LOGICAL_VARIANT:
-    case LAM_LOGICAL_GEOMETRY:
-    case LAM_LOGICAL_GEOGRAPHY: return LAM_COMPARE_NONE;
-    default: break;
-  }
+  enum lam_order order = lam_order_of(leaf);
+  bool is_unsigned = order == LAM_ORDERED_UNSIGNED;
+  if (order == LAM_ORDERED_NOT) return LAM_COMPARE_NONE;
   switch ((enum lam_physical)leaf->physical) {
     case LAM_BOOLEAN: return LAM_COMPARE_BOOL;
-    case LAM_INT32: return is_unsigned(leaf) ? LAM_COMPARE_UINT32 : LAM_COMPARE_INT32;
-    case LAM_INT64: return is_unsigned(leaf) ? LAM_COMPARE_UINT64 : LAM_COMPARE_INT64;
+    case LAM_INT32: return is_unsigned ? LAM_COMPARE_UINT32 : LAM_COMPARE_INT32;
+    case LAM_INT64: return is_unsigned ? LAM_COMPARE_UINT64 : LAM_COMPARE_INT64;
     case LAM_FLOAT: return LAM_COMPARE_FLOAT;
     case LAM_DOUBLE: return LAM_COMPARE_DOUBLE;
     /* A decimal of varying length would need sign extension to compare; we write none. */
-    case LAM_BYTE_ARRAY:
-      return leaf->converted == LAM_CONVERTED_DECIMAL || leaf->logical.kind == LAM_LOGICAL_DECIMAL ? LAM_COMPARE_NONE
-                                                                                                   : LAM_COMPARE_BYTES;
+    case LAM_BYTE_ARRAY: return is_unsigned ? LAM_COMPARE_BYTES : LAM_COMPARE_NONE;
     case LAM_FIXED_LEN_BYTE_ARRAY: return compare_of_fixed(leaf);
     case LAM_INT96: break;
   }
@@ -42,11 +32,11 @@ enum lam_compare lam_compare_of(const struct lam_schema_node *leaf) {
 }
 
 static bool is_text(const struct lam_schema_node *leaf) {
-  switch (leaf->logical.kind) {
+  switch (lam_logical_of(leaf).kind) {
     case LAM_LOGICAL_STRING:
     case LAM_LOGICAL_ENUM:
     case LAM_LOGICAL_JSON: return true;
-    default: return leaf->converted == LAM_CONVERTED_UTF8;
+    default: return false;
   }
 }
 
@@ -365,14 +355,16 @@ static size_t cut(struct lam_bytes value, bool text) {
   return LAM_BOUND_BYTES;
 }
 
-/* Decodes the character of `size` bytes, or returns false. */
+/* Decodes the character of `size` bytes, or returns false: also where fewer bytes hold it, for then the next one would
+ * not sort behind it. */
 static bool decode_character(const uint8_t *p, size_t size, uint32_t *out) {
   static const uint8_t lead[5] = {0, 0x00, 0xc0, 0xe0, 0xf0}, mask[5] = {0, 0x80, 0xe0, 0xf0, 0xf8};
+  static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
   if (size < 1 || size > 4 || (p[0] & mask[size]) != lead[size]) return false;
   uint32_t code = p[0] & (uint8_t)~mask[size];
   for (size_t i = 1; i < size; i++) code = code << 6 | (p[i] & 0x3f);
   *out = code;
-  return code <= 0x10ffff;
+  return code >= least[size] && code <= 0x10ffff;
 }
 
 static size_t encode_character(uint32_t code, uint8_t *to) {

@@ -126,3 +126,12 @@ def test_nothing_but_nan(lamella):
         found = lamella.json("count", "t", "--where", "x > 5 AND p <> 'c'")
         assert (found["rows"], found["files_opened"], found["rows_read"]) == (2, 0, 0), step
         lamella("sidecar", "build", "t")
+
+
+def test_fields_of_one_id(lamella, tmp_path):
+    """Statistics of neither field are taken for the other's."""
+    fields = [pa.field(name, pa.int64(), metadata={b"PARQUET:field_id": b"7"}) for name in "ab"]
+    column = pa.array([{"a": i, "b": 1000 + i} for i in range(100)], pa.struct(fields))
+    pq.write_table(pa.table({"s": column}), tmp_path / "t.parquet")
+    assert lamella("count", "t.parquet", "--where", "s.a = 5").text.strip() == "1"
+    assert lamella("count", "t.parquet", "--where", "s.b > 1095").text.strip() == "4"

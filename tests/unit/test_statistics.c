@@ -50,7 +50,7 @@ static void test_integers(void **state) {
   struct lam_statistics s = bounds_of(&leaf, values, 5, &arena);
   expect(s.min, &values[1], 4);
   expect(s.max, &values[3], 4);
-  leaf.logical = (struct lam_logical){.kind = LAM_LOGICAL_INTEGER, .is_signed = false};
+  leaf.logical = (struct lam_logical){.kind = LAM_LOGICAL_INTEGER, .bit_width = 32, .is_signed = false};
   s = bounds_of(&leaf, values, 5, &arena);
   expect(s.min, &values[2], 4); /* -1 is 2^32 - 1 */
   expect(s.max, &values[4], 4);
@@ -188,6 +188,11 @@ static void test_truncation_of_bytes(void **state) {
   const char *not_text[] = {expected};
   s = text_bounds(not_text, 1, true, &arena);
   assert_null(s.max.data);
+  /* So are zeros in two bytes: the next character, in one byte, would be below them. */
+  const char *overlong[] = {repeated("\xc0\x80", 40, "", a)};
+  s = text_bounds(overlong, 1, true, &arena);
+  repeated("\xc0\x80", 31, "\xc0\x81", expected);
+  expect(s.max, expected, 64);
   const char *short_ones[] = {"b", "", "ba", "a"};
   s = text_bounds(short_ones, 4, true, &arena);
   assert_int_equal(s.min.size, 0);
@@ -197,8 +202,30 @@ static void test_truncation_of_bytes(void **state) {
   lam_arena_release(&arena);
 }
 
+/* A type that its storage cannot have says nothing of an order: no reader would know the one that was meant. */
+static void test_misplaced_types(void **state) {
+  (void)state;
+  struct lam_schema_node leaf = node(LAM_FIXED_LEN_BYTE_ARRAY, LAM_LOGICAL_FLOAT16, 100);
+  assert_int_equal(lam_compare_of(&leaf), LAM_COMPARE_NONE);
+  leaf.type_length = 2;
+  assert_int_equal(lam_compare_of(&leaf), LAM_COMPARE_FLOAT16);
+  leaf = node(LAM_INT32, LAM_LOGICAL_NONE, 0);
+  leaf.converted = LAM_CONVERTED_UINT_64;
+  assert_int_equal(lam_compare_of(&leaf), LAM_COMPARE_NONE);
+  leaf.converted = LAM_CONVERTED_UINT_32;
+  assert_int_equal(lam_compare_of(&leaf), LAM_COMPARE_UINT32);
+  leaf = node(LAM_BYTE_ARRAY, (enum lam_logical_kind)25, 0);
+  assert_int_equal(lam_compare_of(&leaf), LAM_COMPARE_NONE);
+  leaf = node(LAM_BYTE_ARRAY, LAM_LOGICAL_DECIMAL, 0);
+  assert_int_equal(lam_compare_of(&leaf), LAM_COMPARE_NONE);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {MEM_TEST(test_integers), MEM_TEST(test_floats), MEM_TEST(test_fixed_bytes),
-                                     MEM_TEST(test_truncation), MEM_TEST(test_truncation_of_bytes)};
+  const struct CMUnitTest tests[] = {MEM_TEST(test_integers),
+                                     MEM_TEST(test_floats),
+                                     MEM_TEST(test_fixed_bytes),
+                                     MEM_TEST(test_truncation),
+                                     MEM_TEST(test_truncation_of_bytes),
+                                     MEM_TEST(test_misplaced_types)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
