@@ -170,12 +170,15 @@ static int64_t units_of_day(const struct lam_type *instant) {
 }
 
 /* However the cast rounds: what lies on the wrong side of the value may be a step away from the result. Dates and
- * timestamps are cut to the coarser unit, which is how lam_scalar_cast does it. */
+ * timestamps are cut to the coarser unit, which is how lam_scalar_cast does it; but date64, which counts in
+ * milliseconds, has whole days. */
 static bool cast_bound(const struct lam_expr *expr, struct lam_scalar *bound, bool is_min) {
   const struct lam_type from = bound->type, *to = &expr->type;
-  bool exact, cuts = is_instant(from.id) && is_instant(to->id) && units_of_day(to) < units_of_day(&from);
+  bool exact, days = to->id == LAM_TYPE_DATE64 && is_instant(from.id);
+  bool cuts = days || (is_instant(from.id) && is_instant(to->id) && units_of_day(to) < units_of_day(&from));
   int direction;
   if (lam_scalar_cast(bound, to, NULL, bound, &exact, &direction, NULL) != LAM_OK) return false;
+  if (days) bound->value.i -= lam_floor_mod(bound->value.i, units_of_day(to));
   return !is_nan(bound) && (exact || cuts || direction == (is_min ? -1 : 1));
 }
 

@@ -198,12 +198,12 @@ static inline void put_like(uint64_t *seed, struct text *text, const char *value
 }
 
 static inline void put_value(uint64_t *seed, struct text *text, int column, const struct pool *pool) {
-  static const char *const types[] = {"int64", "double", "decimal(38,6)", "float",  "timestamp[ns]",
-                                      "date",  "int8",   "timestamp[ms]", "string", "int32"};
+  static const char *const types[] = {"int64", "double",        "decimal(38,6)", "float", "timestamp[ns]", "date",
+                                      "int8",  "timestamp[ms]", "string",        "int32", "date64"};
   static const char *const units[] = {"year", "quarter", "month",  "week",        "day",
                                       "hour", "minute",  "second", "millisecond", "microsecond"};
   switch (below(seed, 9)) {
-    case 0: put_text(text, "CAST(%sc%d AS %s)", column_prefix, column, types[below(seed, 10)]); break;
+    case 0: put_text(text, "CAST(%sc%d AS %s)", column_prefix, column, types[below(seed, 11)]); break;
     case 1: put_text(text, "%s(%sc%d)", below(seed, 3) ? "year" : "month", column_prefix, column); break;
     case 2: put_text(text, "date_trunc('%s', %sc%d)", units[below(seed, 10)], column_prefix, column); break;
     case 3:
