@@ -38,8 +38,8 @@ LAM_API void lam_file_close(struct lam_file *file);
 
 LAM_API int64_t lam_file_rows(const struct lam_file *file); /* of all row groups, whatever the footer's own number is */
 LAM_API int32_t lam_file_row_groups(const struct lam_file *file);
-LAM_API int64_t lam_file_row_group_rows(const struct lam_file *file, int32_t row_group);
-LAM_API int32_t lam_file_columns(const struct lam_file *file); /* top-level ones */
+LAM_API int64_t lam_file_row_group_rows(const struct lam_file *file, int32_t row_group); /* 0: there is no such one */
+LAM_API int32_t lam_file_columns(const struct lam_file *file);                           /* top-level ones */
 /* The schema of all top-level columns that can be read, with the file's field ids (metadata
  * "PARQUET:field_id") and key-value metadata. The caller releases it. */
 LAM_API enum lam_status lam_file_schema(const struct lam_file *file, struct ArrowSchema *out, struct lam_error *error);

@@ -39,7 +39,8 @@ enum lam_status {
 /* One failure, for a person: what was being done, to which file or key, at which offset, row or
  * column, what was expected and what was found. UTF-8, NUL-terminated, no newline at the end.
  * Allocated by the caller and filled with LAM_ERROR_INIT; `struct_size` says how much of the struct
- * the caller knows, and the struct only ever grows at its end. */
+ * the caller knows, and the struct only ever grows at its end. After a call that returned LAM_OK it holds
+ * nothing of use: perhaps what was tried first and did not matter. */
 struct lam_error {
   uint32_t struct_size;
   enum lam_status status;

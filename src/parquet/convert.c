@@ -4,6 +4,7 @@
 #include "base/kernel.h"
 #include "parquet/chunk.h"
 
+__extension__ typedef __int128 i128;
 enum { EPOCH_JULIAN_DAY = 2440588 }; /* 1970-01-01 */
 
 /* ---- integers ---- */
@@ -103,10 +104,9 @@ static enum lam_status timestamps(const struct lam_leaf *leaf, const uint8_t *fr
   int64_t units = units_per_second[leaf->type.unit], nanoseconds_per_unit = 1000000000 / units;
   for (size_t i = 0; i < count; i++, from += 12, to += 8) {
     int64_t of_day = (int64_t)lam_load64(from) / nanoseconds_per_unit;
-    int64_t days = (int64_t)(int32_t)lam_load32(from + 8) - EPOCH_JULIAN_DAY, value;
-    bool wraps = __builtin_mul_overflow(days, 86400 * units, &value);
-    wraps |= __builtin_add_overflow(value, of_day, &value);
-    if (wraps && leaf->type.unit == LAM_UNIT_NANO) {
+    int64_t days = (int64_t)(int32_t)lam_load32(from + 8) - EPOCH_JULIAN_DAY;
+    i128 value = (i128)days * (86400 * units) + of_day; /* the first day of the range begins before it */
+    if (value != (int64_t)value && leaf->type.unit == LAM_UNIT_NANO) {
       char name[96];
       return lam_fail(error, LAM_CORRUPT,
                       "value %zu is an INT96 of Julian day %" PRId64 ", which is beyond the range of %s", i,

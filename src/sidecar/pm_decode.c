@@ -197,6 +197,8 @@ enum lam_status lam_sidecar_decode(struct lam_sidecar *sidecar, int32_t row_grou
   schema->release = NULL;
   array->release = NULL;
   LAM_TRY(lam_options_read(given, "LAM_SIDECAR_DECODE_OPTIONS_INIT", &options, sizeof options, error));
+  if (options.type < LAM_DECODE_AS_STORED || options.type > LAM_DECODE_BINARIES)
+    return lam_fail(error, LAM_INVALID, "there is no way %d to decode values", options.type);
   struct decoding d = {.sidecar = sidecar, .options = &options};
   d.given = (struct pm_given_chunk){.bytes = lam_bytes_of(bytes, size), .mem = sidecar->mem};
   lam_arena_init(&d.arena, sidecar->mem);

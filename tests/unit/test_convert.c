@@ -78,6 +78,11 @@ static void int96_is_a_julian_day_and_nanoseconds(void **state) {
       {0, 2440588 + 106751, 9223286400000000000, 9223286400000000, true},
       {0, 2440588 + 106752, 0, 9223372800000000, false},
       {0, 5373484, 0, 253402214400000000, false},
+      /* The ends of 64 bits of nanoseconds, in days that are not wholly within. */
+      {85636854775807, 2440588 + 106751, INT64_MAX, 9223372036854775, true},
+      {85636854775808, 2440588 + 106751, 0, 9223372036854775, false},
+      {763145224192, 2440588 - 106752, INT64_MIN, -9223372036854776, true},
+      {763145224191, 2440588 - 106752, 0, -9223372036854776, false},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     uint8_t from[12];

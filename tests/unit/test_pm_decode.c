@@ -150,6 +150,8 @@ static void types_are_overridden(void **state) {
   lam_schema_release(&schema);
   /* Bytes of another chunk, or damaged ones. */
   FAILS(lam_sidecar_decode(m.sidecar, 0, 0, bytes, size - 1, NULL, &schema, &array, &error), LAM_INVALID, "were given");
+  options.type = LAM_DECODE_BINARIES + 1;
+  FAILS(lam_sidecar_decode(m.sidecar, 0, 0, bytes, size, &options, &schema, &array, &error), LAM_INVALID, "no way");
   bytes[size - 1] ^= 1;
   assert_int_not_equal(lam_sidecar_decode(m.sidecar, 0, 0, bytes, size, NULL, &schema, &array, NULL), LAM_OK);
   FAILS(lam_sidecar_decode(m.sidecar, 1, 0, bytes, size, NULL, &schema, &array, &error), LAM_INVALID, "no row group");
