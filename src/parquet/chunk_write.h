@@ -142,6 +142,7 @@ struct lam_chunk_writer {
 
   int32_t text_pages; /* of the column so far, in all row groups, as far as lam_page_choose_level counts them */
   int text_level;     /* what it has chosen for the others; 0: nothing yet */
+  size_t long_from;   /* where that is LAM_ZSTD_LONG: bytes of a page that it is good for */
 
   struct lam_bounds page_bounds; /* of the page under way; dictionary pages get theirs at their end */
   int64_t page_unencoded;        /* BYTE_ARRAY: bytes of its values */

@@ -66,17 +66,20 @@ static enum lam_status zstd_decompress(struct lam_codec_state *state, struct lam
   return got == size ? LAM_OK : corrupt(error, LAM_ZSTD, from, size, "they give fewer");
 }
 
-static size_t zstd_compress_wide(ZSTD_CCtx *state, uint8_t *to, size_t room, struct lam_bytes from) {
+static size_t zstd_compress_ours(ZSTD_CCtx *state, int level, uint8_t *to, size_t room, struct lam_bytes from) {
   static const struct {
     ZSTD_cParameter parameter;
-    int value;
-  } wide[] = {{ZSTD_c_compressionLevel, 2},
-              {ZSTD_c_strategy, ZSTD_fast},
-              {ZSTD_c_windowLog, 20},
-              {ZSTD_c_hashLog, 17},
-              {ZSTD_c_minMatch, 6}};
-  for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
-    ZSTD_CCtx_setParameter(state, wide[i].parameter, wide[i].value); /* all are within bounds */
+    int wide, longer; /* 0: zstd's default */
+  } ours[] = {{ZSTD_c_compressionLevel, 2, 2},
+              {ZSTD_c_strategy, ZSTD_fast, ZSTD_fast},
+              {ZSTD_c_windowLog, 20, 20}, /* a page */
+              {ZSTD_c_hashLog, 17, 15},
+              {ZSTD_c_minMatch, 6, 6},
+              {ZSTD_c_targetLength, 0, 3}, /* looks at each fourth byte or so, and leaves literals as they are */
+              {ZSTD_c_enableLongDistanceMatching, 0, 1},
+              {ZSTD_c_ldmBucketSizeLog, 0, 1}};
+  for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) /* all are within bounds */
+    ZSTD_CCtx_setParameter(state, ours[i].parameter, level == LAM_ZSTD_WIDE ? ours[i].wide : ours[i].longer);
   return ZSTD_compress2(state, to, room, from.data, from.size);
 }
 
@@ -91,8 +94,8 @@ static enum lam_status zstd_compress(struct lam_codec_state *state, int level, s
   size_t before = ZSTD_sizeof_CCtx(state->zstd_out), bound = ZSTD_compressBound(from.size);
   LAM_TRY(lam_buf_room(out, bound, error));
   uint8_t *to = out->data + out->size;
-  size_t got = level == LAM_ZSTD_WIDE ? zstd_compress_wide(state->zstd_out, to, bound, from)
-                                      : ZSTD_compressCCtx(state->zstd_out, to, bound, from.data, from.size, level);
+  size_t got = level < 0 ? zstd_compress_ours(state->zstd_out, level, to, bound, from)
+                         : ZSTD_compressCCtx(state->zstd_out, to, bound, from.data, from.size, level);
   size_t after = ZSTD_sizeof_CCtx(state->zstd_out);
   if (after > before) LAM_TRY(charge(state, after - before, error));
   if (after < before) discharge(state, before - after);
@@ -277,7 +280,7 @@ enum lam_status lam_compress(struct lam_codec_state *state, enum lam_codec codec
   for (size_t i = 0; i < CODECS; i++)
     if (codecs[i].codec == codec) known = &codecs[i];
   if (!known) return lam_fail(error, LAM_UNSUPPORTED, "the codec %s is not written", lam_codec_name(codec));
-  bool ours = codec == LAM_ZSTD && level == LAM_ZSTD_WIDE;
+  bool ours = codec == LAM_ZSTD && (level == LAM_ZSTD_WIDE || level == LAM_ZSTD_LONG);
   if (!ours && (level < 0 || level > known->max_level))
     return lam_fail(error, LAM_INVALID, "the codec %s has no level %d", lam_codec_name(codec), level);
   if (level == 0) level = known->default_level;

@@ -23,9 +23,12 @@ void lam_codec_release(struct lam_codec_state *state);
 enum lam_status lam_decompress(struct lam_codec_state *state, enum lam_codec codec, struct lam_bytes from, uint8_t *to,
                                size_t size, struct lam_error *error);
 
-/* A level of zstd between its 2 and 3, of ours alone: the strategy of 2 (one table of where bytes have been), with a
- * table that a page of text does not fill. */
-enum { LAM_ZSTD_WIDE = -1 };
+/* Levels of zstd that are ours alone. */
+enum {
+  LAM_ZSTD_WIDE = -1, /* between its 2 and 3: one table of where bytes have been, that a page of text does not fill */
+  LAM_ZSTD_LONG = -2, /* for passages of 64 bytes and more that return anywhere in the page: these are looked for in a
+                         table of their own, and little else is, nor is what is left coded in fewer bits */
+};
 
 /* The level of `level` 0 is the default: zstd 1, gzip 6, brotli 4. */
 enum lam_status lam_compress(struct lam_codec_state *state, enum lam_codec codec, int level, struct lam_bytes from,

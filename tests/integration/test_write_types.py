@@ -214,6 +214,23 @@ def test_peers_read_it(tmp_path):
     same(found.select(easy), stored(table).select(easy))
 
 
+def test_text_whose_long_passages_return(tmp_path):
+    """Long enough for the trial of levels: zstd with long-distance matching, whatever reads it."""
+    r = random.Random(SEED)
+    texts = ["".join(f"product-{r.randrange(2000):05d}" for _ in range(80)) for _ in range(300)]
+    table = pa.table({"s": [r.choice(texts)[r.randrange(600):] + str(i) for i in range(12000)]})
+    sizes = {}
+    for level in (0, 3):
+        path = tmp_path / f"{level}.parquet"
+        write(path, table, columns=[column(level=level, encoding="plain")])
+        check(path, table)
+        same(polars.read_parquet(path).to_arrow(), table)
+        found = duckdb.sql(f"select * from '{path}'").arrow()
+        same(found.read_all() if hasattr(found, "read_all") else found, table)
+        sizes[level] = path.stat().st_size
+    assert sizes[0] < sizes[3] * 0.99, sizes
+
+
 KEYS = [pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint32()]
 
 

@@ -1,5 +1,6 @@
 /* The level of zstd that a column of text gets: by a trial on its fifth page, whatever the threads. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "page_support.h"
 #include "parquet/chunk_write.h"
@@ -16,6 +17,13 @@ static uint32_t pick(uint32_t below) {
 
 static size_t put_digits(char *to) {
   return (size_t)sprintf(to, "%08x%08x%08x", pick(1 << 24), pick(1 << 24) * 251, pick(1 << 24) * 257);
+}
+
+/* Long rows of the same few names, in any order. */
+static size_t put_names(char *to) {
+  size_t size = 0;
+  while (size < 1000) size += (size_t)sprintf(to + size, "product-%05u", pick(2000));
+  return size;
 }
 
 /* Long rows, each from somewhere in one of a few texts. */
@@ -42,10 +50,10 @@ static size_t put_words(char *to) {
   return size;
 }
 
-static void fill_page(struct lam_out_page *page, size_t (*put)(char *)) {
+static void fill_page(struct lam_out_page *page, size_t (*put)(char *), size_t most) {
   assert_int_equal(lam_buf_reserve(&page->bytes, PAGE + 2048, NULL), LAM_OK);
   page->start = page->bytes.size = LAM_HEADER_ROOM;
-  while (page->bytes.size < PAGE) {
+  while (page->bytes.size < most) {
     uint8_t *at = page->bytes.data + page->bytes.size;
     size_t size = put((char *)at + 4);
     lam_store32(at, (uint32_t)size);
@@ -77,11 +85,15 @@ static void end(struct fixture *t) {
   page_fixture_end(&t->f);
 }
 
-static int next_level(struct fixture *t, size_t (*put)(char *)) {
-  fill_page(&t->page, put);
+static int level_of(struct fixture *t, size_t (*put)(char *), size_t most) {
+  fill_page(&t->page, put, most);
   t->page.level = t->chunk.options.level;
   assert_int_equal(lam_page_choose_level(&t->chunk, &t->workspace, &t->page, NULL), LAM_OK);
   return t->page.level;
+}
+
+static int next_level(struct fixture *t, size_t (*put)(char *)) {
+  return level_of(t, put, PAGE);
 }
 
 static size_t size_at(struct fixture *t, int level) {
@@ -89,6 +101,12 @@ static size_t size_at(struct fixture *t, int level) {
   struct lam_bytes plain = lam_bytes_of(t->page.bytes.data + t->page.start, t->page.bytes.size - t->page.start);
   assert_int_equal(lam_compress(&t->f.codec, LAM_ZSTD, level, plain, &packed, NULL), LAM_OK);
   size_t size = packed.size;
+  uint8_t *back = malloc(plain.size);
+  assert_non_null(back);
+  assert_int_equal(lam_decompress(&t->f.codec, LAM_ZSTD, lam_bytes_of(packed.data, size), back, plain.size, NULL),
+                   LAM_OK);
+  assert_memory_equal(back, plain.data, plain.size);
+  free(back);
   lam_buf_release(&packed);
   return size;
 }
@@ -98,20 +116,33 @@ static void the_fifth_page_settles_it(void **state) {
   static const struct {
     size_t (*put)(char *);
     int level;
-  } cases[] = {{put_digits, 1}, {put_pieces, LAM_ZSTD_WIDE}, {put_words, 3}};
+  } cases[] = {{put_digits, 1}, {put_names, LAM_ZSTD_WIDE}, {put_words, 3}, {put_pieces, LAM_ZSTD_LONG}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct fixture t;
     begin(&t, LAM_ZSTD, 0);
     for (int page = 0; page < 4; page++) assert_int_equal(next_level(&t, cases[i].put), 3);
     for (int page = 4; page < 7; page++) {
       if (next_level(&t, cases[i].put) != cases[i].level)
-        fail_msg("%zu: %d, %zu bytes at level 3, %zu at wide, %zu at 1", i, t.page.level, size_at(&t, 3),
-                 size_at(&t, LAM_ZSTD_WIDE), size_at(&t, 1));
+        fail_msg("%zu: %d, %zu bytes at level 3, %zu at wide, %zu at 1, %zu at long", i, t.page.level, size_at(&t, 3),
+                 size_at(&t, LAM_ZSTD_WIDE), size_at(&t, 1), size_at(&t, LAM_ZSTD_LONG));
     }
     size_t kept = size_at(&t, cases[i].level), dear = size_at(&t, 3);
     assert_true(kept <= dear + dear / 45);
     end(&t);
   }
+}
+
+/* In less text passages return less often. */
+static void short_pages_are_searched_for_short_passages(void **state) {
+  (void)state;
+  struct fixture t;
+  begin(&t, LAM_ZSTD, 0);
+  for (int page = 0; page < 5; page++) next_level(&t, put_pieces);
+  assert_int_equal(t.page.level, LAM_ZSTD_LONG);
+  assert_int_equal(level_of(&t, put_pieces, PAGE / 4), LAM_ZSTD_WIDE);
+  assert_true(size_at(&t, LAM_ZSTD_WIDE) < size_at(&t, LAM_ZSTD_LONG));
+  assert_int_equal(next_level(&t, put_pieces), LAM_ZSTD_LONG);
+  end(&t);
 }
 
 static void what_is_asked_for_stays(void **state) {
@@ -150,6 +181,7 @@ static void no_memory_no_trial(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_fifth_page_settles_it),
+      cmocka_unit_test(short_pages_are_searched_for_short_passages),
       cmocka_unit_test(what_is_asked_for_stays),
       cmocka_unit_test(no_memory_no_trial),
   };
