@@ -115,11 +115,18 @@ enum lam_status lam_splice_begin(struct lam_splice_chunk *splice, struct lam_wor
 
 /* ---- pages ---- */
 
+/* A NaN bounds nothing: values that it stands for would be left out. */
+static bool is_bound(const struct lam_bounds *bounds, struct lam_bytes bound) {
+  return bound.data && (bounds->width == 0 || bound.size == (size_t)bounds->width) &&
+         !lam_bound_is_nan(bounds->compare, bound);
+}
+
 static enum lam_status add_bound(struct lam_chunk_writer *chunk, struct lam_bytes bound, struct lam_error *error) {
   struct lam_bounds *bounds = &chunk->bounds;
   if (!chunk->options.statistics || bounds->compare == LAM_COMPARE_NONE) return LAM_OK;
-  if (bounds->width == 0) return lam_bounds_add_bytes(bounds, &bound, 1, error);
-  if (bound.size == (size_t)bounds->width) return lam_bounds_add(bounds, bound.data, 1, error);
+  if (is_bound(bounds, bound))
+    return bounds->width ? lam_bounds_add(bounds, bound.data, 1, error)
+                         : lam_bounds_add_bytes(bounds, &bound, 1, error);
   chunk->index.bounds_on = false;
   return LAM_OK;
 }
@@ -211,7 +218,7 @@ enum lam_status lam_splice_finish(struct lam_splice_chunk *splice, struct lam_wo
     return LAM_OK;
   }
   spliced->cut = true;
-  spliced->unbounded = !old->min.data || !old->max.data;
+  spliced->unbounded = !is_bound(&chunk->bounds, old->min) || !is_bound(&chunk->bounds, old->max);
   if (spliced->unbounded) return LAM_OK;
   LAM_TRY(add_bound(chunk, old->min, error));
   LAM_TRY(add_bound(chunk, old->max, error));

@@ -3,10 +3,12 @@
 import datetime
 import decimal
 import json
+import math
 import os
 import pathlib
 import random
 import stat
+import struct
 
 import duckdb
 import polars
@@ -533,3 +535,27 @@ def test_counts_of_nan_and_sizes_go_along_with_copied_pages(lamella, write):
         if name == "t":
             assert chunks["s"]["string_bytes"] == 2 * (rows - 3)
         lamella("verify", name, "--full")
+
+
+def test_bounds_that_are_nan(lamella, tmp_path):
+    """Old writers took a NaN for the bounds of its page or chunk: of copied pages they say nothing, and the values
+    behind them are found again."""
+    rows = 120_000
+    table = pa.table({"id": range(rows), "x": [float(i) for i in range(rows)]})
+    os.mkdir(tmp_path / "t")
+    path = tmp_path / "t" / "f.parquet"
+    pq.write_table(table, path, use_dictionary=False, compression="none", data_page_size=20_000, write_page_index=True)
+    data = bytearray(path.read_bytes())
+    x = pq.read_metadata(path).row_group(0).column(1)
+    pages_end = x.data_page_offset + x.total_compressed_size
+    values = {struct.pack("<d", i) for i in range(1, rows)}
+    patched = 0
+    for at in range(pages_end, len(data) - 8):
+        if bytes(data[at : at + 8]) in values:
+            data[at : at + 8] = struct.pack("<d", math.nan)
+            patched += 1
+    assert patched > 80
+    path.write_bytes(data)
+    assert lamella.json("delete", "t", "--where", "id = 5")["rows_deleted"] == 1
+    for where, count in {"x = 119999e0": 1, "x BETWEEN 100000 AND 100009": 10, "x < 4000": 3999}.items():
+        assert lamella.json("count", "t", "--where", where)["rows"] == count, where
