@@ -131,11 +131,16 @@ static bool stages_of(const struct part *parts, int32_t count, int64_t c, int32_
   return *last >= 0;
 }
 
+/* Of one name but two field ids are two fields. */
+static bool same_field(const struct ArrowSchema *a, const struct ArrowSchema *b) {
+  int32_t x = lam_schema_field_id(a), y = lam_schema_field_id(b);
+  return strcmp(a->name, b->name) == 0 && (x < 0 || y < 0 || x == y);
+}
+
 static bool same_type(const struct ArrowSchema *a, const struct ArrowSchema *b) {
   if (strcmp(a->format, b->format) != 0 || a->n_children != b->n_children) return false;
   for (int64_t i = 0; i < a->n_children; i++)
-    if (strcmp(a->children[i]->name, b->children[i]->name) != 0 || !same_type(a->children[i], b->children[i]))
-      return false;
+    if (!same_field(a->children[i], b->children[i]) || !same_type(a->children[i], b->children[i])) return false;
   return true;
 }
 

@@ -135,3 +135,15 @@ def test_fields_of_one_id(lamella, tmp_path):
     pq.write_table(pa.table({"s": column}), tmp_path / "t.parquet")
     assert lamella("count", "t.parquet", "--where", "s.a = 5").text.strip() == "1"
     assert lamella("count", "t.parquet", "--where", "s.b > 1095").text.strip() == "4"
+
+
+def test_fields_that_changed_their_ids(lamella, tmp_path):
+    """What was read as `a` is the other file's `b`: a condition on it is refused where that would have to be looked
+    at, and not answered by the field of the same name."""
+    (tmp_path / "t").mkdir()
+    for name, ids in ("1", "12"), ("2", "21"):
+        fields = [pa.field(n, pa.int64(), metadata={b"PARQUET:field_id": i.encode()}) for n, i in zip("ab", ids)]
+        column = pa.array([{"a": i, "b": 1000 + i} for i in range(100)], pa.struct(fields))
+        pq.write_table(pa.table({"s": column}), tmp_path / "t" / f"{name}.parquet")
+    assert lamella("count", "t", "--where", "s.a = 5").text.strip() == "1"
+    assert "nested in another way" in lamella("count", "t", "--where", "s.a + 0 = 5", status=1).err
