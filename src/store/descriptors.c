@@ -61,3 +61,13 @@ int lam_fd_copy(int from, uint64_t offset, int to, size_t size, size_t *done, bo
   *offered = errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP && errno != EPERM;
   return errno;
 }
+
+int lam_fd_follow(int fd, const char *path, const struct stat *now) {
+  struct stat before;
+  if (fstat(fd, &before) == 0 && before.st_ino == now->st_ino && before.st_dev == now->st_dev) return 0;
+  int other = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (other < 0) return errno;
+  int code = dup3(other, fd, O_CLOEXEC) < 0 ? errno : 0;
+  close(other);
+  return code;
+}

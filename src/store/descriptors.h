@@ -14,4 +14,9 @@ int lam_fd_copy_attributes(int from, int to);
  * ends. 0, or an errno value; *offered is false where that says that the system does not do this between the two. */
 int lam_fd_copy(int from, uint64_t offset, int to, size_t size, size_t *done, bool *offered);
 
+/* Makes `fd` the directory that is at `path` now (`now` says which), if it is another one; it keeps its number, which
+ * other threads may be using. 0, or an errno value. */
+struct stat;
+int lam_fd_follow(int fd, const char *path, const struct stat *now);
+
 #endif

@@ -217,6 +217,8 @@ static enum lam_status local_stat(struct lam_store *store, const char *key, stru
   /* The root by its path: a descriptor would still answer once the directory is gone. */
   if (*key ? fstatat(root, key, &st, 0) : stat(store->root, &st))
     return lam_store_fail(store, key, errno, "look at", error);
+  int code = *key ? 0 : lam_fd_follow(root, store->root, &st);
+  if (code) return lam_store_fail(store, key, code, "open the directory", error);
   fill_info(&st, out);
   if (S_ISDIR(st.st_mode))
     out->writable = (*key ? faccessat(root, key, W_OK | X_OK, AT_EACCESS)

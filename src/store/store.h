@@ -53,6 +53,7 @@ struct lam_store_ops {
   const char *kind; /* "local", "memory", … */
   void (*close)(struct lam_store *store);
 
+  /* Of the root, it notices that another directory is there now, which all calls after it see. */
   enum lam_status (*stat)(struct lam_store *store, const char *key, struct lam_object_info *out,
                           struct lam_error *error);
   enum lam_status (*list)(struct lam_store *store, const char *key, lam_list_fn each, void *user,

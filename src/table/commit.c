@@ -268,7 +268,11 @@ enum lam_status lam_commit_check(struct lam_directory *directory, const struct l
 }
 
 static enum lam_status commit_locked(struct commit *commit, struct lam_error *error) {
+  struct lam_store *data = commit->directory->data;
+  struct lam_object_info root;
   bool recovered;
+  /* A new table may have taken the place of the directory that was open, and is what is changed. */
+  LAM_TRY(data->ops->stat(data, "", &root, error));
   LAM_TRY(recover(commit->directory, &recovered, &commit->head, error));
   lam_arena_init(&commit->journal.arena, commit->directory->mem);
   enum lam_status status = commit_recovered(commit, error);

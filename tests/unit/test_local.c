@@ -135,6 +135,28 @@ static enum lam_status note_kind(void *user, const char *name, const struct lam_
   return LAM_OK;
 }
 
+/* As when a new table takes the place of an empty directory. */
+static void a_root_may_be_replaced(void **state) {
+  (void)state;
+  struct lam_store *one, *other;
+  struct lam_object_info info;
+  char path[600];
+  snprintf(path, sizeof path, "%s", path_of("one"));
+  assert_int_equal(mkdir(path, 0755) | mkdir(path_of("two"), 0755), 0);
+  OK(lam_store_local(context, path, &one, &error));
+  OK(lam_store_local(context, path_of("two"), &other, &error));
+  put_object(one, "a", "A");
+  put_object(other, "b", "B");
+  OK(one->ops->remove(one, "a", &error));
+  assert_int_equal(rename(path_of("two"), path), 0);
+  OK(one->ops->stat(one, "", &info, &error));
+  OK(one->ops->stat(one, "b", &info, &error));
+  put_object(one, "c", "C");
+  assert_int_equal(access(path_of("one/c"), F_OK), 0);
+  lam_store_close(one);
+  lam_store_close(other);
+}
+
 static void links_are_read_but_never_written_through(void **state) {
   (void)state;
   enum lam_object_kind kinds[6] = {0};
@@ -388,6 +410,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(a_root_may_be_missing, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_root_may_be_relative, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(a_root_may_be_replaced, set_up, tear_down),
       cmocka_unit_test_setup_teardown(links_are_read_but_never_written_through, set_up, tear_down),
       cmocka_unit_test_setup_teardown(poor_systems_are_coped_with, set_up, tear_down),
       cmocka_unit_test_setup_teardown(full_systems_are_reported, set_up, tear_down),
