@@ -278,10 +278,19 @@ enum lam_status lam_prepare_check(struct lam_prepare *prepare, struct lam_error 
 static const char *const summaries[] = {"_metadata", "_common_metadata", "._metadata.crc", "._common_metadata.crc"};
 enum { SUMMARIES = sizeof summaries / sizeof *summaries };
 
+/* Of a name of `size` bytes. */
 static bool has_role(const struct lam_touched *touched, enum role role, const char *name, size_t size) {
-  for (size_t i = 0; i < touched->part_count; i++) {
-    const struct part *part = &touched->parts[i];
-    if (part->role == role && strlen(part->name) == size && memcmp(part->name, name, size) == 0) return true;
+  size_t low = 0, high = touched->part_count; /* sorted by name, then role */
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    const struct part *part = &touched->parts[middle];
+    int order = strncmp(part->name, name, size);
+    if (!order) order = part->name[size] ? 1 : (int)part->role - (int)role;
+    if (!order) return true;
+    if (order < 0)
+      low = middle + 1;
+    else
+      high = middle;
   }
   return false;
 }
