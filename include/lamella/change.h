@@ -145,6 +145,7 @@ struct lam_repartition_result {
   uint64_t runs_spilled;
   uint64_t sequence;
   uint64_t retries; /* begun anew because another writer had changed the table that is replaced or appended to */
+  uint64_t row_groups_read, row_groups_written;
 };
 #define LAM_REPARTITION_RESULT_INIT \
   { .struct_size = sizeof(struct lam_repartition_result) }

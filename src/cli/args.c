@@ -66,11 +66,19 @@ enum lam_status args_count(const char *name, const char *text, int64_t least, in
   return LAM_OK;
 }
 
+enum lam_status args_size(const char *name, const char *text, uint64_t *out, struct lam_error *error) {
+  uint64_t size;
+  LAM_TRY(lam_fail_in(error, lam_parse_size(text, &size, error), "%s", name));
+  if (!size) return lam_fail(error, LAM_INVALID, "%s '%s': expected a size above 0", name, text);
+  *out = size;
+  return LAM_OK;
+}
+
 static enum lam_status set(const struct option *option, char *value, struct lam_error *error) {
   switch (option->kind) {
     case OPTION_FLAG: *(bool *)option->to = true; return LAM_OK;
     case OPTION_STRING: *(const char **)option->to = value; return LAM_OK;
-    case OPTION_SIZE: return lam_fail_in(error, lam_parse_size(value, option->to, error), "%s", option->name);
+    case OPTION_SIZE: return args_size(option->name, value, option->to, error);
     case OPTION_COUNT: return args_count(option->name, value, 0, option->to, error);
     case OPTION_POSITIVE: return args_count(option->name, value, 1, option->to, error);
     case OPTION_LIST: return list_add(option->to, value, error);

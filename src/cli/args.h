@@ -7,7 +7,7 @@
 enum option_kind {
   OPTION_FLAG,     /* bool */
   OPTION_STRING,   /* const char * */
-  OPTION_SIZE,     /* uint64_t bytes: 128MB, 1GiB */
+  OPTION_SIZE,     /* uint64_t bytes, at least 1: 128MB, 1GiB */
   OPTION_COUNT,    /* int64_t, at least 0 */
   OPTION_POSITIVE, /* int64_t, at least 1 */
   OPTION_LIST,     /* struct string_list, repeatable: each occurrence is one text */
@@ -34,6 +34,9 @@ struct option {
  * arguments were taken. Lists split at commas change argv. */
 enum lam_status args_parse(int argc, char **argv, const struct option *first, const struct option *second, bool stop,
                            struct string_list *words, int *used, struct lam_error *error);
+
+/* A size, above 0. */
+enum lam_status args_size(const char *name, const char *text, uint64_t *out, struct lam_error *error);
 
 /* A whole number, at least `least`; messages call it `name`. */
 enum lam_status args_count(const char *name, const char *text, int64_t least, int64_t *out, struct lam_error *error);

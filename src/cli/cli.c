@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/context.h"
+#include "expr/expr.h"
 #include "parquet/codec.h"
 
 const struct option cli_no_options[] = {{NULL, OPTION_FLAG, NULL}};
@@ -77,7 +79,7 @@ static enum lam_status from_environment(struct cli *cli, struct lam_error *error
   if (cli->threads == 0 && threads && *threads)
     LAM_TRY(args_count("LAMELLA_THREADS", threads, 1, &cli->threads, error));
   if (cli->memory_limit == 0 && memory && *memory)
-    return lam_fail_in(error, lam_parse_size(memory, &cli->memory_limit, error), "LAMELLA_MEMORY_LIMIT");
+    return args_size("LAMELLA_MEMORY_LIMIT", memory, &cli->memory_limit, error);
   return LAM_OK;
 }
 
@@ -201,6 +203,7 @@ enum lam_status cli_print_result(struct cli *cli, const struct result_field *fie
     if ((int)strlen(fields[i].name) > width) width = (int)strlen(fields[i].name);
   for (size_t i = 0; i < count; i++) {
     char line[512];
+    if (fields[i].unit == RESULT_JSON) continue;
     size_t size = text_line(&fields[i], width, line, sizeof line);
     LAM_TRY(cli_write(line, size < sizeof line ? size : sizeof line - 1, error));
   }
@@ -212,6 +215,19 @@ enum lam_status cli_check_partitions(const struct string_list *texts, struct lam
     if (!strchr(texts->texts[i], '='))
       return lam_fail(error, LAM_INVALID, "--partition '%s': expected column=value", texts->texts[i]);
   return LAM_OK;
+}
+
+enum lam_status cli_check_where(struct lam_context *context, const char *where, struct lam_error *error) {
+  struct lam_mem *mem;
+  struct lam_arena arena;
+  const struct lam_expr *expr;
+  if (!where) return LAM_OK;
+  LAM_TRY(lam_mem_open(context, 0, &mem, error));
+  lam_arena_init(&arena, mem);
+  enum lam_status status = lam_expr_parse(where, &arena, &expr, error);
+  lam_arena_release(&arena);
+  lam_mem_close(mem);
+  return status == LAM_OK ? status : lam_fail_in(error, status, "--where");
 }
 
 /* ---- changes ---- */

@@ -74,6 +74,8 @@ struct change_arguments {
 };
 /* The options for a table ending in one without name; used as the second table of args_parse. */
 void cli_change_options(struct change_arguments *arguments, struct option *out /* 16 */);
+/* A condition that is none is wrong usage; that its columns are there, opening the table tells. NULL is none. */
+enum lam_status cli_check_where(struct lam_context *context, const char *where, struct lam_error *error);
 /* LAM_INVALID names a text that is not "column=value". */
 enum lam_status cli_check_partitions(const struct string_list *texts, struct lam_error *error);
 enum lam_status cli_change(const struct change_arguments *arguments, struct lam_change_options *out,

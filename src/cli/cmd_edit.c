@@ -18,6 +18,7 @@ enum lam_status run_delete(struct cli *cli, int argc, char **argv, int *exit_cod
   *exit_code = EXIT_USAGE;
   if (!where) return lam_fail(error, LAM_INVALID, "--where EXPR is missing; --where true deletes all rows");
   LAM_TRY(cli_change(&change, &options.change, error));
+  LAM_TRY(cli_check_where(cli->context, where, error));
   options.where = where;
   *exit_code = EXIT_FAILED;
   uint64_t start = cli_now_ms();
@@ -57,6 +58,7 @@ enum lam_status run_update(struct cli *cli, int argc, char **argv, int *exit_cod
   if (!sets.count) return lam_fail(error, LAM_INVALID, "--set COLUMN=EXPR[,…] is missing");
   if (!where) return lam_fail(error, LAM_INVALID, "--where EXPR is missing; --where true updates all rows");
   LAM_TRY(cli_change(&change, &options.change, error));
+  LAM_TRY(cli_check_where(cli->context, where, error));
   LAM_TRY(join_sets(&sets, &options.set, error));
   options.where = where;
   *exit_code = EXIT_FAILED;

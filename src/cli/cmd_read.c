@@ -6,10 +6,8 @@
 
 #include "arrow/csv_write.h"
 #include "arrow/json_write.h"
-#include "base/context.h"
 #include "cli/cli.h"
 #include "cli/files.h"
-#include "expr/expr.h"
 
 enum { OUTPUT_BYTES = 256 << 10, SLICE_ROWS = 1024 };
 
@@ -21,20 +19,6 @@ struct read_arguments {
   uint64_t snapshot_size;
 };
 
-/* A condition that is none is wrong usage; that its columns are there, opening the table tells. */
-static enum lam_status check_where(struct lam_context *context, const char *where, struct lam_error *error) {
-  struct lam_mem *mem;
-  struct lam_arena arena;
-  const struct lam_expr *expr;
-  if (!where) return LAM_OK;
-  LAM_TRY(lam_mem_open(context, 0, &mem, error));
-  lam_arena_init(&arena, mem);
-  enum lam_status status = lam_expr_parse(where, &arena, &expr, error);
-  lam_arena_release(&arena);
-  lam_mem_close(mem);
-  return status == LAM_OK ? status : lam_fail_in(error, status, "--where");
-}
-
 static enum lam_status begin(struct cli *cli, int argc, char **argv, const struct option *options,
                              const struct read_arguments *a, struct string_list *words, int *exit_code,
                              struct lam_error *error) {
@@ -42,7 +26,7 @@ static enum lam_status begin(struct cli *cli, int argc, char **argv, const struc
   if (cli->help) return LAM_OK;
   *exit_code = EXIT_USAGE;
   LAM_TRY(cli_check_partitions(&a->partitions, error));
-  LAM_TRY(check_where(cli->context, a->where, error));
+  LAM_TRY(cli_check_where(cli->context, a->where, error));
   *exit_code = EXIT_FAILED;
   return spool_input(cli->context, &words->texts[0], error);
 }

@@ -17,6 +17,8 @@ static enum lam_status print_repartition(struct cli *cli, const struct lam_repar
       {"files_read", RESULT_COUNT, r->files_read, NULL},
       {"files_written", RESULT_COUNT, r->files_written, NULL},
       {"files_removed", RESULT_COUNT, r->files_removed, NULL},
+      {"row_groups_read", RESULT_COUNT, r->row_groups_read, NULL},
+      {"row_groups_written", RESULT_COUNT, r->row_groups_written, NULL},
       {"bytes_read", RESULT_BYTES, r->bytes_read, NULL},
       {"bytes_written", RESULT_BYTES, r->bytes_written, NULL},
       {"partitions_before", RESULT_COUNT, r->partitions_before, NULL},
@@ -60,6 +62,7 @@ static enum lam_status parse_repartition(struct cli *cli, int argc, char **argv,
   *exit_code = EXIT_USAGE;
   if (!o->by) return lam_fail(error, LAM_INVALID, "--by is missing: the columns to partition by; '' for none");
   LAM_TRY(cli_change(&a->change, &o->change, error));
+  LAM_TRY(cli_check_where(cli->context, o->where, error));
   LAM_TRY(args_sort_keys(&a->sort_by, &o->sort_by, &o->sort_count, error));
   o->row_group_bytes = (int64_t)a->group_bytes;
   *exit_code = EXIT_FAILED;

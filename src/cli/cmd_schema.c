@@ -173,6 +173,10 @@ enum lam_status run_schema(struct cli *cli, int argc, char **argv, int *exit_cod
   *exit_code = EXIT_USAGE;
   LAM_TRY(cli_change(&a.change, &options.change, error));
   LAM_TRY(make_steps(&a, &options, error));
+  const struct change_arguments *c = &a.change;
+  if (!options.step_count &&
+      (c->dry_run || c->partitions.count || c->backup || c->verify || c->mode || c->compression || c->bloom))
+    return lam_fail(error, LAM_INVALID, "no change of the columns is asked for, and options of changes are given");
   *exit_code = EXIT_FAILED;
   LAM_TRY(options.step_count ? change_schema(cli, words.texts[0], &options, error)
                              : show(cli, words.texts[0], a.change.meta_dir, error));

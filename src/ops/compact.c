@@ -215,7 +215,10 @@ static enum lam_status compact_within(struct lam_directory *directory, const str
   struct lam_arena arena;
   bool recovered;
   /* Also refuses what is not ours to write, before any work is done. */
-  if (!options->change.dry_run) {
+  if (options->change.dry_run) {
+    LAM_TRY(lam_directory_check(directory, error));
+    if (options->change.backup_dir) LAM_TRY(lam_backup_check(directory, options->change.backup_dir, error));
+  } else {
     LAM_TRY(lam_directory_prepare(directory, error));
     LAM_TRY(
         lam_directory_recover(directory, options->change.grace_seconds, options->change.no_wait, &recovered, error));
@@ -289,6 +292,8 @@ static enum lam_status compact_into(struct lam_directory *directory, const struc
   result->files_after = result->files_written = r.files_written;
   result->bytes_after = result->bytes_written = r.bytes_written;
   result->rows = r.rows_written;
+  result->row_groups_merged = r.row_groups_read;
+  result->row_groups_written = r.row_groups_written;
   result->partitions_scanned = r.partitions_before;
   result->partitions_compacted = r.partitions_after;
   result->runs_spilled = r.runs_spilled;
@@ -304,6 +309,9 @@ enum lam_status lam_compact(struct lam_context *context, const char *path, const
   struct lam_compact_result counts = LAM_COMPACT_RESULT_INIT;
   LAM_TRY(lam_compact_options_resolve(given, &options, error));
   LAM_TRY(lam_mem_open(context, lam_tasks_minimum(context), &mem, error));
+  if (options.into && (given->min_files || given->max_file_size))
+    return lam_fail(error, LAM_INVALID,
+                    "all files are compacted into another table: least files and largest sizes mean nothing there");
   const char *meta_dir = options.into ? NULL : options.change.meta_dir; /* of the table that is written */
   enum lam_status status = lam_directory_open(context, path, meta_dir, false, mem, &directory, error);
   if (status == LAM_OK)

@@ -235,7 +235,8 @@ static enum lam_status begin(struct lam_edit *edit, struct lam_error *error) {
   bool recovered;
   LAM_TRY(check_options(options, error));
   LAM_TRY(lam_directory_check(edit->directory, error));
-  if (options->dry_run) return LAM_OK;
+  if (options->dry_run)
+    return options->backup_dir ? lam_backup_check(edit->directory, options->backup_dir, error) : LAM_OK;
   LAM_TRY(lam_directory_prepare(edit->directory, error));
   return lam_directory_recover(edit->directory, options->grace_seconds, options->no_wait, &recovered, error);
 }

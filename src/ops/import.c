@@ -271,7 +271,13 @@ enum lam_status lam_import_directory(struct lam_directory *directory, const char
   if (options.change.mode != LAM_MODE_REWRITE)
     return lam_fail(error, LAM_INVALID, "an import writes new files; there is no other mode");
   if (source_count < 1) return lam_fail(error, LAM_INVALID, "nothing was named to import");
-  if (!options.change.dry_run) {
+  if (options.change.partition_count)
+    return lam_fail(error, LAM_INVALID,
+                    "an import adds all rows of its sources, whatever their partition; it takes no partitions");
+  if (options.change.dry_run) {
+    LAM_TRY(lam_directory_check(directory, error));
+    if (options.change.backup_dir) LAM_TRY(lam_backup_check(directory, options.change.backup_dir, error));
+  } else {
     LAM_TRY(lam_directory_prepare(directory, error));
     LAM_TRY(lam_directory_recover(directory, options.change.grace_seconds, options.change.no_wait, &recovered, error));
   }

@@ -61,7 +61,8 @@ static enum lam_status check_options(const struct repartition *r, struct lam_err
     return lam_fail(error, LAM_INVALID, "a repartition writes new files; there is no other mode");
   if (o->delete_source && o->where)
     return lam_fail(error, LAM_INVALID, "the rows that the condition leaves out would be lost with the source");
-  if (!r->in_place) return LAM_OK;
+  LAM_TRY(lam_directory_check(r->target, error));
+  if (!r->in_place) return o->delete_source && r->source->meta ? lam_directory_check(r->source, error) : LAM_OK;
   if (o->append || o->delete_source)
     return lam_fail(error, LAM_INVALID, "%s is the source and the target: its old files are replaced in any case; %s",
                     r->source->name, o->append ? "do not ask to append" : "do not ask to delete the source");
@@ -265,6 +266,7 @@ static enum lam_status move_rows(struct repartition *r, struct lam_error *error)
   r->result->bytes_written = counts.bytes;
   r->result->partitions_after = counts.partitions;
   r->result->runs_spilled = counts.runs_spilled;
+  r->result->row_groups_written = counts.row_groups;
   LAM_TRY(status);
   return check_rows(r, error);
 }
@@ -319,8 +321,7 @@ static enum lam_status commit(struct repartition *r, struct lam_store *backup, s
   return lam_commit(r->stage, &r->change, &options, &r->committed, error);
 }
 
-/* Once the target is there: the source's files go as they were read, in a commit of the source. */
-static enum lam_status delete_source(struct repartition *r, struct lam_store *backup, struct lam_error *error) {
+static enum lam_status remove_source(struct repartition *r, struct lam_store *backup, struct lam_error *error) {
   const struct lam_commit_options options = commit_options(r, backup);
   struct lam_commit_result committed = {.sequence = 0};
   struct lam_stage stage;
@@ -334,6 +335,15 @@ static enum lam_status delete_source(struct repartition *r, struct lam_store *ba
   lam_stage_end(&stage, &committed);
   lam_change_release(&change);
   if (status == LAM_OK) r->result->files_removed += r->table->snapshot.file_count;
+  return status;
+}
+
+/* Once the target is there: the source's files go as they were read, in a commit of the source. A conflict and a cancel
+ * mean elsewhere that nothing was changed. */
+static enum lam_status delete_source(struct repartition *r, struct lam_store *backup, struct lam_error *error) {
+  enum lam_status status = remove_source(r, backup, error);
+  if (status == LAM_CONFLICT || status == LAM_CANCELLED) status = LAM_IO;
+  if (error) error->status = status;
   return lam_fail_in(error, status, "the rows are in %s, but the source was not deleted", r->target->name);
 }
 
@@ -344,7 +354,7 @@ static enum lam_status run_staged(struct repartition *r, struct lam_store *backu
   r->stage = &stage;
   r->store = r->target->meta;
   enum lam_status status = hash_and_move(r, error);
-  if (status == LAM_OK) status = commit(r, r->in_place || r->options->replace ? backup : NULL, error);
+  if (status == LAM_OK) status = commit(r, backup, error);
   r->result->sequence = r->committed.sequence;
   lam_stage_end(&stage, &r->committed);
   r->stage = NULL;
@@ -366,11 +376,10 @@ static enum lam_status run_dry(struct repartition *r, struct lam_error *error) {
 static enum lam_status run_with_backup(struct repartition *r, struct lam_error *error) {
   struct lam_store *backup = NULL; /* opened first: a place that is refused is refused before the work */
   const char *path = r->options->change.backup_dir;
+  if (path && r->options->delete_source) LAM_TRY(lam_backup_check(r->source, path, error));
+  if (path) LAM_TRY(lam_backup_check(r->target, path, error));
   if (r->options->change.dry_run) return run_dry(r, error);
-  if (path) {
-    struct lam_directory *of = r->options->delete_source ? r->source : r->target;
-    LAM_TRY(lam_backup_open(of, path, &backup, error));
-  }
+  if (path) LAM_TRY(lam_backup_open(r->target, path, &backup, error));
   enum lam_status status = run_staged(r, backup, error);
   lam_store_close(backup);
   return status;
@@ -391,6 +400,7 @@ static enum lam_status run_table(struct repartition *r, struct lam_error *error)
   LAM_TRY(check_scope(r, error));
   r->result->files_read = snapshot->file_count;
   r->result->bytes_read = snapshot->bytes;
+  r->result->row_groups_read = r->table->row_groups;
   r->result->partitions_before = snapshot->partition_count;
   lam_progress_begin(r->context, "repartition", lam_table_rows(r->table), 0);
   enum lam_status status = run_with_backup(r, error);
@@ -465,18 +475,11 @@ enum lam_status lam_repartition_directory(struct lam_directory *source, struct l
   return status;
 }
 
-/* The resolved path of what may not be there yet, or NULL; `pattern` is a file's name or NULL. */
+/* The resolved path of what may not be there yet, or NULL; `name` is a file's in it, or NULL. */
 static char *real_place(const char *path, const char *name) {
-  char joined[PATH_MAX], *real = realpath(path, NULL);
-  const char *slash = strrchr(path, '/');
-  if (real && !name) return real;
-  if (!real && !name) {
-    snprintf(joined, sizeof joined, "%.*s", slash ? (int)lam_max_u64(1, (uint64_t)(slash - path)) : 1,
-             slash ? path : ".");
-    real = realpath(joined, NULL);
-    name = slash ? slash + 1 : path;
-  }
-  snprintf(joined, sizeof joined, "%s/%s", real && real[1] ? real : "", name);
+  char joined[PATH_MAX], *real = lam_real_path(path);
+  if (!real || !name) return real;
+  snprintf(joined, sizeof joined, "%s/%s", real[1] ? real : "", name);
   free(real);
   return strdup(joined);
 }

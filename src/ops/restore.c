@@ -278,7 +278,9 @@ static uint64_t bytes_kept(const struct lam_journal *manifest) {
 
 static enum lam_status restore_within(struct restore *restore, struct lam_error *error) {
   bool recovered;
-  if (!restore->options->dry_run) {
+  if (restore->options->dry_run) {
+    LAM_TRY(lam_directory_check(restore->directory, error));
+  } else {
     LAM_TRY(lam_directory_prepare(restore->directory, error));
     LAM_TRY(lam_directory_recover(restore->directory, restore->options->grace_seconds, restore->options->no_wait,
                                   &recovered, error));

@@ -1,5 +1,6 @@
 #include "table/backup.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -20,28 +21,33 @@ struct backup {
   struct lam_arena *arena;
 };
 
+enum lam_status lam_backup_check(const struct lam_directory *directory, const char *path, struct lam_error *error) {
+  const struct lam_store *inside[] = {directory->data, directory->meta};
+  enum lam_status status = LAM_OK;
+  if (directory->open_backup) return LAM_OK; /* no path of the file system */
+  if (!*path) return lam_fail(error, LAM_INVALID, "the path of the backup directory is empty");
+  char *to = lam_real_path(path);
+  if (!to) return lam_fail_errno(error, errno, "making the backup directory '%s'", path);
+  for (int i = 0; i < 2 && status == LAM_OK; i++) {
+    char *root = inside[i] ? lam_real_path(inside[i]->root) : NULL;
+    size_t size = root ? strlen(root) : 0;
+    if (root && strncmp(to, root, size) == 0 && (to[size] == 0 || to[size] == '/'))
+      status = lam_fail(error, LAM_INVALID, "the backup directory '%s' is inside '%s'; a backup must lie outside", path,
+                        root);
+    free(root);
+  }
+  free(to);
+  return status;
+}
+
 enum lam_status lam_backup_open(struct lam_directory *directory, const char *path, struct lam_store **out,
                                 struct lam_error *error) {
+  *out = NULL;
+  LAM_TRY(lam_backup_check(directory, path, error));
   LAM_TRY(directory->open_backup ? directory->open_backup(path, out, error)
                                  : lam_store_local(directory->context, path, out, error));
   enum lam_status status = (*out)->ops->make_directory(*out, "", error);
-  const bool made = status == LAM_OK;
-  if (status == LAM_EXISTS) status = LAM_OK;
-  if (status == LAM_OK) {
-    const struct lam_store *inside[] = {directory->data, directory->meta};
-    char *to = realpath(path, NULL);
-    for (int i = 0; to && i < 2 && status == LAM_OK; i++) {
-      char *root = inside[i] ? realpath(inside[i]->root, NULL) : NULL;
-      size_t size = root ? strlen(root) : 0;
-      if (root && strncmp(to, root, size) == 0 && (to[size] == 0 || to[size] == '/'))
-        status = lam_fail(error, LAM_INVALID, "the backup directory '%s' is inside '%s'; a backup must lie outside",
-                          path, root);
-      free(root);
-    }
-    free(to);
-  }
-  if (status == LAM_OK) return LAM_OK;
-  if (made) (*out)->ops->remove_directory(*out, "", NULL);
+  if (status == LAM_OK || status == LAM_EXISTS) return LAM_OK;
   lam_store_close(*out);
   *out = NULL;
   return status;

@@ -131,7 +131,9 @@ enum lam_status lam_commit(struct lam_stage *stage, const struct lam_change *cha
 enum lam_status lam_commit_check(struct lam_directory *directory, const struct lam_change *change,
                                  struct lam_error *error);
 
-/* Opens the directory of --backup, made if missing; LAM_INVALID where it lies in the table or its state. */
+/* LAM_INVALID where the directory of --backup lies, or would, in the table or its state. Writes nothing. */
+enum lam_status lam_backup_check(const struct lam_directory *directory, const char *path, struct lam_error *error);
+/* Opens it, made if missing, after that check. */
 enum lam_status lam_backup_open(struct lam_directory *directory, const char *path, struct lam_store **out,
                                 struct lam_error *error);
 

@@ -1,5 +1,6 @@
 #include "table/directory.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -164,11 +165,34 @@ enum lam_status lam_directory_open(struct lam_context *context, const char *path
 
 /* ---- before writing ---- */
 
+char *lam_real_path(const char *path) {
+  char above[PATH_MAX], joined[PATH_MAX], *real = realpath(path, NULL);
+  size_t size = strlen(path);
+  while (size > 1 && path[size - 1] == '/') size--;
+  if (real || size == 0 || size >= sizeof above) return real;
+  snprintf(above, sizeof above, "%.*s", (int)size, path);
+  char *slash = strrchr(above, '/');
+  const char *name = slash ? path + (slash + 1 - above) : path;
+  if (slash) slash[slash == above] = 0;
+  real = realpath(slash ? above : ".", NULL);
+  if (!real) return NULL;
+  size = size - (size_t)(name - path);
+  int joint = snprintf(joined, sizeof joined, "%s/%.*s", real[1] ? real : "", (int)size, name);
+  free(real);
+  return joint < (int)sizeof joined ? strdup(joined) : NULL;
+}
+
+static enum lam_status real_root(const struct lam_store *store, char **out, struct lam_error *error) {
+  *out = lam_real_path(store->root);
+  return *out ? LAM_OK : lam_store_fail(store, "", errno, "make the directory", error);
+}
+
 /* State inside the table would be taken for data, and a table inside its own state would be swept. */
 static enum lam_status check_apart(const struct lam_directory *directory, struct lam_error *error) {
-  char *data = realpath(directory->data->root, NULL), *meta = realpath(directory->meta->root, NULL);
-  enum lam_status status = LAM_OK;
-  if (data && meta) {
+  char *data, *meta;
+  LAM_TRY(real_root(directory->data, &data, error));
+  enum lam_status status = real_root(directory->meta, &meta, error);
+  if (status == LAM_OK) {
     size_t a = strlen(data), b = strlen(meta), shorter = a < b ? a : b;
     const char *longer = a < b ? meta : data;
     if (strncmp(data, meta, shorter) == 0 && (longer[shorter] == '/' || longer[shorter] == 0))
@@ -217,7 +241,5 @@ enum lam_status lam_directory_prepare(struct lam_directory *directory, struct la
   LAM_TRY(lam_directory_check(directory, error));
   LAM_TRY(have_root(directory->data, error));
   LAM_TRY(have_root(directory->meta, error));
-  /* Paths are compared once they are there. */
-  if (strcmp(directory->data->ops->kind, "local") == 0) LAM_TRY(check_apart(directory, error));
   return check_device(directory, error);
 }

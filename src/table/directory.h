@@ -63,6 +63,8 @@ void lam_directory_close(struct lam_directory *directory);
 enum lam_status lam_directory_prepare(struct lam_directory *directory, struct lam_error *error);
 /* What of that needs nothing written: for dry runs. */
 enum lam_status lam_directory_check(struct lam_directory *directory, struct lam_error *error);
+/* The resolved path of what is there, or could be made in a directory that is; else NULL and errno. To be freed. */
+char *lam_real_path(const char *path);
 
 /* ---- snapshots ---- */
 

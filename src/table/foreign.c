@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "table/directory.h"
+
 static const struct {
   const char *name, *format;
 } marks[] = {
@@ -120,8 +122,8 @@ enum lam_status lam_foreign_refuse(struct lam_store *data, struct lam_error *err
   LAM_TRY(lam_foreign_find(data, "", &format, &mark, error));
   if (format) return refuse(data->root, data->root, format, mark, error);
   if (strcmp(data->ops->kind, "local") != 0) return LAM_OK;
-  char *root = realpath(data->root, NULL);
-  if (!root) return LAM_OK; /* not made yet */
+  char *root = lam_real_path(data->root);
+  if (!root) return LAM_OK; /* it cannot be made */
   enum lam_status status = strlen(root) < PATH_MAX ? refuse_above(data->context, root, error) : LAM_OK;
   free(root);
   return status;

@@ -3,8 +3,10 @@ lessons are those of lessons.md."""
 
 import contextlib
 import datetime
+import fcntl
 import shutil
 import signal
+import subprocess
 import time
 
 import duckdb
@@ -196,6 +198,44 @@ def test_in_place_some_partitions(lamella, write, tmp_path):
     done = lamella.json("repartition", "u", "u", "--by", "p", "--set", "id = id + 7", "--partition", "p=b/c", "--verify", "full")
     assert done["rows_written"] == 1
     assert rows(tmp_path / "u") == [{"id": 1, "p": "a"}, {"id": 3, "p": "a"}, {"id": 9, "p": "b/c"}]
+
+
+def test_append_is_undone(lamella, write, tmp_path):
+    write("src/a.parquet", {"g": ["x", "y"], "id": [1, 2]})
+    lamella("repartition", "src", "dst", "--by", "g")
+    before = {p: p.read_bytes() for p in (tmp_path / "dst").rglob("*.parquet")}
+    lamella("repartition", "src", "dst", "--by", "g", "--append", "--backup", "kept")
+    (folder,) = (tmp_path / "kept").iterdir()
+    assert lamella.json("restore", folder)["files_removed"] == 2
+    assert {p: p.read_bytes() for p in (tmp_path / "dst").rglob("*.parquet")} == before
+
+
+@pytest.mark.parametrize("by, status", [("g", 0), ("id", 3)])
+def test_a_table_that_comes_while_another_writer_works(lamella, write, tmp_path, by, status):
+    """It takes the place of the directory that the other has open."""
+    write("src/a.parquet", {"g": ["x", "y"], "id": [1, 2]})
+    other = lamella.start("import", "-", "--into", "dst", "--partition-by", by, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    while not list(tmp_path.glob("dst.lamella/lock")):
+        time.sleep(0.01)
+    lamella("repartition", "src", "dst", "--by", "g")
+    _, said = other.communicate(b"g,id\nz,3\n")
+    assert other.returncode == status, said
+    assert status == 0 or b"partitioned anew" in said
+    no_stage(tmp_path / "dst")
+    rows = duckdb.sql(f"select id from '{tmp_path}/dst/**/*.parquet' order by id").fetchall()
+    assert rows == [(1,), (2,), (3,)][: 3 if status == 0 else 2]
+
+
+def test_a_source_that_stays(lamella, write, tmp_path):
+    """Two commits: what was done when the second fails is said, and is no "nothing was changed" of status 3."""
+    write("src/a.parquet", {"g": ["x", "y"], "id": [1, 2]})
+    lamella("delete", "src", "--where", "false")
+    lock = open(tmp_path / "src.lamella" / "lock", "r+b")
+    fcntl.lockf(lock, fcntl.LOCK_EX)
+    failed = lamella.json("repartition", "src", "dst", "--by", "g", "--delete-source", "--no-wait", status=1)
+    assert "the rows are in dst, but the source was not deleted" in failed["error"] and failed["status"] == "io"
+    lock.close()
+    assert lamella.json("count", "dst")["rows"] == lamella.json("count", "src")["rows"] == 2
 
 
 def test_paths_that_overlap_and_delete_source(lamella, write, tmp_path):

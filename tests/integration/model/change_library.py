@@ -151,7 +151,7 @@ ImportResult = counts("sources", "rows", "files_written", "bytes_written", "byte
                       "runs_spilled")  # fmt: skip
 RepartitionResult = counts("rows_read", "rows_written", "files_read", "files_written", "files_removed", "bytes_read",
                            "bytes_written", "partitions_before", "partitions_after", "runs_spilled",
-                           "sequence")  # fmt: skip
+                           "sequence", "retries", "row_groups_read", "row_groups_written")  # fmt: skip
 VerifyResult = counts("files", "row_groups", "pages", "rows", "bytes", "checksums", "faults")
 
 

@@ -92,8 +92,67 @@ def test_text_json_c_and_dry_run(lamella, library, tmp_path, name, mode):
     assert kept == (tmp_path / "kept").exists() or name in ("nothing", "import")
 
 
+def test_a_compacted_copy(lamella, library, tmp_path):
+    make(tmp_path)
+    groups = sum(pq.ParquetFile(f).num_row_groups for f in (tmp_path / "t").rglob("*.parquet"))
+    dry = lamella.json("compact", "t", "--keep-source", "--into", "u", "--row-group-rows", "15", "--dry-run")
+    done = lamella.json("compact", "t", "--keep-source", "--into", "u", "--row-group-rows", "15")
+    written = sum(pq.ParquetFile(f).num_row_groups for f in (tmp_path / "u").rglob("*.parquet"))
+    assert (done["row_groups_copied"], done["row_groups_merged"], done["row_groups_written"]) == (0, groups, written) == (0, 24, 9)
+    assert {k: v for k, v in dry.items() if k not in OWN} == {k: v for k, v in done.items() if k not in OWN}
+    for option in (["--min-files", "3"], ["--max-file-size", "1MB"]):
+        assert "mean nothing" in lamella("compact", "t", "--keep-source", "--into", "v", *option, status=1).err
+
+
+def test_an_estimate_counts(lamella, tmp_path):
+    """What only --json prints is no count of 0 in text."""
+    make(tmp_path)
+    lines = lamella("estimate", "compact", "t").text.splitlines()
+    assert [line.split("  ")[0] for line in lines[3:]] == [
+        "operation", "partitions before", "files before", "bytes before", "partitions", "files", "rows", "bytes", "bytes error",
+        "sample rows", "seconds", "files compacted", "files written"]  # fmt: skip
+
+
+# What a run refuses its dry run refuses, with the same words.
+REFUSED = {
+    "state in the table": ["delete", "t", "--where", "id = 1", "--meta-dir", "t/state"],
+    "state nowhere": ["delete", "t", "--where", "id = 1", "--meta-dir", "no/where"],
+    "compact, state in the table": ["compact", "t", "--meta-dir", "t/state"],
+    "compact a partition": ["compact", "t/g=a"],
+    "import into a partition": ["import", "s.parquet", "--into", "t/g=a"],
+    "import into a file": ["import", "s.parquet", "--into", "t/g=a/f0.parquet"],
+    "import into nowhere": ["import", "s.parquet", "--into", "no/where"],
+    "import of partitions": ["import", "s.parquet", "--into", "t", "--partition", "g=a"],
+    "import into another format": ["import", "s.parquet", "--into", "delta/new"],
+    "repartition into a partition": ["repartition", "t", "u/g=a", "--by", "v"],
+    "repartition into nowhere": ["repartition", "t", "no/where", "--by", "g"],
+    "repartition into another format": ["repartition", "t", "delta/new", "--by", "g"],
+    "delete a partition as the source": ["repartition", "t/g=a", "u", "--by", "v", "--delete-source"],
+    "schema, state in the table": ["schema", "t", "--drop", "v", "--meta-dir", "t/state"],
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_dry_run_refuses_what_the_run_does(lamella, tmp_path, name):
+    make(tmp_path)
+    (tmp_path / "delta" / "_delta_log").mkdir(parents=True)
+    before = sorted(p for p in tmp_path.rglob("*"))
+    dry, run = (lamella.json(*REFUSED[name], *option, status=1) for option in (["--dry-run"], []))
+    assert dry == run
+    assert sorted(p for p in tmp_path.rglob("*")) == before
+
+
 def test_a_backup_has_a_place(lamella, tmp_path):
     make(tmp_path)
-    for arguments in (["--backup"], ["--backup", ""], ["--backup", "t"], ["--backup", "t/kept"], ["--backup", "t.lamella/kept"]):
-        assert lamella("delete", "t", "--where", "true", *arguments, status=2 if len(arguments) == 1 else 1).err
+    changes = (["delete", "t", "--where", "true"], ["compact", "t"], ["import", "s.parquet", "--into", "t"],
+               ["repartition", "t", "t", "--by", "v"], ["schema", "t", "--drop", "v"],
+               ["repartition", "t", "u", "--by", "g", "--delete-source"])  # fmt: skip
+    for place in ([], [""], ["t"], ["t/kept"], ["t.lamella/kept"], ["no/where"]):
+        for change in changes:
+            if place:
+                dry = lamella.json(*change, "--dry-run", "--backup", *place, status=1)
+                assert dry == lamella.json(*change, "--backup", *place, status=1)
+            else:
+                assert lamella(*change, "--backup", status=2).err
+    assert not (tmp_path / "t" / "kept").exists() and not (tmp_path / "u").exists()
     assert sum(pq.ParquetFile(f).metadata.num_rows for f in (tmp_path / "t").rglob("*.parquet")) == 120
