@@ -166,8 +166,8 @@ static enum lam_status check_renames(struct lam_prepare *prepare, const char *ke
     LAM_TRY(lam_stat(data, key = parent, &there, &info, error));
   }
   if (!there || info.kind != LAM_OBJECT_DIRECTORY) return LAM_OK; /* others say so */
-  LAM_TRY(meta->ops->stat(meta, "", &state, error));
-  if (info.device != state.device)
+  LAM_TRY(lam_stat(meta, "", &there, &state, error));             /* of a dry run it need not be there yet */
+  if (there && info.device != state.device)
     return lam_fail(
         error, LAM_UNSUPPORTED,
         "'%s%s%s' and the table's state '%s' are on different file systems, so files cannot be renamed from "

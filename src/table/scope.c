@@ -100,8 +100,10 @@ enum lam_status lam_scope_check(struct lam_directory *directory, const struct la
   if (change->scope_count == 0) return LAM_OK;
   LAM_TRY(sort_scope(change, arena, &scope, error));
   LAM_TRY(sort_known(change, arena, &known, error));
-  LAM_TRY(lam_snapshot_open(directory, NULL, &now, error));
-  enum lam_status status = LAM_OK;
+  /* Other partitions are not looked at, unless to find that those asked for are gone. */
+  enum lam_status status = lam_snapshot_open(directory, change->within, &now, error);
+  if (status == LAM_NOT_FOUND && change->within) status = lam_snapshot_open(directory, NULL, &now, error);
+  if (status != LAM_OK) return status;
   for (size_t p = 0; status == LAM_OK && p < now.partition_count; p++) {
     const struct lam_directory_partition *partition = &now.partitions[p];
     if (in_scope(&scope, partition))

@@ -559,3 +559,13 @@ def test_bounds_that_are_nan(lamella, tmp_path):
     assert lamella.json("delete", "t", "--where", "id = 5")["rows_deleted"] == 1
     for where, count in {"x = 119999e0": 1, "x BETWEEN 100000 AND 100009": 10, "x < 4000": 3999}.items():
         assert lamella.json("count", "t", "--where", where)["rows"] == count, where
+
+
+@pytest.mark.parametrize("command", [["delete", "t", "--where", "a = 1"], ["update", "t", "--set", "a = 9", "--where", "a = 1"]])
+def test_partitions_that_were_not_asked_for_are_not_looked_at(lamella, write, command):
+    """Neither for the rows nor, by the commit, for what came meanwhile."""
+    write("t/p=1/a.parquet", {"a": [1, 2]})
+    write("t/p=2/p=3/a.parquet", {"a": [1, 2]})  # no table can be made of that
+    assert "two values" in lamella(*command, status=1).err
+    done = lamella.json(*command, "--partition", "p=1")
+    assert done["rows_matched"] == 1 and done["partitions_scanned"] == 1

@@ -63,6 +63,9 @@ CHANGES = {
 }
 
 
+COUNTS = ["files_returned", "files_removed", "rows_returned", "rows_removed"]
+
+
 @pytest.fixture
 def table(tmp_path):
     pq.write_table(pa.table({"g": ["a", "new"], "h": pa.array([1, 2], pa.int32()), "id": [5, 5000]}),
@@ -276,3 +279,15 @@ def test_usage(lamella, table):
     lamella("compact", "t", "--dry-run", "--backup", "backups")
     assert not (table.parent / "backups").exists()
     assert "there is no 'manifest'" in lamella("restore", "t", status=1).err
+
+
+def test_a_state_that_is_gone(lamella, table):
+    """Losing it loses no rows, and a dry run says what the run does."""
+    before = state(table)
+    folder = change(lamella, "delete a partition")
+    shutil.rmtree(f"{table}.lamella")
+    dry = lamella.json("restore", folder, "--dry-run")
+    assert not pathlib.Path(f"{table}.lamella").exists()
+    done = lamella.json("restore", folder)
+    assert [dry[k] for k in COUNTS] == [done[k] for k in COUNTS] == [2, 0, 20, 0]
+    assert state(table).keys() == before.keys() - {"_metadata"}  # whether that is right still, only the state knew
