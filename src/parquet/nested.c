@@ -16,7 +16,9 @@ static void add_node(struct lam_nested *nested, const struct lam_field *field, c
   struct lam_nested_node *node = &nested->nodes[nested->count++];
   node->list = field->type == LAM_TYPE_LIST || field->type == LAM_TYPE_MAP;
   node->lists = field->repetition;
-  node->definition = field->nullable ? field->definition : 0;
+  /* A map's key that the file lets be NULL is looked at too, so that one that is can be refused. */
+  bool may_be_null = field->nullable || (field->is_key && field->definition > nested->entry[nested->lists]);
+  node->definition = may_be_null ? field->definition : 0;
   if (lam_field_is_leaf(field)) /* not nullable as it may be, it has no value where a group above it is NULL */
     node->definition = leaf->max_definition > nested->entry[nested->lists] ? leaf->max_definition : 0;
   if (!node->list) return;

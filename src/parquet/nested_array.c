@@ -129,6 +129,10 @@ static enum lam_status check_offsets(const struct assembly *a, const struct lam_
   return LAM_OK;
 }
 
+static enum lam_status null_key(const struct assembly *a) {
+  return lam_fail(a->error, LAM_CORRUPT, "from row %" PRId64 " on: the key of a map is NULL", a->row);
+}
+
 /* The validity of slots [first, first + count) of a node as a bitmap that begins with them; NULL where all are valid.
  */
 static enum lam_status make_validity(const struct assembly *a, const struct lam_field *field, int32_t depth,
@@ -142,6 +146,7 @@ static enum lam_status make_validity(const struct assembly *a, const struct lam_
   if (node->nulls == 0) return LAM_OK;
   *nulls = count - lam_bits_count(node->validity->data, first, count);
   if (*nulls == 0) return LAM_OK;
+  if (field->is_key) return null_key(a);
   if (first == 0) {
     *out = lam_shared_retain(node->validity);
     return LAM_OK;
@@ -176,8 +181,8 @@ static enum lam_status make_leaf(const struct assembly *a, const struct lam_fiel
   const struct lam_nested_part *part = &a->parts[field->leaf];
   const struct lam_run *run = &part->chunk->run;
   if (part->chunk->nested->no_values) return lam_array_init(count, count, 0, NULL, NULL, out, a->error);
-  LAM_CHECK(!field->is_key || run->nulls == 0 || lam_bits_count(run->validity->data, part->first, count) == count,
-            a->error, "from row %" PRId64 " on: the key of a map is NULL", a->row);
+  bool whole = run->nulls == 0 || lam_bits_count(run->validity->data, part->first, count) == count;
+  if (field->is_key && !whole) return null_key(a);
   return leaf_array(part->chunk, run->values.count, part->first, count, field->nullable || a->all_validity, out,
                     a->error);
 }

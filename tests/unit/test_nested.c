@@ -265,6 +265,11 @@ static void levels_that_lie_are_refused(void **state) {
        3,
        "row 2: its leaves 0 and 1 disagree"},
       {"a o MAP { kv * { k o i  v o i } }", {"03 12 01", "03 12 01"}, 2, "the key of a map is NULL"},
+      {"a o MAP { kv * { k o { x r i }  v o i } }", {"03 12 01", "03 12 01"}, 2, "the key of a map is NULL"},
+      {"a o MAP { kv * { k o LIST { list * { e r i } }  v o i } }",
+       {"04 12 01", "03 12 01"},
+       2,
+       "the key of a map is NULL"},
   };
   for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
     struct column c;
