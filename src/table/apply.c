@@ -66,11 +66,12 @@ static enum lam_status is_at(struct lam_store *store, const char *key, struct la
 static enum lam_status bring_back(struct apply *apply, struct lam_store *from, const char *from_key,
                                   const char *directory, const char *name, struct lam_error *error) {
   char id[37], prefix[64], *key;
+  int hidden = *name == '.' || *name == '_'; /* and stays so: it may be half written */
   LAM_TRY(lam_key_join(apply->arena, directory, name, "", &key, error));
   enum lam_status status = from->ops->rename(from, from_key, apply->data, key, error);
   if (status == LAM_EXISTS) {
     LAM_TRY(lam_uuid(id, error));
-    snprintf(prefix, sizeof prefix, "arrived-%s-", id);
+    snprintf(prefix, sizeof prefix, "%.*sarrived-%s-", hidden, name, id);
     char *renamed;
     size_t size = strlen(name),
            longest = LONGEST_NAME - strlen(prefix); /* what says that it is data stands at the end */
@@ -230,6 +231,23 @@ static enum lam_status is_whole(struct apply *apply, const struct lam_journal_di
   return LAM_OK;
 }
 
+/* What another program has removed since the directory was prepared is not brought back by the link that was made. */
+static enum lam_status drop_removed(struct apply *apply, const struct lam_journal_directory *directory,
+                                    struct lam_error *error) {
+  struct lam_entries entries;
+  LAM_TRY(lam_list(apply->data, directory->key, apply->arena, &entries, error));
+  for (size_t i = 0; i < directory->file_count; i++) {
+    const struct lam_journal_file *file = &directory->files[i];
+    char *link;
+    if (file->action == LAM_JOURNAL_ADD || file->action == LAM_JOURNAL_REMOVE) continue;
+    if (lam_entry_find(&entries, file->name)) continue;
+    LAM_TRY(lam_key_join(apply->arena, directory->staged, file->name, "", &link, error));
+    enum lam_status status = apply->meta->ops->remove(apply->meta, link, error);
+    if (status != LAM_OK && status != LAM_NOT_FOUND) return status;
+  }
+  return LAM_OK;
+}
+
 static enum lam_status apply_exchange(struct apply *apply, const struct lam_journal_directory *directory,
                                       struct lam_error *error) {
   struct places places;
@@ -237,8 +255,10 @@ static enum lam_status apply_exchange(struct apply *apply, const struct lam_jour
   if (places.live_there && places.live.inode == directory->new_inode) return LAM_OK;
   bool prepared = places.staged_there && places.staged.inode == directory->new_inode;
   if (prepared && apply->replay) LAM_TRY(is_whole(apply, directory, &prepared, error));
-  if (!prepared || !places.live_there || places.live.kind != LAM_OBJECT_DIRECTORY)
+  /* In place of a directory that another program has put there, the files that stay of ours would come back. */
+  if (!prepared || !places.live_there || places.live.inode != directory->old_inode)
     return apply_files(apply, directory, error);
+  LAM_TRY(drop_removed(apply, directory, error));
   enum lam_status status =
       apply->meta->ops->exchange(apply->meta, directory->staged, apply->data, directory->key, error);
   if (status == LAM_UNSUPPORTED) {
@@ -413,6 +433,21 @@ enum lam_status lam_apply(struct lam_directory *directory, const struct lam_jour
 
 /* ---- before a replay ---- */
 
+/* A table copied with its state has the journal's files under other inodes: nothing of it could be told from what
+ * others have written, and the new files would be swept. */
+static enum lam_status check_copied(const struct apply *apply, const struct lam_journal_directory *directory,
+                                    const struct places *places, struct lam_error *error) {
+  uint64_t inode = places->staged.inode;
+  if (!places->staged_there || !directory->new_inode || inode == directory->new_inode || inode == directory->old_inode)
+    return LAM_OK;
+  return lam_fail(error, LAM_CORRUPT,
+                  "the commit %" PRIu64
+                  " of '%s' cannot be finished: table and state were copied while it was under way ('%s/%s' is not the "
+                  "directory that it prepared). Nothing was done. Have it finished where it was begun (any change "
+                  "does) and copy again",
+                  apply->journal->sequence, apply->directory->name, apply->meta->root, directory->staged);
+}
+
 static enum lam_status check_directory(struct apply *apply, const struct lam_journal_directory *directory,
                                        struct lam_error *error) {
   struct places places;
@@ -421,6 +456,7 @@ static enum lam_status check_directory(struct apply *apply, const struct lam_jou
   bool found, removed_live = false;
   LAM_TRY(look(apply, directory, &places, error));
   if (places.live_there && places.live.inode == directory->new_inode) return LAM_OK;
+  LAM_TRY(check_copied(apply, directory, &places, error));
   for (size_t i = 0; i < directory->file_count; i++) {
     const struct lam_journal_file *file = &directory->files[i];
     LAM_TRY(lam_key_join(apply->arena, directory->key, file->name, "", &key, error));

@@ -7,11 +7,11 @@
 #include "base/checksum.h"
 #include "table/listing.h"
 
-/* Enough for some ten million files; a larger one is not of ours. */
-#define LARGEST_JOURNAL ((uint64_t)1 << 31)
+/* Of a journal or a head: enough for some ten million files; a larger one is not of ours. */
+#define LARGEST_TEXT ((uint64_t)1 << 31)
 #define JOURNAL_TITLE "lamella journal 1"
 #define HEAD_TITLE "lamella head 1"
-enum { LARGEST_HEAD = 16 << 20, MOST_FIELDS = 6 };
+enum { MOST_FIELDS = 6 };
 
 static const char *const how_names[] = {"exchange", "new", "files"};
 static const char *const action_names[] = {"add", "remove", "keep", "append"};
@@ -395,7 +395,7 @@ enum lam_status lam_journal_read_at(struct lam_store *store, const char *key, st
   lam_arena_init(&out->arena, mem);
   struct lam_buf text;
   lam_buf_init(&text, mem);
-  enum lam_status status = lam_store_get(store, key, LARGEST_JOURNAL, &text, error);
+  enum lam_status status = lam_store_get(store, key, LARGEST_TEXT, &text, error);
   *there = status == LAM_OK;
   if (status == LAM_NOT_FOUND) status = LAM_OK;
   if (*there) status = lam_journal_decode(lam_bytes_of(text.data, text.size), mem, out, error);
@@ -422,7 +422,7 @@ enum lam_status lam_head_read(struct lam_store *meta, struct lam_mem *mem, bool 
   lam_arena_init(&out->arena, mem);
   struct lam_buf text;
   lam_buf_init(&text, mem);
-  enum lam_status status = lam_store_get(meta, LAM_HEAD_KEY, LARGEST_HEAD, &text, error);
+  enum lam_status status = lam_store_get(meta, LAM_HEAD_KEY, LARGEST_TEXT, &text, error);
   *there = status == LAM_OK;
   if (status == LAM_NOT_FOUND) status = LAM_OK;
   if (*there) {

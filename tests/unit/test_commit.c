@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -441,6 +442,69 @@ static void test_killed(void **state) {
   free(old);
 }
 
+/* ---- between a writer that stopped at the commit point and who finishes its commit ---- */
+
+static enum lam_status no_exchange(struct lam_store *from, const char *from_key, struct lam_store *to,
+                                   const char *to_key, struct lam_error *error) {
+  (void)from, (void)from_key, (void)to;
+  return lam_fail(error, LAM_IO, "no exchange with %s", to_key);
+}
+
+/* a=1: f1 and f2 become n, f3 stays; and all of the exchange is still to be done. */
+static void stop_before_exchange(void) {
+  struct lam_store_ops ops = *table->data->ops;
+  const struct lam_store_ops *before = table->data->ops;
+  struct operation one;
+  ops.exchange = no_exchange;
+  begin(&one, table);
+  removes(&one, "a=1/f1.parquet");
+  removes(&one, "a=1/f2.parquet");
+  adds(&one, "a=1/n.parquet", "AB");
+  table->data->ops = table->meta->ops = &ops;
+  FAILS(commit(&one, NULL, &error), LAM_IO, "no exchange");
+  table->data->ops = table->meta->ops = before;
+  assert_true(one.result.committed && !one.result.applied);
+  end(&one);
+}
+
+static void test_removed_meanwhile(void **state) {
+  (void)state;
+  bool recovered;
+  stop_before_exchange();
+  OK(table->data->ops->remove(table->data, "a=1/f3.parquet", &error));
+  OK(lam_directory_recover(table, 0, true, &recovered, &error));
+  assert_true(recovered);
+  want_tree(table->data, mem, "a=1/n.parquet=AB;a=2/f1.parquet=D;a=2/f2.parquet=E;");
+}
+
+/* The files of the directory that was there do not come back beside those of the one that took its place. */
+static void test_replaced_meanwhile(void **state) {
+  (void)state;
+  bool recovered;
+  stop_before_exchange();
+  assert_int_equal(rename(path_of("t/a=1"), path_of("old")), 0);
+  put_file(all, "t/a=1/other.parquet", "O");
+  OK(lam_directory_recover(table, 0, true, &recovered, &error));
+  assert_true(recovered);
+  want_tree(table->data, mem, "a=1/n.parquet=AB;a=1/other.parquet=O;a=2/f1.parquet=D;a=2/f2.parquet=E;");
+}
+
+/* In a copy of table and state every inode is another: nothing is swept that was committed. */
+static void test_copied_meanwhile(void **state) {
+  (void)state;
+  bool recovered;
+  char command[2000];
+  struct lam_directory *copy;
+  stop_before_exchange();
+  snprintf(command, sizeof command, "cp -a '%s' '%s' && cp -a '%s' '%s'", path_of("t"), path_of("u"),
+           path_of("t.lamella"), path_of("u.lamella"));
+  assert_int_equal(system(command), 0);
+  OK(lam_directory_open(context, path_of("u"), NULL, false, mem, &copy, &error));
+  FAILS(lam_directory_recover(copy, 0, true, &recovered, &error), LAM_CORRUPT, "were copied while it was under way");
+  assert_true(there(copy->meta, "journal"));
+  lam_directory_close(copy);
+}
+
 static int set_up(void **state) {
   (void)state;
   static const char *const keys[] = {"t/a=1/f1.parquet", "t/a=1/f2.parquet", "t/a=1/f3.parquet", "t/a=2/f1.parquet",
@@ -544,10 +608,24 @@ static void test_read_only(void **state) {
 
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-  const struct CMUnitTest tests[] = {
-      TEST(test_one),           TEST(test_root),    TEST(test_conflicts),      TEST(test_scope_unchanged),
-      TEST(test_two_writers),   TEST(test_grace),   TEST(test_long_names),     TEST(test_backup),
-      TEST(test_links_refused), TEST(test_nothing), TEST(test_foreign_inside), TEST(test_damage),
-      TEST(test_lease),         TEST(test_killed),  TEST(test_unrenamable),    TEST(test_read_only)};
+  const struct CMUnitTest tests[] = {TEST(test_one),
+                                     TEST(test_root),
+                                     TEST(test_conflicts),
+                                     TEST(test_scope_unchanged),
+                                     TEST(test_two_writers),
+                                     TEST(test_grace),
+                                     TEST(test_long_names),
+                                     TEST(test_backup),
+                                     TEST(test_links_refused),
+                                     TEST(test_nothing),
+                                     TEST(test_foreign_inside),
+                                     TEST(test_damage),
+                                     TEST(test_lease),
+                                     TEST(test_killed),
+                                     TEST(test_unrenamable),
+                                     TEST(test_read_only),
+                                     TEST(test_removed_meanwhile),
+                                     TEST(test_replaced_meanwhile),
+                                     TEST(test_copied_meanwhile)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

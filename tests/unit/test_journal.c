@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -169,6 +170,24 @@ static void test_files(void **state) {
     assert_int_equal(head.files[i].gone, files[i].gone);
   }
   lam_head_release(&head);
+
+  /* As much as the many files of a large table take that were appended to, in few lines here. */
+  enum { MANY = 20000, LONG = 900 };
+  struct lam_head_file *many = calloc(MANY, sizeof *many);
+  char key[LONG + 1];
+  assert_non_null(many);
+  memset(key, 'k', LONG);
+  key[LONG] = 0;
+  for (size_t i = 0; i < MANY; i++) many[i] = (struct lam_head_file){.key = key, .identity = {1, 2, 3}};
+  made.files = many;
+  made.file_count = made.file_room = MANY;
+  OK(lam_head_encode(&made, &text, &error));
+  OK(lam_store_put(store, "head", lam_bytes_of(text.data, text.size), &error));
+  lam_buf_release(&text);
+  OK(lam_head_read(store, mem, &found, &head, &error));
+  assert_int_equal(head.file_count, MANY);
+  lam_head_release(&head);
+  free(many);
 
   static const struct {
     const char *line, *says;
