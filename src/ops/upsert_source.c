@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "arrow/value_text.h"
+#include "expr/bind.h"
 #include "expr/scalar.h"
 #include "table/merge.h"
 
@@ -59,14 +60,15 @@ static bool convert(const struct lam_scalar *from, const struct lam_type *to, st
                     struct lam_scalar *out) {
   bool exact;
   int direction;
-  return lam_scalar_cast(from, to, arena, out, &exact, &direction, NULL) == LAM_OK && exact && !out->is_null;
+  if (lam_scalar_cast(from, to, arena, out, &exact, &direction, NULL) != LAM_OK || !exact || out->is_null) return false;
+  return !lam_type_is_text(to->id) || lam_utf8_valid(out->bytes);
 }
 
 static enum lam_status build(struct lam_builder *builder, const struct lam_scalar *value, struct lam_error *error) {
   struct lam_buf text;
   bool literal;
-  if (lam_type_is_binary(value->type.id) || value->type.id == LAM_TYPE_FIXED_BINARY)
-    return lam_builder_bytes(builder, value->bytes, error);
+  if (lam_type_is_binary(value->type.id)) return lam_builder_bytes(builder, value->bytes, error);
+  if (value->type.id == LAM_TYPE_FIXED_BINARY) return lam_builder_fixed(builder, value->bytes.data, error);
   lam_buf_init(&text, builder->mem);
   enum lam_status status = lam_scalar_text(value, &text, &literal, error);
   if (status == LAM_OK) status = lam_value_build(builder, lam_bytes_of(text.data, text.size), error);

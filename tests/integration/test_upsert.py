@@ -283,6 +283,28 @@ def test_awkward_keys(lamella, write, tmp_path):
     same_rows(rows_of(lamella, "u"), [{"k": k, "v": v} for k, v in expected])
 
 
+@pytest.mark.parametrize("type", [pa.binary(), pa.string(), pa.large_binary()], ids=str)
+def test_keys_of_a_fixed_width_from_others(lamella, write, type):
+    """Were appended as bytes of any length, and ended the program."""
+    keys = [b"a" * 16, b"b" * 16, b"c" * 16]
+    write("t/0.parquet", pa.table({"k": pa.array(keys[:2], pa.binary(16)), "v": [1, 2]}))
+    write("new.parquet", pa.table({"k": pa.array(keys[1:], pa.binary()).cast(type), "v": [20, 30]}))
+    lamella("upsert", "t", "--from", "new.parquet", "--key", "k")
+    same_rows(rows_of(lamella, "t"), [{"k": k, "v": v} for k, v in zip(keys, (1, 20, 30))])
+    write("short.parquet", pa.table({"k": pa.array([b"abc"], pa.binary()), "v": [1]}))
+    assert "cannot hold" in lamella("upsert", "t", "--from", "short.parquet", "--key", "k", status=1).err
+
+
+def test_bytes_that_are_no_text(lamella, write):
+    """Were written as strings that no reader takes."""
+    write("t/0.parquet", pa.table({"k": ["ä"], "v": [1]}))
+    write("good.parquet", pa.table({"k": pa.array(["ä".encode()], pa.binary()), "v": [2]}))
+    write("bad.parquet", pa.table({"k": pa.array([b"\xc3"], pa.binary()), "v": [3]}))
+    lamella("upsert", "t", "--from", "good.parquet", "--key", "k")
+    assert "row 1" in lamella("upsert", "t", "--from", "bad.parquet", "--key", "k", status=1).err
+    same_rows(rows_of(lamella, "t"), [{"k": "ä", "v": 2}])
+
+
 def test_backup_and_verify_full(lamella, write, tmp_path):
     rows = small(write)
     source_csv(tmp_path / "new.csv", ["id", "s"], [[1, "new"], [400, "y"]])
