@@ -121,6 +121,9 @@ static enum lam_status given_types(struct lam_import_source *s, const struct lam
   *out = memory;
   *count = options->type_count;
   for (int32_t i = 0; i < options->type_count; i++) {
+    for (int32_t j = 0; j < i; j++)
+      if (strcmp(options->types[i].column, options->types[j].column) == 0)
+        return lam_fail(error, LAM_INVALID, "two types are given for column \"%.100s\"", options->types[i].column);
     (*out)[i].column = options->types[i].column;
     LAM_TRY(lam_type_parse_name(options->types[i].type, &(*out)[i].type, error));
   }

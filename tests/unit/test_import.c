@@ -119,6 +119,13 @@ static void test_refused(void **state) {
   FAILS(import(&p, "a.parquet", &options, NULL, &error), LAM_NOT_FOUND, "\"nothing\"");
   OK(import(&p, "a.parquet", NULL, NULL, &error));
   FAILS(import(&p, "b.csv", NULL, NULL, &error), LAM_INVALID, "column \"id\" is int64 in ");
+  /* Of a column that no line of JSON has there were two, and another member could be lost for the one counted twice. */
+  static const struct lam_import_type twice[] = {{"z", "int64"}, {"z", "int32"}};
+  options = (struct lam_import_options)LAM_IMPORT_OPTIONS_INIT;
+  options.types = twice;
+  options.type_count = 2;
+  put_file(p.store, "c.json", "{\"id\":1}\n");
+  FAILS(import(&p, "c.json", &options, NULL, &error), LAM_INVALID, "two types are given for column \"z\"");
   want_rows(p.data, p.meta, ":1,2,;");
   end(&p);
 }
