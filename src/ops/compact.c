@@ -308,10 +308,10 @@ enum lam_status lam_compact(struct lam_context *context, const char *path, const
   struct lam_compact_options options;
   struct lam_compact_result counts = LAM_COMPACT_RESULT_INIT;
   LAM_TRY(lam_compact_options_resolve(given, &options, error));
-  LAM_TRY(lam_mem_open(context, lam_tasks_minimum(context), &mem, error));
   if (options.into && (given->min_files || given->max_file_size))
     return lam_fail(error, LAM_INVALID,
                     "all files are compacted into another table: least files and largest sizes mean nothing there");
+  LAM_TRY(lam_mem_open(context, lam_tasks_minimum(context), &mem, error));
   const char *meta_dir = options.into ? NULL : options.change.meta_dir; /* of the table that is written */
   enum lam_status status = lam_directory_open(context, path, meta_dir, false, mem, &directory, error);
   if (status == LAM_OK)

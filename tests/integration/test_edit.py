@@ -445,7 +445,7 @@ def test_usage(lamella, write):
     lamella("delete", "t", status=2)
     lamella("update", "t", "--where", "true", status=2)
     lamella("update", "t", "--set", "x=1", status=2)
-    lamella("delete", "t", "--where", "x = ", status=1)
+    lamella("delete", "t", "--where", "x = ", status=2)
     lamella("delete", "t/a.parquet", "--where", "x = 1", status=1)
     lamella("delete", "nowhere", "--where", "x = 1", status=1)
     assert "rows deleted         1" in lamella("delete", "t", "--where", "x = 1").text
