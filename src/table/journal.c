@@ -428,11 +428,10 @@ enum lam_status lam_head_read(struct lam_store *meta, struct lam_mem *mem, bool 
   if (*there) {
     status = head_decode(lam_bytes_of(text.data, text.size), mem, out, error);
     if (status == LAM_CORRUPT)
-      lam_fail_in(
-          error, status,
-          "the file '%s/" LAM_HEAD_KEY
-          "' is damaged; put a good copy back, or remove it (sequence numbers are then taken from '%s/retired')",
-          meta->root, meta->root);
+      lam_fail_in(error, status,
+                  "the file '%s/" LAM_HEAD_KEY "' is damaged; put a good copy back, or remove it, and '%s/" LAM_PACK_KEY
+                  "' with it, which relies on it (sequence numbers are then taken from '%s/retired')",
+                  meta->root, meta->root, meta->root);
   }
   lam_buf_release(&text);
   return status;

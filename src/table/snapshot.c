@@ -258,7 +258,10 @@ static enum lam_status list_once(struct lam_walk *walk, bool *stable, struct lam
   struct lam_directory *directory = walk->directory;
   struct state state;
   enum lam_status status = read_state(directory, &state, error);
-  if (directory->pack_use == LAM_PACK_TRUSTED && !state.applying) walk->pack = out->pack;
+  /* A pack of a later state than the head's, which is an old copy or has been removed: what the head knew of files that
+   * were appended to is lost. */
+  bool later = out->pack && out->pack->head.sequence > state.sequence;
+  if (directory->pack_use == LAM_PACK_TRUSTED && !state.applying && !later) walk->pack = out->pack;
   if (status == LAM_OK && walk->record && state.applying)
     status = lam_fail(error, LAM_CONFLICT, "a commit is being applied to '%s'", directory->name);
   if (status == LAM_OK) status = lam_walk_all(walk, error);
@@ -266,6 +269,8 @@ static enum lam_status list_once(struct lam_walk *walk, bool *stable, struct lam
   if (status == LAM_OK && *stable) {
     out->sequence = state.sequence;
     status = take_walk(walk, &state, out->pack, out, error);
+    /* Files that were appended to since the pack was made are looked at only there. */
+    if (status == LAM_OK && out->pack && state.head.file_count) status = is_still(directory, &state, stable, error);
   }
   release_state(&state);
   return status;
@@ -289,6 +294,14 @@ static void look_for_sidecars(struct lam_directory *directory, struct lam_snapsh
   out->no_sidecars = !kept;
 }
 
+/* What was listed while the table changed. */
+static void forget_files(struct lam_snapshot *out) {
+  const struct lam_snapshot fresh = {.arena.mem = out->arena.mem, .pack = out->pack, .no_sidecars = out->no_sidecars};
+  lam_arena_release(&out->arena);
+  *out = fresh;
+  lam_arena_init(&out->arena, fresh.arena.mem);
+}
+
 /* `filter` and `record` of the walk are given. */
 static enum lam_status open_snapshot(struct lam_directory *directory, struct lam_walk *walk, struct lam_arena *scratch,
                                      struct lam_snapshot *out, struct lam_error *error) {
@@ -302,6 +315,7 @@ static enum lam_status open_snapshot(struct lam_directory *directory, struct lam
   bool stable = false;
   for (int i = 0; i < LISTINGS && status == LAM_OK && !stable; i++) {
     lam_arena_release(scratch);
+    forget_files(out);
     *walk = fresh;
     status = list_once(walk, &stable, out, error);
   }

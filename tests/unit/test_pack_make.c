@@ -1,8 +1,11 @@
 /* Packs of small tables: made, trusted, passed over where they are old or damaged, and made anew. */
 #include "ops_support.h"
 
+#include "base/checksum.h"
 #include "pack_support.h"
 #include "place_support.h"
+#include "table/journal.h"
+#include "table/sweep.h"
 #include "table/walk.h"
 
 static void put_table(struct place *p) {
@@ -186,6 +189,97 @@ static void test_links(void **state) {
   end(&p);
 }
 
+/* ---- files that were appended to in place ---- */
+
+static const char *const appended_key = "d=1/a.parquet";
+static struct lam_head_file appended_line;
+static bool appends_now;
+
+static void append_bytes(struct lam_store *store, struct lam_bytes bytes) {
+  struct lam_output *output;
+  OK(store->ops->append(store, appended_key, &output, NULL, &error));
+  OK(store->ops->write(output, bytes.data, bytes.size, &error));
+  OK(store->ops->close_output(output, &error));
+}
+static void write_head(struct lam_directory *directory, uint64_t sequence) {
+  struct lam_head head = {.sequence = sequence};
+  lam_arena_init(&head.arena, mem);
+  OK(lam_head_add(&head, appended_line, &error));
+  OK(lam_head_write(directory, &head, &error));
+  lam_head_release(&head);
+}
+/* The file goes on with its own footer: a state that the pack does not know, and the head does. */
+static void append_footer(struct place *p, struct lam_directory *directory) {
+  struct lam_buf bytes;
+  lam_buf_init(&bytes, mem);
+  OK(lam_store_get(p->store, appended_key, 1 << 20, &bytes, &error));
+  size_t size = lam_load32(bytes.data + bytes.size - 8) + (size_t)8;
+  append_bytes(p->store, lam_bytes_of(bytes.data + bytes.size - size, size));
+  struct lam_object_info info = info_of(p->store, appended_key);
+  appended_line = (struct lam_head_file){.key = appended_key,
+                                         .identity = lam_identity_of(&info),
+                                         .footer = lam_crc32(0, bytes.data + bytes.size - size, size)};
+  lam_buf_release(&bytes);
+  write_head(directory, 1);
+}
+/* Another writer begins to append when the file is looked at. */
+static enum lam_status appending_stat(struct lam_store *store, const char *key, struct lam_object_info *out,
+                                      struct lam_error *e) {
+  struct lam_directory *writer;
+  if (appends_now && strcmp(key, appended_key) == 0) {
+    appends_now = false;
+    appended_line.open = true;
+    writer = open_place(store->root);
+    write_head(writer, 1);
+    append_bytes(writer->data, lam_bytes_of("torn", 4));
+    lam_directory_close(writer);
+  }
+  return real_ops->stat(store, key, out, e);
+}
+
+static void test_appended_meanwhile(void **state) {
+  (void)state;
+  struct place p;
+  struct lam_snapshot snapshot;
+  put_table(&p);
+  make_pack_at(p.path, false, NULL);
+  struct lam_directory *directory = open_place(p.path);
+  struct lam_store_ops ops = *directory->data->ops;
+  append_footer(&p, directory);
+  real_ops = directory->data->ops;
+  ops.stat = appending_stat;
+  directory->data->ops = &ops;
+  directory->pack_use = LAM_PACK_TRUSTED;
+  appends_now = true;
+  OK(lam_snapshot_open(directory, NULL, &snapshot, &error));
+  assert_false(appends_now);
+  assert_int_equal(snapshot.file_count, 5);
+  assert_string_equal(snapshot.files[0].key, appended_key);
+  assert_true(lam_identity_equal(snapshot.files[0].identity, appended_line.identity));
+  lam_snapshot_release(&snapshot);
+  directory->data->ops = real_ops;
+  lam_directory_close(directory);
+  end(&p);
+}
+
+/* Nor is a pack believed that is of a later state than the head: which files were appended to is not known then. */
+static void test_head_lost(void **state) {
+  (void)state;
+  struct place p;
+  put_table(&p);
+  struct lam_directory *directory = open_place(p.path);
+  OK(lam_directory_prepare(directory, &error));
+  appended_line = (struct lam_head_file){.key = "none"};
+  write_head(directory, 7);
+  make_pack_at(p.path, false, NULL);
+  assert_int_equal(lists_of(p.path), 0);
+  append_footer(&p, directory);
+  OK(directory->meta->ops->remove(directory->meta, LAM_HEAD_KEY, &error));
+  lam_directory_close(directory);
+  want_true(p.path, 4);
+  end(&p);
+}
+
 static void test_filtered(void **state) {
   (void)state;
   struct lam_error error = LAM_ERROR_INIT;
@@ -322,9 +416,12 @@ static void test_damage(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      OPS_TEST(test_trusted),  OPS_TEST(test_listed), OPS_TEST(test_behind_its_back),
-      OPS_TEST(test_in_place), OPS_TEST(test_links),  OPS_TEST(test_filtered),
-      OPS_TEST(test_refused),  OPS_TEST(test_due),    OPS_TEST(test_damage),
+      OPS_TEST(test_trusted),         OPS_TEST(test_listed),
+      OPS_TEST(test_behind_its_back), OPS_TEST(test_in_place),
+      OPS_TEST(test_links),           OPS_TEST(test_filtered),
+      OPS_TEST(test_refused),         OPS_TEST(test_due),
+      OPS_TEST(test_damage),          OPS_TEST(test_appended_meanwhile),
+      OPS_TEST(test_head_lost),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
