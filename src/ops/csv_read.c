@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "arrow/value_text.h"
 #include "base/arena.h"
@@ -253,18 +254,25 @@ static bool is_null_text(const struct lam_csv *csv, struct lam_bytes text) {
 
 /* ---- columns ---- */
 
+/* By name, then by place. */
+static int compare_columns(const void *a, const void *b) {
+  const struct column *x = *(const struct column *const *)a, *y = *(const struct column *const *)b;
+  int order = strcmp(x->name, y->name);
+  return order ? order : (x > y) - (x < y);
+}
+
 static enum lam_status check_names(struct lam_csv *csv, struct lam_error *error) {
-  /* Names are few in almost every file; of very many only neighbours could be compared in a sorted copy, which
-   * this does not take the memory for. */
-  enum { FEW = 4096 };
+  const struct column **sorted;
   char quoted[72];
-  for (int64_t i = 0; i < csv->column_count && csv->column_count <= FEW; i++) {
-    for (int64_t k = 0; k < i; k++) {
-      if (!strcmp(csv->columns[i].name, csv->columns[k].name))
-        return lam_fail(error, LAM_INVALID, "columns %" PRId64 " and %" PRId64 " have the same name %s", k + 1, i + 1,
-                        lam_text_quote(lam_bytes_of_string(csv->columns[i].name), quoted, sizeof quoted));
-    }
-  }
+  size_t count = (size_t)csv->column_count;
+  LAM_TRY(lam_arena_array(&csv->arena, count, sizeof *sorted, (void **)&sorted, error));
+  for (size_t i = 0; i < count; i++) sorted[i] = &csv->columns[i];
+  if (count) qsort(sorted, count, sizeof *sorted, compare_columns);
+  for (size_t i = 1; i < count; i++)
+    if (!strcmp(sorted[i - 1]->name, sorted[i]->name))
+      return lam_fail(error, LAM_INVALID, "columns %td and %td have the same name %s", sorted[i - 1] - csv->columns + 1,
+                      sorted[i] - csv->columns + 1,
+                      lam_text_quote(lam_bytes_of_string(sorted[i]->name), quoted, sizeof quoted));
   return LAM_OK;
 }
 

@@ -285,16 +285,26 @@ static void test_allocations_fail(void **state) {
   assert_true(given > 10);
 }
 
+/* Of any number of columns. */
+static void test_many_names(void **state) {
+  (void)state;
+  enum { COLUMNS = 6000 };
+  char *text = malloc(COLUMNS * 8), *p = text;
+  assert_non_null(text);
+  for (int i = 0; i < COLUMNS; i++) p += sprintf(p, "%sc%d", i ? "," : "", i < COLUMNS - 1 ? i : 17);
+  strcpy(p, "\n");
+  struct lam_buf out;
+  FAILS(dump(lam_bytes_of_string(text), NULL, 1000, &out), LAM_INVALID,
+        "columns 18 and 6000 have the same name \"c17\"");
+  lam_buf_release(&out);
+  free(text);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      MEM_TEST(test_good),
-      MEM_TEST(test_bad),
-      MEM_TEST(test_bad_value_behind_the_sample),
-      MEM_TEST(test_options),
-      MEM_TEST(test_nul_bytes),
-      MEM_TEST(test_long_rows),
-      MEM_TEST(test_source_fails),
-      cmocka_unit_test(test_allocations_fail),
+      MEM_TEST(test_good),       MEM_TEST(test_bad),          MEM_TEST(test_bad_value_behind_the_sample),
+      MEM_TEST(test_options),    MEM_TEST(test_nul_bytes),    MEM_TEST(test_long_rows),
+      MEM_TEST(test_many_names), MEM_TEST(test_source_fails), cmocka_unit_test(test_allocations_fail),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
