@@ -30,10 +30,12 @@ static enum lam_status roll_forward(struct lam_directory *directory, const struc
                                     struct lam_head *head, struct lam_error *error) {
   struct lam_commit_result counts = {0};
   /* The head is written once a commit is applied: what is left of it then is only the journal's name. */
-  if (!head->rebuilt && head->sequence >= journal->sequence) return lam_journal_remove(directory, error);
-  LAM_TRY(lam_apply_check(directory, journal, error));
-  /* Its writer may have died before the journal's name was durable, and nothing may be applied before. */
+  bool applied = !head->rebuilt && head->sequence >= journal->sequence;
+  if (!applied) LAM_TRY(lam_apply_check(directory, journal, error));
+  /* Its writer may have died before the journal's name was durable, and nothing may be applied before; or before the
+   * head's was, without which the journal may not go: an older head has files that are still being appended to. */
   LAM_TRY(directory->meta->ops->sync_directory(directory->meta, "", error));
+  if (applied) return lam_journal_remove(directory, error);
   LAM_TRY(lam_apply(directory, journal, head, true, false, &counts, error));
   lam_log(directory->context, LAM_LOG_WARN, "finished commit %" PRIu64 " of '%s', which its writer had left",
           journal->sequence, directory->name);

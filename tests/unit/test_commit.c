@@ -505,6 +505,36 @@ static void test_copied_meanwhile(void **state) {
   lam_directory_close(copy);
 }
 
+/* A journal goes only once the head that makes it void is durable. */
+static size_t synced;
+static enum lam_status counting_sync(struct lam_store *store, const char *key, struct lam_error *error) {
+  (void)store, (void)key, (void)error;
+  synced++;
+  return LAM_OK;
+}
+static void test_applied_journal(void **state) {
+  (void)state;
+  struct lam_journal journal = {.sequence = 1, .change = "x"};
+  struct lam_head head = {.sequence = 1};
+  struct lam_store_ops ops = *table->meta->ops;
+  const struct lam_store_ops *before = table->meta->ops;
+  struct lam_buf text;
+  bool recovered;
+  lam_buf_init(&text, mem);
+  OK(lam_head_encode(&head, &text, &error));
+  OK(lam_store_put(table->meta, LAM_HEAD_KEY, lam_bytes_of(text.data, text.size), &error));
+  OK(lam_journal_encode(&journal, &text, &error));
+  OK(lam_store_put(table->meta, LAM_JOURNAL_KEY, lam_bytes_of(text.data, text.size), &error));
+  lam_buf_release(&text);
+  synced = 0;
+  ops.sync_directory = counting_sync;
+  table->meta->ops = &ops;
+  OK(lam_directory_recover(table, 0, true, &recovered, &error));
+  table->meta->ops = before;
+  assert_int_equal(synced, 1);
+  assert_false(there(table->meta, LAM_JOURNAL_KEY));
+}
+
 static int set_up(void **state) {
   (void)state;
   static const char *const keys[] = {"t/a=1/f1.parquet", "t/a=1/f2.parquet", "t/a=1/f3.parquet", "t/a=2/f1.parquet",
@@ -626,6 +656,7 @@ int main(void) {
                                      TEST(test_read_only),
                                      TEST(test_removed_meanwhile),
                                      TEST(test_replaced_meanwhile),
-                                     TEST(test_copied_meanwhile)};
+                                     TEST(test_copied_meanwhile),
+                                     TEST(test_applied_journal)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
