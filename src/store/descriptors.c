@@ -71,3 +71,12 @@ int lam_fd_follow(int fd, const char *path, const struct stat *now) {
   close(other);
   return code;
 }
+
+uint64_t lam_fd_device(int dir, const char *path, const struct stat *now) {
+#ifdef STATX_MNT_ID
+  struct statx more;
+  if (statx(dir, path, 0, STATX_MNT_ID, &more) == 0 && more.stx_mask & STATX_MNT_ID)
+    return now->st_dev ^ more.stx_mnt_id << 32;
+#endif
+  return now->st_dev;
+}

@@ -19,4 +19,8 @@ int lam_fd_copy(int from, uint64_t offset, int to, size_t size, size_t *done, bo
 struct stat;
 int lam_fd_follow(int fd, const char *path, const struct stat *now);
 
+/* What tells two mounts apart, also of one file system: files are renamed within one only. Without Linux 5.8 the device
+ * alone. `now` is what is at `path`. */
+uint64_t lam_fd_device(int dir, const char *path, const struct stat *now);
+
 #endif

@@ -220,9 +220,10 @@ static enum lam_status local_stat(struct lam_store *store, const char *key, stru
   int code = *key ? 0 : lam_fd_follow(root, store->root, &st);
   if (code) return lam_store_fail(store, key, code, "open the directory", error);
   fill_info(&st, out);
-  if (S_ISDIR(st.st_mode))
-    out->writable = (*key ? faccessat(root, key, W_OK | X_OK, AT_EACCESS)
-                          : faccessat(AT_FDCWD, store->root, W_OK | X_OK, AT_EACCESS)) == 0;
+  if (!S_ISDIR(st.st_mode)) return LAM_OK;
+  out->device = lam_fd_device(*key ? root : AT_FDCWD, *key ? key : store->root, &st);
+  out->writable = (*key ? faccessat(root, key, W_OK | X_OK, AT_EACCESS)
+                        : faccessat(AT_FDCWD, store->root, W_OK | X_OK, AT_EACCESS)) == 0;
   return LAM_OK;
 }
 

@@ -212,7 +212,7 @@ static enum lam_status check_device(const struct lam_directory *directory, struc
   if (data.device == meta.device) return LAM_OK;
   return lam_fail(
       error, LAM_UNSUPPORTED,
-      "the table '%s' and its state '%s' are on different file systems, so files cannot be renamed from one "
+      "the table '%s' and its state '%s' are on different file systems or mounts, so files cannot be renamed from one "
       "to the other; give a --meta-dir on the table's",
       directory->data->root, directory->meta->root);
 }

@@ -170,7 +170,7 @@ static enum lam_status check_renames(struct lam_prepare *prepare, const char *ke
   if (there && info.device != state.device)
     return lam_fail(
         error, LAM_UNSUPPORTED,
-        "'%s%s%s' and the table's state '%s' are on different file systems, so files cannot be renamed from "
+        "'%s%s%s' and the table's state '%s' are on different file systems or mounts, so files cannot be renamed from "
         "one to the other; nothing was changed",
         data->root, *key ? "/" : "", key, meta->root);
   if (!info.writable)

@@ -12,7 +12,9 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -406,6 +408,29 @@ static void large_files_take_what_they_need(void **state) {
   free(back);
 }
 
+/* A file system that is mounted twice: no file can be renamed from one mount to the other. */
+static void two_mounts_are_two_devices(void **state) {
+  (void)state;
+  struct lam_object_info a, b;
+  OK(lam_store_make_directories(store, "a", &error));
+  OK(lam_store_make_directories(store, "b", &error));
+  fflush(NULL);
+  pid_t child = fork();
+  if (child == 0) {
+    a = info_of(store, "a"), b = info_of(store, "b");
+    if (a.device != b.device) _exit(1);
+    /* It may not be allowed to. The store's own descriptor would be of the old namespace. */
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) || mount(path_of("root/a"), path_of("root/b"), NULL, MS_BIND, NULL))
+      _exit(0);
+    OK(lam_store_local(context, path_of("root"), &store, &error));
+    a = info_of(store, "a"), b = info_of(store, "b");
+    _exit(a.device == b.device || a.inode != b.inode ? 2 : 0);
+  }
+  int left;
+  assert_int_equal(waitpid(child, &left, 0), child);
+  assert_int_equal(left, 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(a_root_may_be_missing, set_up, tear_down),
@@ -417,6 +442,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(locks_hold_between_processes, set_up, tear_down),
       cmocka_unit_test_setup_teardown(attributes_are_copied, set_up, tear_down),
       cmocka_unit_test_setup_teardown(file_systems_differ, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(two_mounts_are_two_devices, set_up, tear_down),
       cmocka_unit_test_setup_teardown(large_files_take_what_they_need, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
