@@ -11,6 +11,7 @@
 #include "parquet/append.h"
 #include "parquet/reader.h"
 #include "parquet/splice.h"
+#include "table/path_value.h"
 
 enum {
   /* Reading by ranges costs about as much as decoding so many rows for each of them (parquet/filter_reader.c): where
@@ -102,10 +103,29 @@ static enum lam_status kept_rows(struct rewrite *r, int32_t g, struct lam_error 
   return lam_ranges_add_bits(&r->kept, r->bits.data, group->rows, 0, error);
 }
 
+static const struct lam_partition *partition_of(const struct rewrite *r) {
+  return &r->edit->table->snapshot.partitions[r->data->partition].values;
+}
+
+/* A column that other files have, and that the path of this one gives a value. */
+static enum lam_status fill_from_path(struct rewrite *r, int64_t c, struct ArrowArray *batch, struct lam_error *error) {
+  struct ArrowArray filled;
+  if (r->sources[c].column >= 0 || (r->wanted && !r->wanted[c])) return LAM_OK;
+  LAM_TRY(lam_path_array(r->mem, partition_of(r), r->schema->children[c], batch->length, &filled, error));
+  if (!filled.release) return LAM_OK;
+  lam_array_release(batch->children[c]);
+  *batch->children[c] = filled;
+  return LAM_OK;
+}
+
 /* The columns of the reader as those of the new schema, of which others stay released; `batch` is consumed. */
 static enum lam_status conform(struct rewrite *r, struct ArrowArray *batch, struct ArrowArray *out,
                                struct lam_error *error) {
-  return lam_merge_columns(r->mem, r->schema, &r->columns.schema, r->sources, r->wanted, batch, out, error);
+  LAM_TRY(lam_merge_columns(r->mem, r->schema, &r->columns.schema, r->sources, r->wanted, batch, out, error));
+  enum lam_status status = LAM_OK;
+  for (int64_t c = 0; status == LAM_OK && c < r->schema->n_children; c++) status = fill_from_path(r, c, out, error);
+  if (status != LAM_OK) lam_array_release(out);
+  return status;
 }
 
 typedef enum lam_status (*batch_fn)(struct rewrite *r, int32_t row_group, int64_t first, struct ArrowArray *batch,
@@ -258,7 +278,9 @@ static enum lam_status find_layout(struct rewrite *r, struct lam_error *error) {
     const struct lam_schema_node *to = &made->nodes[lam_top_node(made, (int32_t)c)];
     int32_t column = r->sources[c].column, from = column < 0 ? -1 : r->columns.columns[column];
     bool copied = from >= 0 && lam_same_column(meta, from, made, (int32_t)c);
-    if (from >= 0 && !copied) return LAM_OK;
+    const char *value;
+    bool filled = from < 0 && lam_partition_find(partition_of(r), r->schema->children[c]->name, &value) && value;
+    if (filled || (from >= 0 && !copied)) return LAM_OK;
     for (int32_t i = 0; i < to->leaves; i++)
       leaves[to->leaf + i] = copied ? meta->nodes[lam_top_node(meta, from)].leaf + i : LAM_MIX_NULL;
   }

@@ -1,5 +1,7 @@
 #include "table/path_value.h"
 
+#include "arrow/value_text.h"
+
 enum lam_status lam_path_value(const struct lam_partition *partition, const struct ArrowSchema *column,
                                struct lam_scalar *out, struct lam_error *error) {
   const char *value;
@@ -8,7 +10,9 @@ enum lam_status lam_path_value(const struct lam_partition *partition, const stru
   *out = (struct lam_scalar){.type = type, .is_null = true};
   if (!lam_partition_find(partition, column->name, &value) || !value) return LAM_OK;
   enum lam_partition_type kind = lam_partition_type_of(value);
-  bool integer = type.id >= LAM_TYPE_INT8 && type.id <= LAM_TYPE_UINT64 && kind == LAM_PARTITION_INT64;
+  uint64_t fits;
+  bool integer = type.id >= LAM_TYPE_INT8 && type.id <= LAM_TYPE_UINT64 && kind == LAM_PARTITION_INT64 &&
+                 !lam_value_scan(&type, lam_bytes_of_string(value), &fits);
   if (integer || (type.id == LAM_TYPE_DATE32 && kind == LAM_PARTITION_DATE)) {
     int64_t number = lam_partition_number(value, kind);
     lam_scalar_load(&type, &number, out);

@@ -305,6 +305,30 @@ def test_bytes_that_are_no_text(lamella, write):
     same_rows(rows_of(lamella, "t"), [{"k": "ä", "v": 2}])
 
 
+@pytest.mark.parametrize("change", ["upsert", "update", "full"])
+def test_a_file_whose_path_alone_has_the_partition(lamella, write, change):
+    """Beside one that has the column too. It got the column with NULL in all its rows."""
+    write("t/p=1/a.parquet", pa.table({"k": [1, 2], "p": [1, 1], "v": [1, 1]}))
+    write("t/p=2/b.parquet", pa.table({"k": [3, 4, 5], "v": [2, 2, 2]}), row_group_size=2)
+    write("new.parquet", pa.table({"k": [3], "v": [9]}))
+    rows = [{"k": k, "p": 1 + (k > 2), "v": 1 + (k > 2)} for k in range(1, 6)]
+    if change == "update":
+        lamella("update", "t", "--set", "p = 5", "--where", "k = 3")
+        rows[2]["p"] = 5
+    else:
+        lamella("upsert", "t", "--from", "new.parquet", "--key", "k", *(["--verify", "full"] if change == "full" else []))
+        rows[2]["v"] = 9
+    same_rows(rows_of(lamella, "t"), rows)
+    lamella("verify", "t")
+
+
+def test_a_path_beyond_the_type_of_the_column(lamella, write):
+    """Was cut to the type's bits: 300 was 44."""
+    write("t/p=1/a.parquet", pa.table({"p": pa.array([1], pa.int8()), "v": [1]}))
+    write("t/p=300/b.parquet", {"v": [2]})
+    same_rows(rows_of(lamella, "t"), [{"p": 1, "v": 1}, {"p": None, "v": 2}])
+
+
 def test_backup_and_verify_full(lamella, write, tmp_path):
     rows = small(write)
     source_csv(tmp_path / "new.csv", ["id", "s"], [[1, "new"], [400, "y"]])
