@@ -8,6 +8,7 @@
 #include "ops/task.h"
 #include "parquet/codec.h"
 #include "parquet/reader.h"
+#include "table/path_value.h"
 #include "table/table.h"
 
 enum {
@@ -237,6 +238,25 @@ static enum lam_status decoding_open(struct task_run *run, const struct segment 
                             error);
 }
 
+/* A batch of a file as the segment has it. What the file lacks has the value that its path gives. */
+static enum lam_status merge_batch(struct task_run *run, const struct segment *segment, const struct decoding *d,
+                                   struct ArrowArray *batch, struct ArrowArray *out, struct lam_error *error) {
+  const struct ArrowSchema *merged = &segment->merge.schema;
+  const struct lam_partition *partition = &run->c->snapshot->partitions[run->task->partition].values;
+  LAM_TRY(lam_merge_batch(run->mem, merged, &d->columns.schema, d->sources, batch, out, error));
+  enum lam_status status = LAM_OK;
+  for (int64_t c = 0; status == LAM_OK && c < merged->n_children; c++) {
+    struct ArrowArray filled = {.release = NULL};
+    if (d->sources[c].column >= 0) continue;
+    status = lam_path_array(run->mem, partition, merged->children[c], out->length, &filled, error);
+    if (status != LAM_OK || !filled.release) continue;
+    lam_array_release(out->children[c]);
+    *out->children[c] = filled;
+  }
+  if (status != LAM_OK) lam_array_release(out);
+  return status;
+}
+
 /* What is decoded on its way to the sink. */
 struct draining {
   struct task_run *run;
@@ -255,8 +275,7 @@ static enum lam_status decode_batch(void *user, struct ArrowArray *out, struct l
   if (run->c->renew) LAM_TRY(run->c->renew(run->c->user, error));
   LAM_TRY(lam_reader_next(d->from->reader, &batch, error));
   if (!batch.release) return LAM_OK;
-  LAM_TRY(lam_merge_batch(run->mem, &d->segment->merge.schema, &d->from->columns.schema, d->from->sources, &batch, out,
-                          error));
+  LAM_TRY(merge_batch(run, d->segment, d->from, &batch, out, error));
   lam_progress_add(context, (uint64_t)out->length, 0);
   enum lam_status status = d->sink->codes ? lam_sort_codes_put(d->sink->codes, out, error) : LAM_OK;
   if (status != LAM_OK) lam_array_release(out);
@@ -374,7 +393,7 @@ static enum lam_status hash_input(struct task_run *run, struct segment *segment,
     struct ArrowArray batch, whole;
     status = lam_reader_next(d.reader, &batch, error);
     if (status != LAM_OK || !batch.release) break;
-    status = lam_merge_batch(run->mem, merged, &d.columns.schema, d.sources, &batch, &whole, error);
+    status = merge_batch(run, segment, &d, &batch, &whole, error);
     if (status != LAM_OK) break;
     status = lam_content_hash_add(&segment->before, merged, &whole, error);
     lam_array_release(&whole);

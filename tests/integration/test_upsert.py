@@ -322,6 +322,15 @@ def test_a_file_whose_path_alone_has_the_partition(lamella, write, change):
     lamella("verify", "t")
 
 
+@pytest.mark.parametrize("options", [[], ["--sort-by", "k"], ["--verify", "full"]], ids=str)
+def test_compaction_of_files_of_which_the_path_alone_has_the_partition(lamella, write, options):
+    write("t/p=2/a.parquet", pa.table({"k": [1, 2], "p": [2, 2]}))
+    write("t/p=2/b.parquet", pa.table({"k": [3, 4]}))
+    lamella("compact", "t", *options)
+    same_rows(rows_of(lamella, "t"), [{"k": k, "p": 2} for k in range(1, 5)])
+    lamella("verify", "t")
+
+
 def test_a_path_beyond_the_type_of_the_column(lamella, write):
     """Was cut to the type's bits: 300 was 44."""
     write("t/p=1/a.parquet", pa.table({"p": pa.array([1], pa.int8()), "v": [1]}))
