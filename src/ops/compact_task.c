@@ -244,17 +244,7 @@ static enum lam_status merge_batch(struct task_run *run, const struct segment *s
   const struct ArrowSchema *merged = &segment->merge.schema;
   const struct lam_partition *partition = &run->c->snapshot->partitions[run->task->partition].values;
   LAM_TRY(lam_merge_batch(run->mem, merged, &d->columns.schema, d->sources, batch, out, error));
-  enum lam_status status = LAM_OK;
-  for (int64_t c = 0; status == LAM_OK && c < merged->n_children; c++) {
-    struct ArrowArray filled = {.release = NULL};
-    if (d->sources[c].column >= 0) continue;
-    status = lam_path_array(run->mem, partition, merged->children[c], out->length, &filled, error);
-    if (status != LAM_OK || !filled.release) continue;
-    lam_array_release(out->children[c]);
-    *out->children[c] = filled;
-  }
-  if (status != LAM_OK) lam_array_release(out);
-  return status;
+  return lam_path_fill(run->mem, partition, merged, d->sources, NULL, out, error);
 }
 
 /* What is decoded on its way to the sink. */

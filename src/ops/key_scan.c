@@ -245,19 +245,7 @@ static enum lam_status whole_keys(struct key_file *f, struct ArrowArray *batch, 
   struct ArrowSchema keys = f->scan->schema; /* without the position */
   keys.n_children = f->scan->count;
   LAM_TRY(lam_merge_batch(f->mem, &keys, &f->columns.schema, f->sources, batch, out, error));
-  for (int32_t k = 0; k < f->scan->count; k++) {
-    struct ArrowArray filled = {.release = NULL};
-    if (f->sources[k].column >= 0) continue;
-    enum lam_status status = lam_path_array(f->mem, f->partition, keys.children[k], out->length, &filled, error);
-    if (status != LAM_OK) {
-      lam_array_release(out);
-      return status;
-    }
-    if (!filled.release) continue;
-    lam_array_release(out->children[k]);
-    *out->children[k] = filled;
-  }
-  return LAM_OK;
+  return lam_path_fill(f->mem, f->partition, &keys, f->sources, NULL, out, error);
 }
 
 /* The numbers of the next rows of the ranges, which lose them. */

@@ -107,25 +107,11 @@ static const struct lam_partition *partition_of(const struct rewrite *r) {
   return &r->edit->table->snapshot.partitions[r->data->partition].values;
 }
 
-/* A column that other files have, and that the path of this one gives a value. */
-static enum lam_status fill_from_path(struct rewrite *r, int64_t c, struct ArrowArray *batch, struct lam_error *error) {
-  struct ArrowArray filled;
-  if (r->sources[c].column >= 0 || (r->wanted && !r->wanted[c])) return LAM_OK;
-  LAM_TRY(lam_path_array(r->mem, partition_of(r), r->schema->children[c], batch->length, &filled, error));
-  if (!filled.release) return LAM_OK;
-  lam_array_release(batch->children[c]);
-  *batch->children[c] = filled;
-  return LAM_OK;
-}
-
 /* The columns of the reader as those of the new schema, of which others stay released; `batch` is consumed. */
 static enum lam_status conform(struct rewrite *r, struct ArrowArray *batch, struct ArrowArray *out,
                                struct lam_error *error) {
   LAM_TRY(lam_merge_columns(r->mem, r->schema, &r->columns.schema, r->sources, r->wanted, batch, out, error));
-  enum lam_status status = LAM_OK;
-  for (int64_t c = 0; status == LAM_OK && c < r->schema->n_children; c++) status = fill_from_path(r, c, out, error);
-  if (status != LAM_OK) lam_array_release(out);
-  return status;
+  return lam_path_fill(r->mem, partition_of(r), r->schema, r->sources, r->wanted, out, error);
 }
 
 typedef enum lam_status (*batch_fn)(struct rewrite *r, int32_t row_group, int64_t first, struct ArrowArray *batch,

@@ -12,6 +12,7 @@
 #include "ops/task.h"
 #include "parquet/reader.h"
 #include "table/columns.h"
+#include "table/path_value.h"
 
 struct changing {
   struct lam_edit *edit;
@@ -28,7 +29,9 @@ struct changed_file {
   struct lam_arena arena;
   struct lam_file_columns columns;  /* that the file has */
   struct lam_merge_source *sources; /* where each column of the new file is in it */
-  struct ArrowSchema schema;        /* of the new file: the target's, with the file's own forms of the same types */
+  struct ArrowSchema *filled; /* of each column that only the file's path has: as `schema` has it, by its old name;
+                                 of others without format */
+  struct ArrowSchema schema;  /* of the new file: the target's, with the file's own forms of the same types */
   struct lam_rotation rotation;
   int32_t *leaves;           /* of the new file: see lam_writer_mix_row_group */
   bool *decoded;             /* the columns of the new file whose values are read */
@@ -166,6 +169,28 @@ static bool is_copied(const struct lam_file_meta *from, int32_t x, const struct 
   return integers || lam_same_column(from, x, to, y);
 }
 
+static const struct lam_partition *partition_of(const struct changed_file *f) {
+  const struct lam_snapshot *snapshot = &f->edit->table->snapshot;
+  return &snapshot->partitions[snapshot->files[f->index].partition].values;
+}
+
+/* Columns that other files have and of which this one's path gives the value: it is written, as the path may not give
+ * it to the column's new name or type. */
+static enum lam_status find_filled(struct changed_file *f, struct lam_error *error) {
+  void *memory;
+  LAM_TRY(lam_arena_array(&f->arena, (size_t)f->schema.n_children, sizeof *f->filled, &memory, error));
+  f->filled = memory;
+  for (int64_t c = 0; c < f->schema.n_children; c++) {
+    struct lam_scalar value;
+    if (f->sources[c].column >= 0 || f->target->origins[c] < 0) continue;
+    struct ArrowSchema field = *f->schema.children[c];
+    field.name = f->edit->table->merge.schema.children[f->target->origins[c]]->name;
+    LAM_TRY(lam_path_value(partition_of(f), &field, &value, error));
+    if (!value.is_null) f->filled[c] = field;
+  }
+  return LAM_OK;
+}
+
 /* Where the leaves of the new file come from. */
 static enum lam_status choose_leaves(struct changed_file *f, struct lam_error *error) {
   const struct lam_file_meta *from = lam_file_meta(f->file), *to = lam_writer_meta(f->rotation.writer);
@@ -180,12 +205,12 @@ static enum lam_status choose_leaves(struct changed_file *f, struct lam_error *e
     int32_t column = f->sources[c].column, source = column < 0 ? 0 : f->columns.columns[column];
     bool copied = column >= 0 && allowed && is_copied(from, source, to, (int32_t)c);
     f->copies |= copied;
-    f->decoded[c] = column >= 0 && !copied;
+    f->decoded[c] = column >= 0 ? !copied : f->filled[c].format != NULL;
     f->decodes |= f->decoded[c];
     for (int32_t i = 0; i < top->leaves; i++)
-      f->leaves[top->leaf + i] = column < 0 ? LAM_MIX_NULL
-                                 : copied   ? from->nodes[from->tops[source]].leaf + i
-                                            : LAM_MIX_WRITTEN;
+      f->leaves[top->leaf + i] = copied          ? from->nodes[from->tops[source]].leaf + i
+                                 : f->decoded[c] ? LAM_MIX_WRITTEN
+                                                 : LAM_MIX_NULL;
   }
   return LAM_OK;
 }
@@ -206,6 +231,19 @@ static enum lam_status open_reader(struct changed_file *f, bool all, struct lam_
   return lam_reader_open_in(f->file, &options, f->mem, out, error);
 }
 
+static enum lam_status fill_from_path(struct changed_file *f, bool all, struct ArrowArray *batch,
+                                      struct lam_error *error) {
+  for (int64_t c = 0; c < f->schema.n_children; c++) {
+    struct ArrowArray filled;
+    if (!f->filled[c].format || !(all || f->decoded[c])) continue;
+    LAM_TRY(lam_path_array(f->mem, partition_of(f), &f->filled[c], batch->length, &filled, error));
+    if (!filled.release) continue;
+    lam_array_release(batch->children[c]);
+    *batch->children[c] = filled;
+  }
+  return LAM_OK;
+}
+
 typedef enum lam_status (*batch_fn)(struct changed_file *f, const struct ArrowArray *batch, struct lam_error *error);
 
 static enum lam_status each_batch(struct changed_file *f, struct lam_reader *reader, int32_t g, bool all, batch_fn each,
@@ -217,7 +255,8 @@ static enum lam_status each_batch(struct changed_file *f, struct lam_reader *rea
     if (!batch.release) return LAM_OK;
     LAM_TRY(lam_merge_columns(f->mem, &f->schema, &f->columns.schema, f->sources, all ? NULL : f->decoded, &batch,
                               &whole, error));
-    enum lam_status status = each(f, &whole, error);
+    enum lam_status status = fill_from_path(f, all, &whole, error);
+    if (status == LAM_OK) status = each(f, &whole, error);
     lam_array_release(&whole);
     LAM_TRY(status);
     LAM_TRY(lam_edit_renew(f->edit, error));
@@ -281,6 +320,7 @@ static enum lam_status check(struct changed_file *f, struct lam_error *error) {
 
 static enum lam_status fill(struct changed_file *f, struct lam_change *change, struct lam_error *error) {
   LAM_TRY(lam_rotation_open(&f->rotation, error));
+  LAM_TRY(find_filled(f, error));
   LAM_TRY(choose_leaves(f, error));
   if (f->decodes) LAM_TRY(open_reader(f, !f->copies, &f->reader, error));
   for (int32_t g = 0; g < lam_file_row_groups(f->file); g++) LAM_TRY(take_group(f, g, error));

@@ -60,3 +60,21 @@ enum lam_status lam_path_array(struct lam_mem *mem, const struct lam_partition *
   if (lam_type_is_binary(value.type.id)) return constant_string(mem, value.bytes, rows, out, error);
   return constant_number(mem, value.value.i, (size_t)lam_type_bits(&value.type) / 8, rows, out, error);
 }
+
+enum lam_status lam_path_fill(struct lam_mem *mem, const struct lam_partition *partition,
+                              const struct ArrowSchema *schema, const struct lam_merge_source *sources,
+                              const bool *wanted, struct ArrowArray *batch, struct lam_error *error) {
+  for (int64_t c = 0; c < schema->n_children; c++) {
+    struct ArrowArray filled;
+    if (sources[c].column >= 0 || (wanted && !wanted[c])) continue;
+    enum lam_status status = lam_path_array(mem, partition, schema->children[c], batch->length, &filled, error);
+    if (status != LAM_OK) {
+      lam_array_release(batch);
+      return status;
+    }
+    if (!filled.release) continue;
+    lam_array_release(batch->children[c]);
+    *batch->children[c] = filled;
+  }
+  return LAM_OK;
+}

@@ -155,20 +155,6 @@ static enum lam_status open_file(struct lam_scan *scan, struct lam_error *error)
   return open_reader(scan, error);
 }
 
-/* ---- columns that the path holds ---- */
-
-/* Column `c` is not in the file: replaces its nulls by the value of the path, where the path has one
- * that fits the column's type. */
-static enum lam_status fill_from_path(struct lam_scan *scan, int64_t c, struct ArrowArray *batch,
-                                      struct lam_error *error) {
-  struct ArrowArray filled;
-  LAM_TRY(lam_path_array(scan->mem, scan->partition, scan->schema.children[c], batch->length, &filled, error));
-  if (!filled.release) return LAM_OK;
-  lam_array_release(batch->children[c]);
-  *batch->children[c] = filled;
-  return LAM_OK;
-}
-
 static void cut(struct ArrowArray *batch, int64_t rows) {
   if (batch->length <= rows) return;
   batch->length = rows;
@@ -194,13 +180,7 @@ enum lam_status lam_scan_next(struct lam_scan *scan, struct ArrowArray *out, str
   }
   LAM_TRY(lam_merge_batch(scan->mem, &scan->schema, scan->partial ? &scan->read : &scan->columns.schema, scan->sources,
                           &batch, out, error));
-  enum lam_status status = LAM_OK;
-  for (int64_t c = 0; status == LAM_OK && c < scan->schema.n_children; c++)
-    if (scan->sources[c].column < 0) status = fill_from_path(scan, c, out, error);
-  if (status != LAM_OK) {
-    lam_array_release(out);
-    return status;
-  }
+  LAM_TRY(lam_path_fill(scan->mem, scan->partition, &scan->schema, scan->sources, NULL, out, error));
   if (scan->left > 0) {
     cut(out, scan->left);
     scan->left -= out->length;

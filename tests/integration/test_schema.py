@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+import json
 
 import duckdb
 import polars
@@ -298,6 +299,21 @@ def test_ids_keep_their_meaning(lamella, tmp_path):
         {"name": "c", "type": "double", "nullable": True, "field_id": 3},
     ]
     assert read_files(files_of(tmp_path / "t")).to_pydict() == {"b": [1], "a": [2], "c": [None]}
+
+
+@pytest.mark.parametrize("change", [["--widen", "p=int64"], ["--add", "z int64"], ["--rename", "v=w"], ["--drop", "v"]])
+@pytest.mark.parametrize("full", [[], ["--verify", "full"]])
+def test_a_file_whose_path_alone_has_the_partition(lamella, write, tmp_path, change, full):
+    """Beside one that has the column too. Where the file was made anew it got the column with NULL in all its rows."""
+    write("t/p=1/a.parquet", pa.table({"k": [1, 2], "p": pa.array([1, 1], pa.int32()), "v": [1.5, 1.5]}))
+    write("t/p=2/b.parquet", pa.table({"k": [3, 4, 5], "v": [2.5] * 3}), row_group_size=2)
+    lamella("schema", "t", *change, *full)
+    lamella("verify", "t")
+    shown = [json.loads(line) for line in lamella("cat", "t", "--format", "json").text.splitlines()]
+    assert [(row["k"], row["p"]) for row in shown] == [(1, 1), (2, 1), (3, 2), (4, 2), (5, 2)]
+    for file in files_of(tmp_path / "t"):
+        rows = pq.ParquetFile(file).read().to_pylist()
+        assert all(row.get("p", row["k"] // 3 + 1) == row["k"] // 3 + 1 for row in rows), (file, rows)
 
 
 def test_refusals_change_nothing(lamella, write, tmp_path):
