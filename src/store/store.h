@@ -29,8 +29,8 @@ enum lam_object_kind { LAM_OBJECT_FILE, LAM_OBJECT_DIRECTORY, LAM_OBJECT_LINK, L
 struct lam_object_info {
   enum lam_object_kind kind; /* of the object itself for list; stat and open follow links */
   uint64_t size;             /* bytes */
-  uint64_t device, inode;
-  int64_t mtime_ns; /* since 1970-01-01 UTC */
+  uint64_t device, inode;    /* by stat, the devices of directories on two mounts of one file system differ */
+  int64_t mtime_ns;          /* since 1970-01-01 UTC */
   int64_t ctime_ns;
   uint32_t links;
   uint32_t mode; /* permission bits */

@@ -230,11 +230,11 @@ static void objects_are_written_and_read(void) {
 
 static void info_identifies_a_state(void) {
   struct lam_object_info one = info_of(f.data, "f"), again = info_of(f.data, "f"), other = info_of(f.data, "d/g");
-  assert_memory_equal(&one, &again, sizeof one);
+  assert_memory_equal(&one, &again, offsetof(struct lam_object_info, writable)); /* padding is behind it */
   assert_int_equal(one.kind, LAM_OBJECT_FILE);
   assert_int_equal(one.size, 5);
   assert_int_equal(one.links, 1);
-  assert_int_equal(one.device, info_of(f.meta, "").device);
+  assert_int_equal(info_of(f.data, "d").device, info_of(f.meta, "").device);
   assert_true(one.inode != other.inode);
   assert_true(one.mtime_ns > INT64_C(1600000000000000000));
   assert_int_equal(info_of(f.data, "d").kind, LAM_OBJECT_DIRECTORY);
