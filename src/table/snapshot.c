@@ -1,5 +1,6 @@
 #include "table/snapshot.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "base/context.h"
@@ -119,6 +120,7 @@ static enum lam_status runs_of_found(const struct lam_walk *walk, struct runs *o
 static void take_packed(const struct run *run, const struct lam_pack *pack, struct lam_snapshot *out) {
   uint32_t partition = (uint32_t)(out->partition_count - 1);
   struct lam_data_file *to = &out->files[out->file_count];
+  assert(pack); /* by which the directory is trusted */
   for (size_t i = run->first; i < run->first + run->count; i++, to++) {
     const struct pack_file *from = &pack->files[i];
     to->key = lam_pack_key(pack, from->key);
